@@ -1,0 +1,31 @@
+"""Outfold: a Kaggle-competition toolkit whose out-of-fold numbers can be trusted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from outfold.api import Workspace
+
+__version__ = "0.1.0"
+
+
+def open(root: str | Path = ".") -> Workspace:
+    """Open a contest folder for reading: folds, predictions, scores and figures.
+
+    Args:
+        root: the folder that holds ``competition/`` and ``pipelines/``.
+
+    Returns:
+        A :class:`outfold.api.Workspace`.
+
+    Example:
+        >>> import outfold
+        >>> work = outfold.open(".")           # doctest: +SKIP
+        >>> work.scores()                      # doctest: +SKIP
+    """
+    from outfold.api import Workspace
+
+    return Workspace(root)

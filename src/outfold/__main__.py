@@ -1,0 +1,6 @@
+"""``python -m outfold``: the command line."""
+
+from outfold.cli import main
+
+if __name__ == "__main__":
+    main()
