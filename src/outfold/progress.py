@@ -1,0 +1,194 @@
+"""What a stage tells the person who waits: bars on a terminal, lines in a log, nothing in the Python API."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+
+class Bar(Protocol):
+    """One thing under way."""
+
+    def advance(self, n: float = 1, **fields: Any) -> None:
+        """Move on by ``n`` units and show ``fields`` (epoch, loss, lr, ...) beside the bar."""
+
+
+class Reporter:
+    """Says nothing: the base class, and what the Python API uses."""
+
+    def note(self, text: str) -> None:
+        """A plain line."""
+
+    def warn(self, text: str) -> None:
+        """A line that a person should read."""
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """A small table, already formatted cell by cell."""
+
+    @contextlib.contextmanager
+    def bar(self, label: str, total: float | None, unit: str = "it") -> Iterator[Bar]:
+        """A bar of ``total`` units (None: unknown) for as long as the block runs."""
+        yield _Silent()
+
+
+class _Silent:
+    def advance(self, n: float = 1, **fields: Any) -> None:
+        pass
+
+
+def _amount(value: float, unit: str) -> str:
+    if unit != "B":
+        return f"{value:,.0f}"
+    for suffix in ("B", "KB", "MB", "GB"):
+        if value < 1000 or suffix == "GB":
+            return f"{value:,.0f} {suffix}" if suffix == "B" else f"{value:,.1f} {suffix}"
+        value /= 1000
+    raise AssertionError
+
+
+def _said(fields: dict[str, Any]) -> str:
+    return "  ".join(f"{key} {value}" for key, value in fields.items() if value not in (None, ""))
+
+
+class _LineBar:
+    """Progress where there is no terminal: at most a line every ``every`` seconds, and one at the end."""
+
+    def __init__(self, stream: TextIO, label: str, total: float | None, unit: str, every: float = 15.0) -> None:
+        self.stream, self.label, self.total, self.unit, self.every = stream, label, total, unit, every
+        self.done, self.fields = 0.0, dict[str, Any]()
+        self.began = self.told = time.monotonic()
+        self.spoke = False
+
+    def advance(self, n: float = 1, **fields: Any) -> None:
+        self.done += n
+        self.fields.update(fields)
+        now = time.monotonic()
+        if now - self.told >= self.every and (self.total is None or self.done < self.total):
+            self.told = now
+            self._tell(now)
+
+    def _tell(self, now: float) -> None:
+        self.spoke = True
+        of = "" if self.total is None else f"/{_amount(self.total, self.unit)}"
+        left = ""
+        if self.total and 0 < self.done < self.total:
+            left = f"  {(now - self.began) * (self.total - self.done) / self.done:.0f}s left"
+        said = _said(self.fields)
+        amount = f"{_amount(self.done, self.unit)}{of}{'' if self.unit == 'B' else ' ' + self.unit}"
+        print(f"{self.label}: {amount}{'  ' + said if said else ''}{left}", file=self.stream, flush=True)
+
+    def close(self) -> None:
+        now = time.monotonic()
+        if self.spoke or now - self.began > 2.0:
+            self._tell(now)
+
+
+class LineReporter(Reporter):
+    """Quiet, line-based output for logs: no colours, no cursor movement."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self.stream = stream if stream is not None else sys.stdout
+
+    def note(self, text: str) -> None:
+        print(text, file=self.stream, flush=True)
+
+    def warn(self, text: str) -> None:
+        print(f"warning: {text}", file=self.stream, flush=True)
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        cells = [[str(cell) for cell in row] for row in rows]
+        widths = [max(len(str(name)), *(len(row[i]) for row in cells), 0) for i, name in enumerate(columns)]
+        lines = [title] if title else []
+        for row in [list(map(str, columns)), *cells]:
+            lines.append(
+                "  "
+                + "  ".join(
+                    c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))
+                )
+            )
+        print("\n".join(line.rstrip() for line in lines), file=self.stream, flush=True)
+
+    @contextlib.contextmanager
+    def bar(self, label: str, total: float | None, unit: str = "it") -> Iterator[Bar]:
+        bar = _LineBar(self.stream, label, total, unit)
+        yield bar
+        bar.close()
+
+
+class RichReporter(Reporter):
+    """Live bars, colours and tables on a terminal. Bars may nest: an inner bar vanishes when it is done."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        from rich.console import Console as RichConsole
+
+        self.console = console if console is not None else RichConsole(highlight=False)
+        self._live: Progress | None = None
+
+    def note(self, text: str) -> None:
+        self.console.print(text, markup=False)
+
+    def warn(self, text: str) -> None:
+        self.console.print(f"warning: {text}", style="yellow", markup=False)
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
+        for i, name in enumerate(columns):
+            table.add_column(str(name), justify="left" if i == 0 else "right")
+        for row in rows:
+            table.add_row(*(Text(str(cell)) for cell in row))
+        self.console.print(table)
+
+    @contextlib.contextmanager
+    def bar(self, label: str, total: float | None, unit: str = "it") -> Iterator[Bar]:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        outermost = self._live is None
+        if self._live is None:
+            self._live = Progress(
+                TextColumn("{task.description}", markup=False),
+                BarColumn(bar_width=24),
+                TextColumn("{task.fields[amount]}", markup=False),
+                TextColumn("{task.fields[said]}", style="cyan", markup=False),
+                TimeElapsedColumn(),
+                TimeRemainingColumn(compact=True),
+                console=self.console,
+                transient=True,
+            )
+            self._live.start()
+        live = self._live
+        task = live.add_task(label, total=total, amount="", said="")
+        fields: dict[str, Any] = {}
+
+        class _Task:
+            done = 0.0
+
+            def advance(self, n: float = 1, **more: Any) -> None:
+                self.done += n
+                fields.update(more)
+                of = "" if total is None else f"/{_amount(total, unit)}"
+                live.update(task, advance=n, amount=f"{_amount(self.done, unit)}{of}", said=_said(fields))
+
+        try:
+            yield _Task()
+        finally:
+            live.remove_task(task)
+            if outermost:
+                live.stop()
+                self._live = None
+
+
+def reporter_for(stream: TextIO | None = None) -> Reporter:
+    """Bars where a person watches a terminal, lines everywhere else."""
+    stream = stream if stream is not None else sys.stdout
+    return RichReporter() if stream.isatty() else LineReporter(stream)

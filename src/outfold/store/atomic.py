@@ -1,0 +1,77 @@
+"""A file is either its old self or its new self: write beside, fsync, rename."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from outfold.errors import OutfoldError
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a temporary path in the same folder; on a clean exit it takes the place of ``path``.
+
+    A crash, a kill or a full disk leaves what was there before, and no half-written file under the final name.
+
+    Raises:
+        OutfoldError: when there is no space left, naming the file; the old file is untouched.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    os.close(handle)
+    beside = Path(name)
+    try:
+        yield beside
+        with beside.open("rb") as written:
+            os.fsync(written.fileno())
+        beside.chmod(0o644)
+        beside.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise OutfoldError(
+                f"{path}: no space left on the disk; the file was left as it was",
+                remedy="Free some space and run the same command again: it goes on where it stopped.",
+            ) from error
+        raise
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself durable, where the system can open a folder."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace ``path`` by ``data``, whole or not at all."""
+    with atomic_path(path) as beside:
+        beside.write_bytes(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace ``path`` by UTF-8 ``text``, whole or not at all."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replace ``path`` by ``value`` as indented JSON with sorted keys."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=True) + "\n")
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a killed writer left beside its target: hidden ``*.tmp`` files."""
+    for leftover in folder.glob(".*.tmp"):
+        leftover.unlink(missing_ok=True)
