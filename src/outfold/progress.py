@@ -106,13 +106,10 @@ class LineReporter(Reporter):
         cells = [[str(cell) for cell in row] for row in rows]
         widths = [max(len(str(name)), *(len(row[i]) for row in cells), 0) for i, name in enumerate(columns)]
         lines = [title] if title else []
-        for row in [list(map(str, columns)), *cells]:
-            lines.append(
-                "  "
-                + "  ".join(
-                    c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))
-                )
-            )
+        lines += [
+            "  " + "  ".join(c.rjust(w) if i else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
+            for row in [[str(name) for name in columns], *cells]
+        ]
         print("\n".join(line.rstrip() for line in lines), file=self.stream, flush=True)
 
     @contextlib.contextmanager

@@ -1,0 +1,132 @@
+"""``competition/competition.yaml``: what the contest asks. Every key is documented here, once."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from outfold.config.model import StrictModel
+
+Task = Literal["binary", "multiclass", "multilabel", "regression"]
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Columns = Annotated[list[str], BeforeValidator(_listed)]
+
+
+class ImageSource(StrictModel):
+    """Where each part's images lie, when train and test differ."""
+
+    train: str
+    """A template such as ``train/{id}.jpg`` (any column may stand in braces) or a column that holds file names."""
+    test: str
+    """The same for the test rows."""
+
+
+class ColumnRoles(StrictModel):
+    """Columns by the role that they play; what is left out is inferred from the files."""
+
+    image: ImageSource | str | None = None
+    """One image a row: a template relative to inputs/ (``train/{id}.jpg``), a column of file names, or one each for train and test."""
+    categorical: Columns | None = None
+    """Columns of categories. Inferred: strings with repeated values, booleans."""
+    continuous: Columns | None = None
+    """Columns of numbers. Inferred: every other numeric column."""
+    text: Columns = []
+    """Columns of free text. The learners of this version leave them out."""
+    dates: Columns = []
+    """Columns of dates or times. Tabular learners use them as seconds since 1970, and calendar parts."""
+    group: str | None = None
+    """The column whose rows must not be torn apart by a split (patient, user, scene)."""
+    ignore: Columns = []
+    """Columns that no model may use."""
+
+
+class FoldsConfig(StrictModel):
+    """How the training rows are split."""
+
+    kind: (
+        Literal[
+            "kfold",
+            "stratified",
+            "group",
+            "stratified_group",
+            "multilabel_stratified",
+            "time_series",
+            "column",
+            "holdout",
+            "stratified_regression",
+        ]
+        | None
+    ) = None
+    """The splitter. Inferred: stratified for classes, multilabel_stratified for tags, kfold for numbers; with a group column, its group form."""
+    n: int = Field(default=5, ge=2, le=100)
+    """Number of folds a repeat."""
+    seed: int = 42
+    """Seed of the shuffle."""
+    repeats: int = Field(default=1, ge=1, le=50)
+    """Repeat the whole split with other shuffles; each row is then scored once a repeat."""
+    group: str | None = None
+    """The group column of this split; columns.group where left out."""
+    date: str | None = None
+    """The date column, for time_series (and for a holdout of the latest rows)."""
+    column: str | None = None
+    """A column of train.csv that already holds the fold of each row, for kind: column."""
+    fraction: float = Field(default=0.2, gt=0, lt=1)
+    """Share of the rows that a holdout scores."""
+    bins: int | None = Field(default=None, ge=2)
+    """Quantile bins of stratified_regression."""
+
+
+class SubmissionConfig(StrictModel):
+    """How outputs become the file."""
+
+    clip: float = Field(default=0.0, ge=0, lt=0.5)
+    """Clip probabilities to [clip, 1 - clip]: a cheap insurance under log loss."""
+
+
+class CompetitionConfig(StrictModel):
+    """The contest: where it lives, its files, its columns by role, its metric and its folds."""
+
+    host: Literal["kaggle", "folder", "demo"]
+    """Where the contest lives: kaggle, folder (the data is already in inputs/), or demo (handwritten digits)."""
+    slug: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """The contest's name in its web address."""
+    solution: str | None = None
+    """For host: folder: a CSV of the test rows' truth (id, target, Usage = Public/Private), relative to the contest's root."""
+    train: str = "train.csv"
+    """The training table (csv, csv.gz or parquet), or a folder with one folder of images a class; relative to inputs/."""
+    test: str | None = None
+    """The test table, or a folder of images. Left out: the rows of the sample submission."""
+    sample_submission: str = "sample_submission.csv"
+    """The sample submission: its ids, order and columns are the law for the file that is sent."""
+    id: str | None = None
+    """The id column. Left out: the first column of the sample submission."""
+    target: Annotated[list[str], BeforeValidator(_listed)] = Field(default=["target"], min_length=1)
+    """The target column, or a list of them. For class folders: the name to give to the class."""
+    task: Task | None = None
+    """Inferred from the target: two values are binary, text or few whole numbers multiclass, several 0/1 columns or tags multilabel."""
+    positive: Any = None
+    """The class that a binary probability speaks of. Left out: the greater of the two (1, True, yes)."""
+    tag_separator: str = " "
+    """What separates the labels in one column of tags (task: multilabel)."""
+    metric: str | None = None
+    """By name, or hooks.py:function. Left out: auc, log_loss, mean_columnwise_log_loss or rmse, by task."""
+    columns: ColumnRoles = ColumnRoles()
+    """Columns by their role."""
+    folds: FoldsConfig = FoldsConfig()
+    """How the training rows are split."""
+    on_bad_image: Literal["error", "drop"] = "error"
+    """An unreadable image ends the run, or is dropped: from training, and to a grey image in the test set."""
+    submission: SubmissionConfig = SubmissionConfig()
+    """How outputs become the file."""
+
+    @model_validator(mode="after")
+    def _solution_is_local(self) -> CompetitionConfig:
+        if self.solution is not None and self.host != "folder":
+            raise ValueError("solution: is only read with host: folder")
+        return self

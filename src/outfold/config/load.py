@@ -1,0 +1,193 @@
+"""YAML in, checked models out; an error names the file, the line and the nearest key."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from outfold.config.competition import CompetitionConfig
+from outfold.config.pipeline import PIPELINE, BlendConfig, GbdtPipeline, ImagePipeline
+from outfold.errors import ConfigError, nearest
+
+T = TypeVar("T")
+
+
+def read_yaml(path: Path) -> CommentedMap:
+    """One YAML 1.2 mapping, with line numbers (so that ``1e-3`` is a number and ``no`` is a word).
+
+    Raises:
+        ConfigError: missing or empty file, not a mapping, a repeated key, or broken YAML, naming the line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{path}: no such file", remedy="Run from the contest's folder, or give --root DIR."
+        ) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+    try:
+        content = YAML(typ="rt").load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f":{mark.line + 1}" if mark is not None else ""
+        problem = (error.problem or error.context or "not valid YAML").strip().split("\n")[0]
+        raise ConfigError(f"{path}{line}: {problem}") from None
+    except YAMLError as error:
+        raise ConfigError(f"{path}: {str(error).splitlines()[0]}") from None
+    if content is None:
+        raise ConfigError(f"{path}: the file is empty; expected keys and values")
+    if not isinstance(content, CommentedMap):
+        raise ConfigError(f"{path}:1: expected 'key: value' lines, found a {_kind(content)}")
+    return content
+
+
+def plain(value: Any) -> Any:
+    """ruamel's own scalars and containers as Python's."""
+    if isinstance(value, dict):
+        return {plain(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, bool) or value is None:
+        return value
+    for kind in (int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    return value
+
+
+def load_competition(path: Path) -> CompetitionConfig:
+    """The contest file, checked.
+
+    Raises:
+        ConfigError: with every problem in it, a line each.
+    """
+    return _validate(path, TypeAdapter(CompetitionConfig))
+
+
+def load_pipeline(path: Path) -> ImagePipeline | GbdtPipeline | BlendConfig:
+    """One pipeline file, checked by the keys of its learner.
+
+    Raises:
+        ConfigError: with every problem in it, a line each.
+    """
+    return _validate(path, PIPELINE)
+
+
+def _validate(path: Path, adapter: TypeAdapter[T]) -> T:
+    content = read_yaml(path)
+    try:
+        return adapter.validate_python(plain(content))
+    except ValidationError as error:
+        told = [(_line(content, d["loc"]), _tell(path, content, adapter, d)) for d in error.errors()]
+    # a union reports the same key once for each of its members: the reader wants it once
+    unique = dict.fromkeys(text for _, text in sorted(told))
+    raise ConfigError("\n".join(unique)) from None
+
+
+def _tell(path: Path, content: CommentedMap, adapter: TypeAdapter[Any], detail: ErrorDetails) -> str:
+    """One pydantic error as ``file:line: key: what is wrong``."""
+    keys = _real_keys(content, detail["loc"])
+    where = f"{path}:{_line(content, keys)}"
+    name = _dotted(keys)
+    kind = detail["type"]
+    if kind == "extra_forbidden":
+        known = _known_keys(adapter, content, keys[:-1])
+        hint = nearest(str(keys[-1]), known)
+        return f"{where}: unknown key '{name}'" + (f"; {hint}" if hint else f"; known keys: {', '.join(known)}")
+    if kind == "missing":
+        return f"{path}: the key '{_dotted([*keys, *_missing(detail, keys)])}' is missing"
+    if kind in ("union_tag_not_found", "union_tag_invalid"):
+        known = [str(tag).strip("'\" ") for tag in str(detail.get("ctx", {}).get("expected_tags", "")).split(",")]
+        known = known if known != [""] else ["image", "gbdt", "blend"]
+        given = content.get("learner")
+        if given is None:
+            return f"{path}: the key 'learner' is missing; one of {', '.join(known)}"
+        hint = nearest(str(given), known)
+        line = _line(content, ["learner"])
+        return f"{path}:{line}: learner: '{given}' is not a learner; " + (hint or f"one of {', '.join(known)}")
+    message = detail["msg"].removeprefix("Value error, ")
+    given = detail.get("input")
+    if kind == "literal_error":
+        choices = str(detail.get("ctx", {}).get("expected", ""))
+        hint = nearest(str(given), [c.strip("' ") for c in choices.replace(" or ", ",").split(",")])
+        return f"{where}: {name}: '{given}' is not one of {choices}" + (f"; {hint}" if hint else "")
+    shown = "" if isinstance(given, (dict, list)) or kind == "value_error" else f" (found {given!r}, a {_kind(given)})"
+    return f"{where}: {name + ': ' if name else ''}{message[:1].lower()}{message[1:]}{shown}"
+
+
+def _missing(detail: ErrorDetails, keys: Sequence[str | int]) -> list[str | int]:
+    """The key that is not there is the last of the error's path; it is no part of what the file holds."""
+    last = detail["loc"][-1]
+    return [] if keys and keys[-1] == last else [last]
+
+
+def _real_keys(content: Any, loc: Sequence[str | int]) -> list[str | int]:
+    """The error's path without the names that pydantic adds for the members of a union."""
+    keys: list[str | int] = []
+    here = content
+    for part in loc:
+        in_list = isinstance(here, list) and isinstance(part, int) and part < len(here)
+        if in_list or (isinstance(here, dict) and part in here):
+            here = here[part]
+            keys.append(part)
+    return keys
+
+
+def _line(content: Any, keys: Sequence[str | int]) -> int:
+    """The 1-based line of a key."""
+    here, line = content, 1
+    for key in keys:
+        if isinstance(here, CommentedMap) and key in here:
+            line = here.lc.key(key)[0] + 1
+        elif isinstance(here, CommentedSeq) and isinstance(key, int):
+            line = here.lc.item(key)[0] + 1
+        else:
+            break
+        here = here[key]
+    return line
+
+
+def _dotted(keys: Sequence[str | int]) -> str:
+    text = ""
+    for key in keys:
+        text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else str(key)
+    return text
+
+
+def _known_keys(adapter: TypeAdapter[Any], content: Any, keys: Sequence[str | int]) -> list[str]:
+    """The keys that the model at this place of the file has."""
+    models: list[type[BaseModel]] = _models(adapter._type)
+    tag = content.get("learner") if isinstance(content, dict) else None
+    if len(models) > 1:
+        models = [m for m in models if tag in get_args(m.model_fields["learner"].annotation)] or models
+    for key in keys:
+        if isinstance(key, int):
+            continue
+        models = [found for m in models if key in m.model_fields for found in _models(m.model_fields[key].annotation)]
+    return sorted({name for model in models for name in model.model_fields})
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if get_origin(annotation) is None and not isinstance(annotation, types.UnionType):
+        return []
+    return [model for part in get_args(annotation) for model in _models(part)]
+
+
+def _kind(value: Any) -> str:
+    names = {str: "text", bool: "true/false", int: "number", float: "number", type(None): "nothing"}
+    if isinstance(value, dict):
+        return "mapping"
+    if isinstance(value, list):
+        return "list"
+    return next((name for kind, name in names.items() if type(value) is kind), type(value).__name__)

@@ -1,0 +1,100 @@
+"""A phase of neural training: which layers learn, for how long, at which learning rates."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, PositiveFloat, field_validator, model_validator
+
+from outfold.config.model import StrictModel
+
+Schedule = Literal["sgdr", "cosine", "one_cycle", "constant"]
+Preset = Literal["none", "basic", "side_on", "top_down"]
+
+
+class Phase(StrictModel):
+    """One entry of ``phases:``. Keys that are left out take the pipeline's value."""
+
+    train: Literal["head", "all"] | int = "all"
+    """Which layer groups learn: the head, all, or the last N groups. The others are frozen."""
+    epochs: float | None = Field(default=None, gt=0)
+    """Length of the phase, for schedules other than sgdr."""
+    schedule: Schedule | None = None
+    """sgdr where cycles are given, else one_cycle."""
+    cycles: int | None = Field(default=None, ge=1)
+    """Number of SGDR cycles (warm restarts)."""
+    cycle_len: float = Field(default=1.0, gt=0)
+    """Epochs of the first cycle."""
+    cycle_mult: float = Field(default=1.0, ge=1)
+    """Each cycle is this many times longer than the one before."""
+    warmup: float = Field(default=0.0, ge=0)
+    """Epochs of linear warm-up from lr/100 at the start of the phase, for sgdr and cosine."""
+    lr: PositiveFloat | list[PositiveFloat] = 1e-2
+    """Peak learning rate. A list has one per layer group, from the stem to the head; two numbers are spread geometrically."""
+    lr_ratio: float | None = Field(default=None, ge=1)
+    """With one lr: each group below the head learns this many times slower than the one above it."""
+    size: int | None = Field(default=None, ge=8)
+    """Image size of this phase (progressive resizing)."""
+    batch_size: int | None = Field(default=None, ge=1)
+    """Rows a step."""
+    accumulate: int | None = Field(default=None, ge=1)
+    """Batches a step: gradients are summed, so that the effective batch is accumulate * batch_size."""
+    weight_decay: float | None = Field(default=None, ge=0)
+    """Weight decay; norms and biases are left out."""
+    momentum: float | None = Field(default=None, ge=0, lt=1)
+    """Momentum of SGD, or the first beta of AdamW."""
+    dropout: float | None = Field(default=None, ge=0, lt=1)
+    """Dropout before the classifier."""
+    label_smoothing: float | None = Field(default=None, ge=0, lt=1)
+    """Label smoothing of the cross entropy."""
+    augment: Preset | None = None
+    """Augmentation preset."""
+    strength: float | None = Field(default=None, ge=0)
+    """Scales every augmentation magnitude; 1 is the preset as named."""
+    clip_grad: float | None = Field(default=None, gt=0)
+    """Clip the gradient's norm."""
+    train_bn: bool | None = None
+    """Let BatchNorm of frozen layers go on learning (fastai 2's default); left out: it stays in eval mode."""
+    snapshots: bool = False
+    """Keep the weights at the end of each cycle as a member of the ensemble."""
+
+    @model_validator(mode="after")
+    def _lengths(self) -> Phase:
+        if self.schedule in (None, "sgdr") and self.cycles is None and self.epochs is None:
+            raise ValueError("a phase needs cycles: (with cycle_len, cycle_mult) or epochs:")
+        if self.cycles is not None and self.epochs is not None:
+            raise ValueError("give cycles: or epochs:, not both")
+        if self.schedule == "sgdr" and self.cycles is None:
+            raise ValueError("schedule: sgdr needs cycles:")
+        if self.schedule not in (None, "sgdr") and self.epochs is None:
+            raise ValueError(f"schedule: {self.schedule} needs epochs:")
+        if isinstance(self.lr, list) and self.lr_ratio is not None:
+            raise ValueError("lr_ratio: goes with a single lr, not with a list")
+        return self
+
+    @field_validator("lr")
+    @classmethod
+    def _not_empty(cls, lr: float | list[float]) -> float | list[float]:
+        if lr == []:
+            raise ValueError("lr: needs at least one number")
+        return lr
+
+    @field_validator("train")
+    @classmethod
+    def _at_least_one(cls, train: str | int) -> str | int:
+        if isinstance(train, int) and train < 1:
+            raise ValueError("train: head, all, or a number of layer groups from 1 up")
+        return train
+
+    @property
+    def kind(self) -> Schedule:
+        """The schedule after defaults."""
+        return self.schedule or ("sgdr" if self.cycles is not None else "one_cycle")
+
+    @property
+    def cycle_epochs(self) -> list[float]:
+        """Epochs of each cycle: ``cycle_len * cycle_mult**k``; one entry where there are no restarts."""
+        if self.cycles is None:
+            assert self.epochs is not None
+            return [self.epochs]
+        return [self.cycle_len * self.cycle_mult**k for k in range(self.cycles)]

@@ -1,0 +1,128 @@
+"""``pipelines/*.yaml``: what to try, one file a model. Every key is documented here, once."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter
+
+from outfold.config.model import StrictModel
+from outfold.config.phase import Phase, Preset
+
+
+class Tta(StrictModel):
+    """Test-time augmentation: the original and n augmented passes."""
+
+    n: int = Field(default=4, ge=0, le=64)
+    """Augmented passes beside the original; 0 is none."""
+    beta: float | None = Field(default=None, ge=0, le=1)
+    """Weight of the original (fastai 2: 0.25). Left out: every pass weighs the same, 1 / (n + 1)."""
+    average: Literal["probabilities", "logits"] = "probabilities"
+    """What is averaged over the passes."""
+
+
+class ImagePipeline(StrictModel):
+    """A timm model trained on the contest's images."""
+
+    learner: Literal["image"]
+    """image: any timm model."""
+    model: str = "resnet34"
+    """Any timm model's name."""
+    weights: str = "pretrained"
+    """pretrained (timm's hub), none (random), or a file of weights (safetensors or a state dict), relative to the contest's root."""
+    seed: int = 0
+    """Seed of everything that is random in this pipeline."""
+    size: int = Field(default=224, ge=8)
+    """Image size: the shorter side is brought to it, and the centre cropped square."""
+    resize: Literal["crop", "squash"] = "crop"
+    """crop keeps the aspect and cuts the longer side; squash keeps all and changes the aspect."""
+    channels: Literal[1, 3] = 3
+    """Channels that the model sees; colour images are made grey for 1, grey ones repeated for 3."""
+    augment: Preset = "side_on"
+    """none, basic (rotation, shift, zoom, light), side_on (and left-right flips), top_down (and the 8 dihedral ones)."""
+    strength: float = Field(default=1.0, ge=0)
+    """Scales every augmentation magnitude."""
+    optimizer: Literal["sgd", "adamw"] = "adamw"
+    """The optimizer."""
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    """Momentum of SGD, or the first beta of AdamW."""
+    weight_decay: float = Field(default=1e-2, ge=0)
+    """Weight decay; norms and biases are left out."""
+    batch_size: int = Field(default=64, ge=1)
+    """Rows a step."""
+    accumulate: int = Field(default=1, ge=1)
+    """Batches a step."""
+    clip_grad: float | None = Field(default=None, gt=0)
+    """Clip the gradient's norm."""
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Dropout before the classifier."""
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """Label smoothing of the cross entropy."""
+    class_weight: Literal["balanced"] | None = None
+    """balanced: each class weighs the same in the loss, however rare."""
+    train_bn: bool = False
+    """Let BatchNorm of frozen layers go on learning."""
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """auto: bf16 where the device is fast at it, else fp16 on a GPU, else fp32."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1, mps."""
+    workers: int = Field(default=2, ge=0)
+    """Threads that prepare batches. Results do not depend on it."""
+    phases: list[Phase] = Field(
+        default=[Phase(cycles=3, cycle_len=1, cycle_mult=2, lr=1e-3, snapshots=True)], min_length=1
+    )
+    """The recipe."""
+    tta: int | Tta = 4
+    """Test-time augmentation: a number of augmented passes, or n, beta and average."""
+
+
+class ImageFeatures(StrictModel):
+    """Plain numbers from an image, for learners of tables."""
+
+    size: int = Field(default=8, ge=1, le=64)
+    """Side of the small grey copy whose pixels are features."""
+    statistics: bool = True
+    """Mean, spread, quantiles, edges and moments of each channel; width, height, aspect and file size."""
+
+
+class GbdtPipeline(StrictModel):
+    """LightGBM on the contest's table, and on image features where it has images."""
+
+    learner: Literal["gbdt"]
+    """gbdt: gradient-boosted decision trees (LightGBM)."""
+    params: dict[str, Any] = {}
+    """Any LightGBM parameter, by LightGBM's own name."""
+    rounds: int = Field(default=2000, ge=1)
+    """The most rounds of boosting."""
+    early_stopping: int = Field(default=100, ge=0)
+    """Stop when the inner split has not got better for so many rounds; 0 takes all rounds."""
+    inner_fraction: float = Field(default=0.2, gt=0, lt=1)
+    """Share of each fold's training part that chooses the number of rounds. Never the rows that score."""
+    refit: bool = True
+    """Train again on the fold's whole training part, with the number of rounds found."""
+    class_weight: Literal["balanced"] | None = None
+    """balanced: each class weighs the same, however rare."""
+    image_features: ImageFeatures = ImageFeatures()
+    """Features from images."""
+    features: list[str] | None = None
+    """Use these columns only."""
+    seed: int = 0
+    """Seed of bagging and of the inner split."""
+
+
+class BlendConfig(StrictModel):
+    """``pipelines/blend.yaml``: how the members become one prediction. The file may be left out."""
+
+    learner: Literal["blend"] = "blend"
+    """blend: combines the other pipelines."""
+    combiner: Literal["mean3", "ges", "simplex", "stack", "mean", "rank_mean", "hill_climb"] = "mean3"
+    """mean3 is the mean of greedy selection, simplex weights and a stacker; each is there by name, too."""
+    pipelines: list[str] | None = None
+    """Blend these pipelines only. Left out: all."""
+    seed: int = 0
+    """Seed of whatever the combiner draws."""
+
+
+ModelPipeline = Annotated[ImagePipeline | GbdtPipeline, Field(discriminator="learner")]
+Pipeline = Annotated[ImagePipeline | GbdtPipeline | BlendConfig, Field(discriminator="learner")]
+PIPELINE: TypeAdapter[ImagePipeline | GbdtPipeline | BlendConfig] = TypeAdapter(Pipeline)

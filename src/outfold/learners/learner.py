@@ -1,0 +1,54 @@
+"""The protocol of a learner: fits one fold, predicts rows. It knows ids, not files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any, Literal, Protocol
+
+import pandas as pd
+
+from outfold.contest import Contest
+from outfold.progress import Reporter
+from outfold.store.shelf import Shelf
+
+Part = Literal["train", "test"]
+
+
+class Learner(Protocol):
+    """One pipeline's model family, bound to a contest and a configuration."""
+
+    def fit(self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf) -> None:
+        """Train one fold and leave its members on the shelf; call ``shelf.finish(members=[...], ...)`` at the end.
+
+        ``valid`` may be watched and shown, and chooses nothing. A call on a shelf that holds a checkpoint goes on from
+        there and ends with the same bytes.
+        """
+
+    def predict(self, part: Part, ids: pd.Index, shelves: Mapping[int, Shelf]) -> pd.DataFrame:
+        """Predict rows with every member of every fold given, each row being read once.
+
+        Returns:
+            A frame as in :mod:`outfold.store.predictions`: id, fold, member, and float32 outputs.
+        """
+
+    def summarise(self, shelves: Mapping[int, Shelf], folder: Any) -> None:
+        """Write what a person wants to see of the trained folds (importances, curves) into ``folder``."""
+
+
+def revision(family: str) -> int:
+    """The revision number of a learner; its author raises it when its results would differ."""
+    text = resources.files("outfold.learners").joinpath("revisions.json").read_text(encoding="utf-8")
+    return int(json.loads(text)[family])
+
+
+def make_learner(contest: Contest, config: Any, name: str, reporter: Reporter) -> Learner:
+    """The learner that a pipeline's configuration asks for."""
+    if config.learner == "image":
+        from outfold.learners.image import ImageLearner
+
+        return ImageLearner(contest, config, name, reporter)
+    from outfold.learners.gbdt import GbdtLearner
+
+    return GbdtLearner(contest, config, name, reporter)

@@ -1,0 +1,101 @@
+"""Where everything lies in a contest folder: the one place that knows the paths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from outfold.errors import ConfigError, nearest
+
+BLEND = "blend"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The paths under one contest's root."""
+
+    root: Path
+
+    @property
+    def competition(self) -> Path:
+        return self.root / "competition" / "competition.yaml"
+
+    @property
+    def hooks(self) -> Path:
+        return self.root / "competition" / "hooks.py"
+
+    @property
+    def inputs(self) -> Path:
+        return self.root / "inputs"
+
+    @property
+    def artifacts(self) -> Path:
+        return self.root / "artifacts"
+
+    @property
+    def submissions(self) -> Path:
+        return self.root / "submissions"
+
+    @property
+    def ledger(self) -> Path:
+        return self.submissions / "ledger.csv"
+
+    @property
+    def data_manifest(self) -> Path:
+        """Size and SHA-256 of every file in inputs/; what ``download`` leaves behind."""
+        return self.artifacts / "data.json"
+
+    @property
+    def folds(self) -> Path:
+        return self.artifacts / "folds.parquet"
+
+    @property
+    def cache(self) -> Path:
+        return self.artifacts / "cache"
+
+    @property
+    def blend_config(self) -> Path:
+        return self.root / "pipelines" / f"{BLEND}.yaml"
+
+    def pipeline_config(self, name: str) -> Path:
+        return self.root / "pipelines" / f"{name}.yaml"
+
+    def pipeline(self, name: str) -> Path:
+        return self.artifacts / name
+
+    def oof(self, name: str) -> Path:
+        return self.artifacts / name / "oof.parquet"
+
+    def test(self, name: str) -> Path:
+        return self.artifacts / name / "test.parquet"
+
+    def manifest(self, name: str) -> Path:
+        return self.artifacts / name / "manifest.json"
+
+    def fold(self, name: str, fold: int) -> Path:
+        return self.artifacts / name / "folds" / str(fold)
+
+    def submission(self, name: str) -> Path:
+        return self.submissions / f"{name}.csv"
+
+    def pipeline_names(self) -> list[str]:
+        """Every model in ``pipelines/``, sorted; the blend is not one of them."""
+        return sorted(path.stem for path in (self.root / "pipelines").glob("*.yaml") if path.stem != BLEND)
+
+    def chosen(self, names: list[str] | None) -> list[str]:
+        """The pipelines named, or all.
+
+        Raises:
+            ConfigError: a name without a file (nearest names given), or no pipelines at all.
+        """
+        known = self.pipeline_names()
+        if not known:
+            raise ConfigError(
+                f"{self.root / 'pipelines'}: no pipelines; expected one YAML file a model",
+                remedy="`learner: gbdt` alone is a whole pipeline: write it to pipelines/lightgbm.yaml.",
+            )
+        for name in names or []:
+            if name not in known:
+                hint = nearest(name, known) or f"there are {', '.join(known)}"
+                raise ConfigError(f"{self.pipeline_config(name)}: no such pipeline; {hint}")
+        return list(dict.fromkeys(names)) if names else known
