@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, TypeAdapter
 
 from outfold.config.model import StrictModel
 from outfold.config.phase import Phase, Preset
+
+
+class ModelPipelineBase(StrictModel):
+    """What every model's configuration knows: which keys make another model, and which only other predictions."""
+
+    INFERENCE: ClassVar[frozenset[str]] = frozenset()
+    """Keys that change predictions and not the trained models."""
+    RUNTIME: ClassVar[frozenset[str]] = frozenset()
+    """Keys that change neither."""
+
+    def fit_key(self) -> dict[str, Any]:
+        """The part that the trained models depend on, as JSON values."""
+        return self.model_dump(mode="json", exclude=set(self.INFERENCE | self.RUNTIME))
+
+    def inference_key(self) -> dict[str, Any]:
+        """The part that only the predictions depend on, as JSON values."""
+        return self.model_dump(mode="json", include=set(self.INFERENCE))
 
 
 class Tta(StrictModel):
@@ -21,8 +38,11 @@ class Tta(StrictModel):
     """What is averaged over the passes."""
 
 
-class ImagePipeline(StrictModel):
+class ImagePipeline(ModelPipelineBase):
     """A timm model trained on the contest's images."""
+
+    INFERENCE: ClassVar[frozenset[str]] = frozenset({"tta"})
+    RUNTIME: ClassVar[frozenset[str]] = frozenset({"device", "workers"})
 
     learner: Literal["image"]
     """image: any timm model."""
@@ -85,7 +105,7 @@ class ImageFeatures(StrictModel):
     """Mean, spread, quantiles, edges and moments of each channel; width, height, aspect and file size."""
 
 
-class GbdtPipeline(StrictModel):
+class GbdtPipeline(ModelPipelineBase):
     """LightGBM on the contest's table, and on image features where it has images."""
 
     learner: Literal["gbdt"]

@@ -55,3 +55,8 @@ def data_hash(inputs: Path, manifest: Path, reporter: Reporter, *, write: bool =
     if write and (found != known or not manifest.exists()):
         write_json(manifest, {"data_hash": total, "files": found})
     return total
+
+
+def content_hashes(inputs: Path, manifest: Path) -> dict[Path, str]:
+    """SHA-256 by absolute path, as the manifest has them."""
+    return {(inputs / name).absolute(): str(item["sha256"]) for name, item in _read(manifest).items()}

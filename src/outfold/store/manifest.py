@@ -112,6 +112,7 @@ def refuse_mixed(manifests: Mapping[str, Manifest]) -> None:
             )
         elif manifest.data_hash != first.data_hash:
             raise MismatchError(
-                f"{name} was trained on other data ({manifest.data_hash[:12]}) than {first.pipeline} ({first.data_hash[:12]})",
+                f"{name} was trained on other data ({manifest.data_hash[:12]}) than {first.pipeline} "
+                f"({first.data_hash[:12]})",
                 remedy=f"Run `outfold train {first.pipeline} {name}`.",
             )

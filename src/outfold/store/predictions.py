@@ -54,8 +54,7 @@ def write_predictions(path: Path, frame: pd.DataFrame) -> str:
     table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
     with atomic_path(path) as beside:
         pq.write_table(table, beside, compression="zstd")
-        digest = hashlib.sha256(beside.read_bytes()).hexdigest()
-    return digest
+        return hashlib.sha256(beside.read_bytes()).hexdigest()
 
 
 def read_predictions(path: Path) -> pd.DataFrame:
@@ -132,7 +131,8 @@ def stack(frames: Mapping[str, pd.DataFrame], *, what: str) -> tuple[pd.Index, l
             if not values.index.equals(first_ids):
                 odd = values.index.symmetric_difference(first_ids)
                 raise MismatchError(
-                    f"{pipeline}/{member}: its {what} rows differ from those of {first_name} in {len(odd)} ids ({some(odd)})",
+                    f"{pipeline}/{member}: its {what} rows differ from those of {first_name} "
+                    f"in {len(odd)} ids ({some(odd)})",
                     remedy="Train both on the same folds and data.",
                 )
             names.append(f"{pipeline}/{member}")

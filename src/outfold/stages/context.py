@@ -1,0 +1,122 @@
+"""What every stage has at hand: the contest, its hashes, and someone to report to."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import outfold
+from outfold.config.competition import CompetitionConfig
+from outfold.config.load import load_competition, load_pipeline
+from outfold.config.pipeline import BlendConfig, GbdtPipeline, ImagePipeline
+from outfold.contest import Contest, load_contest
+from outfold.errors import ConfigError
+from outfold.folds import Folds
+from outfold.learners.learner import revision
+from outfold.progress import Reporter
+from outfold.store.fingerprint import file_sha256, fingerprint
+from outfold.store.folds_file import read_folds
+from outfold.store.inputs import data_hash
+from outfold.store.layout import Layout
+
+# keys of the contest that no model depends on
+_NOT_FOR_MODELS = {"host", "slug", "solution", "sample_submission", "submission", "metric", "folds"}
+
+
+@dataclass
+class Context:
+    """One contest folder, opened for a stage."""
+
+    root: Path
+    reporter: Reporter = field(default_factory=Reporter)
+
+    def __post_init__(self) -> None:
+        self.root = Path(self.root)
+        self.layout = Layout(self.root)
+
+    @property
+    def version(self) -> str:
+        return outfold.__version__
+
+    @cached_property
+    def competition(self) -> CompetitionConfig:
+        return load_competition(self.layout.competition)
+
+    @cached_property
+    def contest(self) -> Contest:
+        contest = load_contest(self.root, self.competition)
+        for warning in contest.warnings:
+            self.reporter.warn(warning)
+        return contest
+
+    @cached_property
+    def data_hash(self) -> str:
+        return data_hash(self.layout.inputs, self.layout.data_manifest, self.reporter)
+
+    @cached_property
+    def hooks_hash(self) -> str | None:
+        return file_sha256(self.layout.hooks) if self.layout.hooks.exists() else None
+
+    @cached_property
+    def folds(self) -> Folds:
+        return read_folds(self.layout.folds)
+
+    def model_config(self, name: str) -> ImagePipeline | GbdtPipeline:
+        """The configuration of one pipeline.
+
+        Raises:
+            ConfigError: the file asks for a blend under another name than blend.yaml.
+        """
+        config = load_pipeline(self.layout.pipeline_config(name))
+        if isinstance(config, BlendConfig):
+            raise ConfigError(f"{self.layout.pipeline_config(name)}: a blend is described in pipelines/blend.yaml alone")
+        return config
+
+    def blend_config(self) -> BlendConfig:
+        """``pipelines/blend.yaml``, or the default where it is left out.
+
+        Raises:
+            ConfigError: the file describes a model.
+        """
+        path = self.layout.blend_config
+        if not path.exists():
+            return BlendConfig()
+        config = load_pipeline(path)
+        if not isinstance(config, BlendConfig):
+            raise ConfigError(f"{path}: learner: {config.learner}; expected learner: blend in this file")
+        return config
+
+    def fit_fingerprint(self, config: ImagePipeline | GbdtPipeline) -> str:
+        """What a pipeline's models are made of; the toolkit enters by the learner's revision alone."""
+        return fingerprint(
+            contest=self.competition.model_dump(mode="json", exclude=_NOT_FOR_MODELS),
+            pipeline=config.fit_key(),
+            weights=self.weights_hash(config),
+            data=self.data_hash,
+            folds=self.folds.hash,
+            hooks=self.hooks_hash,
+            revision=revision(config.learner),
+        )
+
+    def weights_hash(self, config: ImagePipeline | GbdtPipeline) -> str | None:
+        """SHA-256 of a file of weights: another file under the same name is another model."""
+        if not isinstance(config, ImagePipeline) or config.weights in ("none", "pretrained"):
+            return None
+        path = self.root / config.weights
+        return file_sha256(path) if path.is_file() else None
+
+    def inference_fingerprint(self, config: ImagePipeline | GbdtPipeline) -> str:
+        """What its predictions are made of."""
+        return fingerprint(fit=self.fit_fingerprint(config), inference=config.inference_key())
+
+    def scoring_fingerprint(self, inference: str) -> str:
+        """What its scores are made of."""
+        return fingerprint(inference=inference, metric=self.competition.metric, hooks=self.hooks_hash)
+
+
+def command(root: Path, stage: str, *names: str) -> str:
+    """The command that a person would type for a stage."""
+    here = "" if root.resolve() == Path.cwd() else f" --root {os.path.relpath(root)}"
+    return f"outfold{here} {' '.join([stage, *names])}"

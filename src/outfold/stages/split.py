@@ -1,0 +1,106 @@
+"""split: artifacts/folds.parquet."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pandas as pd
+
+from outfold.config.competition import FoldsConfig
+from outfold.contest import Contest
+from outfold.folds import FoldKind, Folds, duplicates_across, make_folds
+from outfold.stages.context import Context
+from outfold.store.fingerprint import fingerprint
+from outfold.store.folds_file import folds_fingerprint, read_folds, write_folds
+from outfold.store.inputs import content_hashes
+
+
+def split(context: Context) -> Folds:
+    """Assign every training row to a fold; does nothing where the split on disk was made of the same things.
+
+    Raises:
+        ConfigError: the contest's ``folds:`` cannot be carried out.
+    """
+    config, layout, reporter = context.competition, context.layout, context.reporter
+    made_of = fingerprint(
+        folds=config.folds.model_dump(mode="json"),
+        contest=config.model_dump(mode="json", include={"train", "id", "target", "task", "columns", "tag_separator"}),
+        data=context.data_hash,
+        on_bad_image=config.on_bad_image,
+        hooks=context.hooks_hash,
+    )
+    if folds_fingerprint(layout.folds) == made_of:
+        folds = read_folds(layout.folds)
+        os.utime(layout.folds)
+        reporter.note(f"split: up to date ({len(folds.numbers())} folds, {folds.kind})")
+        return folds
+    contest = context.contest
+    folds, warnings = _make(contest, config.folds)
+    warnings += _duplicate_images(contest, folds, context)
+    for warning in warnings:
+        reporter.warn(warning)
+    write_folds(layout.folds, folds, made_of)
+    reporter.table(f"{len(folds.numbers())} folds, {folds.kind}", ["fold", "train rows", "scored rows", *_what(contest)], _rows(contest, folds))
+    return folds
+
+
+def fold_kind(contest: Contest, config: FoldsConfig) -> FoldKind:
+    """The splitter after defaults."""
+    if config.kind is not None:
+        return config.kind
+    grouped = contest.groups(contest.train.index) is not None
+    if contest.task in ("binary", "multiclass"):
+        return "stratified_group" if grouped else "stratified"
+    if grouped:
+        return "group"
+    return "multilabel_stratified" if contest.task == "multilabel" else "kfold"
+
+
+def _make(contest: Contest, config: FoldsConfig) -> tuple[Folds, list[str]]:
+    ids = contest.train.index
+    return make_folds(
+        ids,
+        kind=fold_kind(contest, config),
+        n=config.n,
+        seed=config.seed,
+        repeats=config.repeats,
+        y=contest.y,
+        task=contest.task,
+        groups=contest.groups(ids),
+        dates=contest.dates(ids),
+        column=contest.fold_column(ids),
+        fraction=config.fraction,
+        bins=config.bins,
+    )
+
+
+def _duplicate_images(contest: Contest, folds: Folds, context: Context) -> list[str]:
+    """Rows whose images are the same bytes, on both sides of a split."""
+    if not contest.roles.image:
+        return []
+    hashes = content_hashes(context.layout.inputs, context.layout.data_manifest)
+    paths = contest.images("train", contest.train.index)
+    keys = pd.Series([hashes.get(path, str(path)) for path in paths], index=contest.train.index)
+    return duplicates_across(folds, keys)
+
+
+def _what(contest: Contest) -> list[str]:
+    return {"regression": ["target mean"], "binary": ["positive"]}.get(contest.task, ["rarest class"])
+
+
+def _rows(contest: Contest, folds: Folds) -> list[list[str]]:
+    rows = []
+    for fold in folds.numbers():
+        valid = folds.valid(fold)
+        y = contest.truth(valid)
+        if contest.task == "regression":
+            said = f"{np.mean(y):.4g}"
+        elif contest.task == "binary":
+            said = f"{np.mean(y):.1%}"
+        else:
+            counts = y.sum(0) if contest.task == "multilabel" else np.bincount(y, minlength=len(contest.classes or []))
+            rarest = int(np.argmin(counts))
+            said = f"{(contest.classes or [])[rarest]} ({int(counts[rarest])})"
+        rows.append([str(fold), f"{len(folds.train(fold)):,}", f"{len(valid):,}", said])
+    return rows
