@@ -1,0 +1,10 @@
+"""Which rows score which model: the folds, the split inside a training part, and what to distrust about them."""
+
+from __future__ import annotations
+
+from outfold.folds.inner import inner_split
+from outfold.folds.make import make_folds
+from outfold.folds.suspicion import duplicates_across
+from outfold.folds.table import FoldKind, Folds, Task
+
+__all__ = ["FoldKind", "Folds", "Task", "duplicates_across", "inner_split", "make_folds"]

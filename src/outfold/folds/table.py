@@ -1,0 +1,118 @@
+"""The folds themselves: a table of ids and fold numbers, and the hash that travels with every prediction made on it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, get_args
+
+import pandas as pd
+
+from outfold.errors import DataError, some
+
+FoldKind = Literal[
+    "kfold",
+    "stratified",
+    "group",
+    "stratified_group",
+    "multilabel_stratified",
+    "time_series",
+    "column",
+    "holdout",
+    "stratified_regression",
+]
+Task = Literal["binary", "multiclass", "multilabel", "regression"]
+
+NEVER_SCORED = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Folds:
+    """Every training row's fold, by id.
+
+    Args:
+        frame: columns ``id`` and ``fold`` (int64), one row a (training row, repeat): the rows of the first repeat in
+            the order of the training table, then those of the second, and so on. A row that is never scored (the
+            first chunk of a time series, all but the holdout) has fold -1. Read only: the hash is computed once.
+        kind: the splitter.
+        n: folds a repeat.
+        repeats: how often the whole split was made, each time with another shuffle.
+
+    Raises:
+        DataError: the table is not one of folds (a damaged file): columns, range, or an id twice in a repeat.
+    """
+
+    frame: pd.DataFrame
+    kind: FoldKind
+    n: int
+    repeats: int = 1
+
+    def __post_init__(self) -> None:
+        if list(self.frame.columns) != ["id", "fold"] or not pd.api.types.is_integer_dtype(self.frame["fold"]):
+            raise DataError(
+                f"folds: columns {some(self.frame.columns)}; expected id and fold (whole numbers)",
+                remedy="Make the folds anew with the split stage.",
+            )
+        if self.kind not in get_args(FoldKind) or self.n < 1 or self.repeats < 1:
+            raise DataError(f"folds: kind {self.kind!r}, n {self.n}, repeats {self.repeats} cannot be")
+        fold = self.frame["fold"]
+        outside = self.frame.loc[(fold < NEVER_SCORED) | (fold >= self.n * self.repeats)]
+        if len(outside):
+            raise DataError(
+                f"folds: {len(outside)} rows have a fold beyond -1..{self.n * self.repeats - 1}: {some(outside['id'])}",
+                remedy="Make the folds anew with the split stage.",
+            )
+        twice = pd.DataFrame({"id": self.frame["id"], "repeat": self._repeat}).duplicated()
+        if twice.any():
+            raise DataError(
+                f"folds: {int(twice.sum())} ids stand twice in one repeat: {some(self.frame.loc[twice, 'id'])}",
+                remedy="Make the folds anew with the split stage.",
+            )
+
+    @cached_property
+    def _repeat(self) -> pd.Series:
+        """The repeat of every row of the frame; a row that is never scored is in the first (and only) one."""
+        return self.frame["fold"].clip(lower=0) // self.n
+
+    def numbers(self) -> list[int]:
+        """Every fold that is trained: ``0..n*repeats-1``; those of repeat r are ``r*n..r*n+n-1``."""
+        return list(range(self.n * self.repeats))
+
+    def valid(self, fold: int) -> pd.Index:
+        """Ids that ``fold`` scores, in the order of the training table."""
+        self._check(fold)
+        return pd.Index(self.frame.loc[self.frame["fold"] == fold, "id"])
+
+    def train(self, fold: int) -> pd.Index:
+        """Ids that the model of ``fold`` may learn from, in the order of the training table.
+
+        All other rows of the same repeat; for ``time_series`` only the strictly earlier ones (smaller fold numbers, -1
+        included).
+        """
+        self._check(fold)
+        if self.kind == "time_series":
+            may = self.frame["fold"] < fold
+        else:
+            may = (self._repeat == fold // self.n) & (self.frame["fold"] != fold)
+        return pd.Index(self.frame.loc[may, "id"])
+
+    def _check(self, fold: int) -> None:
+        if not 0 <= fold < self.n * self.repeats:
+            raise ValueError(f"fold {fold} is not one of 0..{self.n * self.repeats - 1}")
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 (hex) over kind, n, repeats and the (id, fold) pairs sorted by id, then fold.
+
+        Independent of the order of the rows, and of whether an id was read as a number or as text.
+        """
+        pairs = sorted(zip(map(str, self.frame["id"]), map(int, self.frame["fold"]), strict=True))
+        content = json.dumps([self.kind, self.n, self.repeats, pairs], separators=(",", ":"))
+        return hashlib.sha256(content.encode("ascii")).hexdigest()
+
+    @cached_property
+    def complete(self) -> bool:
+        """Whether every row is scored by some fold."""
+        return bool((self.frame["fold"] != NEVER_SCORED).all())
