@@ -1,0 +1,193 @@
+"""A submission file and a solution file, read back as the arrays that a metric scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from outfold.errors import DataError, SubmissionError, nearest, some
+from outfold.hosts.host import Metric, Scoring
+
+
+class Side(NamedTuple):
+    """Which of the two files is at fault, for a message."""
+
+    what: str
+    error: type[DataError] | type[SubmissionError]
+
+
+SOLUTION = Side("the solution", DataError)
+SENT = Side("the submission", SubmissionError)
+
+
+def read_truth(truth: pd.DataFrame, scoring: Scoring) -> np.ndarray:
+    """The truth as a metric wants it: codes (n,), 0/1 (n,), tags (n, k) int8, or float64 values (n,) or (n, k).
+
+    Raises:
+        DataError: a column is missing, or a value is no class, no number or no 0/1.
+    """
+    classes = [str(name) for name in scoring.classes]
+    targets = list(scoring.targets)
+    if scoring.task == "regression":
+        values = _numbers(_columns(truth, targets, SOLUTION), SOLUTION)
+        return values[:, 0] if len(targets) == 1 else values
+    if scoring.task == "multilabel":
+        if len(targets) == 1 and targets[0] in truth.columns and targets != classes:
+            return _tags(truth[targets[0]], classes, scoring.tag_separator, SOLUTION)
+        return _zeros_and_ones(_columns(truth, classes, SOLUTION))
+    if targets[0] in truth.columns:
+        codes = _codes(truth[targets[0]], classes)
+        lost = truth.index[codes < 0]
+        if len(lost):
+            raise DataError(
+                f"the solution's {targets[0]} is {truth.at[lost[0], targets[0]]!r} in row {lost[0]!r}, "
+                f"which is not among the classes {some(classes)}"
+            )
+        return codes
+    if not set(classes) <= set(truth.columns):
+        _columns(truth, targets, SOLUTION)
+    hot = _zeros_and_ones(_columns(truth, classes, SOLUTION))
+    unclear = truth.index[hot.sum(axis=1) != 1]
+    if len(unclear):
+        raise DataError(f"the solution must have exactly one class in a row; not so in row {some(unclear)}")
+    return hot.argmax(axis=1)
+
+
+def read_outputs(sent: pd.DataFrame, scoring: Scoring) -> np.ndarray:
+    """What the file predicts, as the outputs (n, k) float64 that a metric scores.
+
+    One column a class holds probabilities; one column of labels is one-hot; one column of tags is multi-hot; several
+    labels in one cell are a ranking, best first, worth 1, 1/2, 1/3 ...; a number for a binary target is P(positive).
+
+    Raises:
+        SubmissionError: a column is missing, or a value is no prediction.
+    """
+    classes = [str(name) for name in scoring.classes]
+    targets = list(scoring.targets)
+    if scoring.task == "regression":
+        return _numbers(_columns(sent, targets, SENT), SENT)
+    if scoring.task != "binary" and set(classes) <= set(sent.columns):
+        return _numbers(sent[classes], SENT)
+    if scoring.task == "binary" and targets[0] not in sent.columns and set(classes) <= set(sent.columns):
+        both = _numbers(sent[classes], SENT)
+        return both[:, 1:] / np.maximum(both.sum(axis=1, keepdims=True), np.finfo(float).tiny)
+    column = _columns(sent, targets[:1], SENT)[targets[0]]
+    if scoring.task == "multilabel":
+        hot = _tags(column, classes, scoring.tag_separator, SENT)
+        return hot.astype(np.float64)
+    if scoring.task == "binary":
+        return _positive(column, classes, scoring.metric)
+    return _ranked(column, classes)
+
+
+def lacks_columns(lacking: Sequence[str], known: Iterable[object], side: Side) -> DataError | SubmissionError:
+    """The error for a table without some columns, with the nearest name that it has."""
+    names = [str(column) for column in known]
+    return side.error(
+        f"{side.what} has no column {some(lacking)}; its columns are {some(names)}", remedy=nearest(lacking[0], names)
+    )
+
+
+def _columns(table: pd.DataFrame, names: Sequence[str], side: Side) -> pd.DataFrame:
+    lacking = [name for name in names if name not in table.columns]
+    if lacking:
+        raise lacks_columns(lacking, [table.index.name, *table.columns], side)
+    return table[list(names)]
+
+
+def _numbers(table: pd.DataFrame, side: Side) -> np.ndarray:
+    values = np.column_stack([pd.to_numeric(table[name], errors="coerce").to_numpy(np.float64) for name in table])
+    bad = np.argwhere(~np.isfinite(values))
+    if len(bad):
+        row, column = (int(place) for place in bad[0])
+        raise side.error(
+            f"{side.what} has {table.iat[row, column]!r} in column {table.columns[column]!r}, "
+            f"row {table.index[row]!r}, where a finite number was expected"
+        )
+    return values
+
+
+def _zeros_and_ones(table: pd.DataFrame) -> np.ndarray:
+    values = _numbers(table, SOLUTION)
+    bad = np.argwhere((values != 0) & (values != 1))
+    if len(bad):
+        row, column = bad[0]
+        raise DataError(
+            f"the solution has {values[row, column]:g} in column {table.columns[column]!r}, row {table.index[row]!r}, "
+            "where 0 or 1 was expected"
+        )
+    return values.astype(np.int8)
+
+
+def _codes(labels: pd.Series, classes: Sequence[str]) -> np.ndarray:
+    """The position of each label among the classes, -1 for what is none; ``1.0`` is the class ``1``."""
+    known = {name: code for code, name in enumerate(classes)}
+    amounts = {amount: code for code, name in enumerate(classes) if (amount := _amount(name)) is not None}
+
+    def code_of(label: object) -> int:
+        code = known.get(str(label))
+        if code is None and (amount := _amount(label)) is not None:
+            code = amounts.get(amount)
+        return -1 if code is None else code
+
+    return np.array([code_of(label) for label in labels], dtype=np.int64)
+
+
+def _amount(value: object) -> float | None:
+    try:
+        return float(str(value))
+    except ValueError:
+        return None
+
+
+def _tags(column: pd.Series, classes: Sequence[str], separator: str, side: Side) -> np.ndarray:
+    known = {name: code for code, name in enumerate(classes)}
+    hot = np.zeros((len(column), len(classes)), dtype=np.int8)
+    for row, cell in enumerate(column):
+        for tag in (part.strip() for part in ("" if pd.isna(cell) else str(cell)).split(separator)):
+            if tag and tag not in known:
+                raise side.error(
+                    f"{side.what} has the tag {tag!r} in row {column.index[row]!r}, which is not among {some(classes)}",
+                    remedy=nearest(tag, classes),
+                )
+            if tag:
+                hot[row, known[tag]] = 1
+    return hot
+
+
+def _positive(column: pd.Series, classes: Sequence[str], metric: Metric) -> np.ndarray:
+    """P(positive) (n, 1): labels become 0 and 1, numbers stay what they are."""
+    codes = _codes(column, classes)
+    if (codes >= 0).all() and (metric.wants == "labels" or {_amount(name) for name in classes} == {0.0, 1.0}):
+        return codes[:, None].astype(np.float64)
+    numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
+    if np.isfinite(numbers).all():
+        return numbers[:, None]
+    if (codes >= 0).all():
+        return codes[:, None].astype(np.float64)
+    row = column.index[~np.isfinite(numbers) & (codes < 0)][0]
+    raise SubmissionError(
+        f"the submission has {column[row]!r} in column {column.name!r}, row {row!r}, "
+        f"where a probability or one of {some(classes)} was expected"
+    )
+
+
+def _ranked(column: pd.Series, classes: Sequence[str]) -> np.ndarray:
+    """One label in a cell: one-hot. Several labels with blanks between: 1, 1/2, 1/3 ... by rank."""
+    codes = _codes(column, classes)
+    outputs = np.zeros((len(column), len(classes)))
+    outputs[codes >= 0, codes[codes >= 0]] = 1.0
+    for row in np.flatnonzero(codes < 0).tolist():
+        ranking = _codes(pd.Series(str(column.iloc[row]).split(), dtype=object), classes)
+        if not len(ranking) or (ranking < 0).any():
+            raise SubmissionError(
+                f"the submission has {column.iloc[row]!r} in column {column.name!r}, row {column.index[row]!r}, "
+                f"which is not among the classes {some(classes)}"
+            )
+        # a label that is repeated keeps its best rank
+        for rank, code in reversed(list(enumerate(ranking, start=1))):
+            outputs[row, code] = 1.0 / rank
+    return outputs

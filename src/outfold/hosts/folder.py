@@ -1,0 +1,103 @@
+"""A contest whose data is already in ``inputs/``; with a solution file, a leaderboard of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from outfold.config.competition import CompetitionConfig
+from outfold.errors import DataError, HostError, SubmissionError, some
+from outfold.hosts.host import Scored, Scoring
+from outfold.hosts.leaderboard import score_submission
+from outfold.progress import Reporter
+
+
+class FolderHost:
+    """Checks that the files are there, and scores submissions where the contest names a solution."""
+
+    name = "folder"
+    rules_url: str | None = None
+
+    def __init__(self, config: CompetitionConfig, root: Path, inputs: Path, scoring: Scoring | None = None) -> None:
+        self.config = config
+        self.inputs = inputs
+        self.scoring = scoring
+        self.solution = root / config.solution if config.solution else None
+
+    def _named(self) -> dict[str, Path]:
+        """The files that the contest file names, by its key."""
+        named = {
+            "train": self.config.train,
+            "test": self.config.test,
+            "sample_submission": self.config.sample_submission,
+        }
+        return {key: self.inputs / name for key, name in named.items() if name}
+
+    def _missing(self) -> list[str]:
+        return [f"{key}: {path}" for key, path in self._named().items() if not path.exists()]
+
+    def download(self, inputs: Path, reporter: Reporter) -> None:
+        """See that every file named in the contest file is there.
+
+        Raises:
+            DataError: naming each missing file and where it was looked for.
+        """
+        missing = self._missing()
+        if missing:
+            raise DataError(
+                f"competition.yaml names {len(missing)} files that are not there: {some(missing, limit=10)}",
+                remedy=f"With host: folder the data must already lie in {inputs}: put it there, or mend the names.",
+            )
+        if self.solution is not None and not self.solution.exists():
+            raise DataError(
+                f"competition.yaml: solution: {self.solution} is not there",
+                remedy="Put the solution there, or leave the key out: nothing is then scored.",
+            )
+        reporter.note(f"{inputs}: every file that the contest names is there")
+
+    def submit(self, file: Path, message: str, reporter: Reporter, *, wait_s: float) -> Scored:
+        """Score ``file`` against the solution at once; without a solution it is kept and not scored."""
+        if self.solution is None:
+            note = "nothing scored this file: host: folder has no solution: in competition.yaml"
+            reporter.note(note)
+            return Scored("complete", message=note)
+        if self.scoring is None:
+            raise HostError("host: folder cannot score a file before the contest's data has been read")
+        board = score_submission(
+            read_table(file, SubmissionError),
+            read_table(self.solution, DataError),
+            id_column=self.scoring.id_column,
+            targets=self.scoring.targets,
+            classes=self.scoring.classes,
+            task=self.scoring.task,
+            metric=self.scoring.metric,
+            tag_separator=self.scoring.tag_separator,
+        )
+        where = f"{board.public_rows} public and {board.private_rows} private rows of {self.solution.name}"
+        return Scored("complete", board.public, board.private, message=f"{self.scoring.metric.name} on {where}")
+
+    def status(self, file: Path, sha256: str, reporter: Reporter) -> Scored | None:
+        """Score the file again: a local score is never pending."""
+        return self.submit(file, "", reporter, wait_s=0) if file.exists() else None
+
+    def describe(self) -> list[str]:
+        """Which files are there, and whether anything scores a submission."""
+        lines = [f"{key}: {path}: {'found' if path.exists() else 'MISSING'}" for key, path in self._named().items()]
+        if self.solution is None:
+            return [*lines, "no solution: submissions are written and checked, and not scored"]
+        return [*lines, f"solution: {self.solution}: {'found' if self.solution.exists() else 'MISSING'}"]
+
+
+def read_table(path: Path, error: type[DataError] | type[SubmissionError]) -> pd.DataFrame:
+    """A CSV with every cell as the text that it is: ``007`` stays an id and ``NA`` a label.
+
+    Raises:
+        error: when the file is missing or is no CSV.
+    """
+    try:
+        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise error(f"{path} is not there") from None
+    except (ValueError, OSError) as cause:
+        raise error(f"{path} is not a CSV that can be read: {cause}") from None
