@@ -1,0 +1,173 @@
+"""The blend and its honest score: what a combiner gains on rows that chose nothing about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from outfold.ensemble.combiners import get_combiner
+from outfold.ensemble.members import checked_members
+from outfold.ensemble.problem import Array, Fitted, Problem, WeightedMean, seeded_parts
+from outfold.ensemble.thresholds import decide, nested_thresholds, tune_thresholds
+from outfold.errors import MismatchError
+from outfold.metrics import Metric, Task
+
+HOLDOUT_PARTS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class BlendResult:
+    """A fitted blend, and how much of its score is real."""
+
+    names: tuple[str, ...]
+    combiner: str
+    task: Task
+    oof: Array
+    """(n, outputs) float32: the nested predictions. No row had a say in what predicts it. NaN where fold is -1."""
+    in_sample: float
+    """Score on the very rows that the weights and thresholds were fitted on: what must not be believed."""
+    honest: float
+    """Score of ``oof``, the folds together, each decided by thresholds of the others."""
+    honest_per_fold: dict[int, float]
+    """Score of each fold of ``oof``; NaN where the metric is not defined on a fold."""
+    optimism: float
+    """What the in-sample score overstates: positive where it is too good, whichever way the metric goes."""
+    best_name: str
+    best_score: float
+    """The best single member, scored like ``honest``: its thresholds are nested, too."""
+    gain: float
+    """What the blend's honest score gains over the best member: positive where the blend is better."""
+    member_scores: tuple[float, ...]
+    """Every member's, in the order of ``names``."""
+    weights: Array | None
+    """(members,) effective weights of sum 1, for a report; None where the combiner has none."""
+    thresholds: Array | None
+    """What decides the test rows' labels, tuned on all rows; None where the metric takes no thresholds."""
+    fitted: Fitted
+    """The combiner, fitted on all rows."""
+
+    def predict(self, P: Array) -> Array:
+        """Predict other rows from the same members in the same order: (members, n, outputs) to (n, outputs) float32.
+
+        Raises:
+            MismatchError: the members are not as many, or not what the task says they are.
+        """
+        if len(P) != len(self.names):
+            raise MismatchError(f"the blend has {len(self.names)} members, but was given predictions of {len(P)}")
+        return self.fitted.predict(checked_members(P, self.names, self.task))
+
+
+@dataclass(frozen=True, eq=False)
+class Single:
+    """What any combiner comes to with one member: that member."""
+
+    def fit(self, P: Array, problem: Problem) -> Fitted:
+        """Nothing is fitted."""
+        return WeightedMean(np.ones(1), problem.task)
+
+
+def blend(
+    P: Array,
+    y: Array,
+    fold: Array,
+    *,
+    names: Sequence[str],
+    task: Task,
+    metric: Metric,
+    combiner: str = "mean3",
+    seed: int = 0,
+    groups: Array | None = None,
+) -> BlendResult:
+    """Combine members, and say honestly what that gains.
+
+    The honest score is nested: for each fold the whole combiner (weights, penalties, thresholds, stored ranks) is fitted on
+    the other folds' out-of-fold predictions and predicts the fold. Where only one fold was scored (a holdout), seeded
+    parts of its rows, groups kept whole, stand for folds. The weights for the test set are then fitted on all rows.
+
+    Args:
+        P: (members, n, outputs) out-of-fold predictions, all in the same order of rows.
+        y: truth: (n,) codes, or 0/1, or values; (n, outputs) for several labels or values.
+        fold: (n,) fold that each row was predicted in; -1 for rows that no model has predicted, which are left out.
+        names: of the members.
+        combiner: a key of :data:`outfold.ensemble.combiners.COMBINERS`. One member is itself, by any combiner.
+        groups: (n,) rows of one group stay together wherever rows are split or drawn.
+
+    Raises:
+        MismatchError: predictions that must not be combined; names the member and the row.
+        ConfigError: a combiner that is unknown, or does not go with the metric.
+    """
+    P, fold = np.asarray(P), np.asarray(fold)
+    _check_shapes(P, y, fold, names, task, groups)
+    scored = fold >= 0
+    everywhere = bool(scored.all())
+    members = checked_members(P if everywhere else P[:, scored], names, task, rows=np.flatnonzero(scored))
+    metric = replace(metric, task=task)
+    every = Problem(np.asarray(y), fold, task, metric, None if groups is None else np.asarray(groups), seed)
+    problem = every if everywhere else every.take(scored)
+    if len(np.unique(problem.fold)) == 1:
+        problem = replace(problem, fold=seeded_parts(problem, min(HOLDOUT_PARTS, len(problem))))
+    chosen = get_combiner(combiner, problem)
+    maker = Single() if len(members) == 1 else chosen
+
+    outputs = np.full(members.shape[1:], np.nan, dtype=np.float32)
+    decided = outputs.copy()
+    for name in np.unique(problem.fold):
+        inside = problem.fold == name
+        outside = problem.take(~inside)
+        others = members[:, ~inside]
+        fitted = maker.fit(others, outside)
+        outputs[inside] = fitted.predict(members[:, inside])
+        limits = tune_thresholds(metric, outside.y, fitted.predict(others), task=task)
+        decided[inside] = decide(metric, outside.y, outputs[inside], limits, task=task)
+    honest = metric.score(problem.y, decided)
+
+    fitted = maker.fit(members, problem)
+    fit_outputs = fitted.predict(members)
+    thresholds = tune_thresholds(metric, problem.y, fit_outputs, task=task)
+    in_sample = metric.score(problem.y, decide(metric, problem.y, fit_outputs, thresholds, task=task))
+    singles = [nested_thresholds(metric, problem.y, member, problem.fold, task=task).score for member in members]
+    best = 0
+    for j, score in enumerate(singles):
+        best = j if metric.better(score, singles[best]) else best
+    sign = 1.0 if metric.greater_is_better else -1.0
+    oof = np.full(P.shape[1:], np.nan, dtype=np.float32)
+    oof[scored] = outputs
+    return BlendResult(
+        names=tuple(names),
+        combiner=combiner,
+        task=task,
+        oof=oof,
+        in_sample=in_sample,
+        honest=honest,
+        honest_per_fold={
+            int(f): metric.score(problem.y[problem.fold == f], decided[problem.fold == f])
+            for f in np.unique(problem.fold)
+        },
+        optimism=sign * (in_sample - honest),
+        best_name=names[best],
+        best_score=singles[best],
+        gain=sign * (honest - singles[best]),
+        member_scores=tuple(singles),
+        weights=fitted.weights,
+        thresholds=thresholds,
+        fitted=fitted,
+    )
+
+
+def _check_shapes(P: Array, y: Array, fold: Array, names: Sequence[str], task: Task, groups: Array | None) -> None:
+    if P.ndim != 3 or P.shape[0] == 0 or P.shape[0] != len(names):
+        raise MismatchError(
+            f"blend: predictions of shape {P.shape} for {len(names)} named members, expected (members, rows, outputs)"
+        )
+    lengths = {"truth": len(y), "folds": len(fold), "groups": P.shape[1] if groups is None else len(groups)}
+    for what, length in lengths.items():
+        if length != P.shape[1]:
+            raise MismatchError(f"blend: {length} {what} beside predictions of {P.shape[1]} rows")
+    scored = int((fold >= 0).sum())
+    if scored < 2:
+        raise MismatchError(
+            f"blend: {scored} of {len(fold)} rows have an out-of-fold prediction, expected at least 2",
+            remedy="Train the members on at least one fold first.",
+        )
