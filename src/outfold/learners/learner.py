@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from importlib import resources
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import pandas as pd
@@ -18,6 +19,9 @@ Part = Literal["train", "test"]
 
 class Learner(Protocol):
     """One pipeline's model family, bound to a contest and a configuration."""
+
+    def check(self) -> None:
+        """Raise what would stop ``fit`` before it begins: an unknown model, a missing file, unreadable images."""
 
     def fit(self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf) -> None:
         """Train one fold and leave its members on the shelf; call ``shelf.finish(members=[...], ...)`` at the end.
@@ -33,7 +37,7 @@ class Learner(Protocol):
             A frame as in :mod:`outfold.store.predictions`: id, fold, member, and float32 outputs.
         """
 
-    def summarise(self, shelves: Mapping[int, Shelf], folder: Any) -> None:
+    def summarise(self, shelves: Mapping[int, Shelf], folder: Path) -> None:
         """Write what a person wants to see of the trained folds (importances, curves) into ``folder``."""
 
 

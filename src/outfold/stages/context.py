@@ -71,7 +71,9 @@ class Context:
         """
         config = load_pipeline(self.layout.pipeline_config(name))
         if isinstance(config, BlendConfig):
-            raise ConfigError(f"{self.layout.pipeline_config(name)}: a blend is described in pipelines/blend.yaml alone")
+            raise ConfigError(
+                f"{self.layout.pipeline_config(name)}: a blend is described in pipelines/blend.yaml alone"
+            )
         return config
 
     def blend_config(self) -> BlendConfig:

@@ -41,7 +41,11 @@ def split(context: Context) -> Folds:
     for warning in warnings:
         reporter.warn(warning)
     write_folds(layout.folds, folds, made_of)
-    reporter.table(f"{len(folds.numbers())} folds, {folds.kind}", ["fold", "train rows", "scored rows", *_what(contest)], _rows(contest, folds))
+    reporter.table(
+        f"{len(folds.numbers())} folds, {folds.kind}",
+        ["fold", "train rows", "scored rows", *_what(contest)],
+        _rows(contest, folds),
+    )
     return folds
 
 

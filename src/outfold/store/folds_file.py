@@ -48,6 +48,6 @@ def read_folds(path: Path) -> Folds:
     if folds.hash != facts["hash"]:
         raise DataError(
             f"{path}: its rows do not match its own hash: it was changed by hand",
-            remedy="Remove it and run `outfold split`; for folds of your own use `folds: {kind: column, column: NAME}`.",
+            remedy="Remove it and run `outfold split`; for your own folds use `folds: {kind: column, column: NAME}`.",
         )
     return folds

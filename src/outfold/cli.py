@@ -1,0 +1,257 @@
+"""The command line: arguments, progress, exit codes. Thin: every stage is a function in :mod:`outfold.stages`."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shlex
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import outfold
+from outfold.errors import OutfoldError
+from outfold.progress import Reporter, reporter_for
+from outfold.threads import pin_threads
+
+if TYPE_CHECKING:
+    from outfold.stages.context import Context
+
+USER_ERROR, BUG, INTERRUPTED, TERMINATED = 2, 1, 130, 143
+
+app = typer.Typer(
+    name="outfold",
+    help="From nothing to a checked, sent submission, with out-of-fold numbers that can be trusted.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@dataclass
+class Settings:
+    """What the options before the stage say."""
+
+    root: Path = Path()
+    debug: bool = False
+
+
+SETTINGS = Settings()
+Names = Annotated[list[str] | None, typer.Argument(metavar="[PIPELINE]...", help="Pipelines by name; all if left out.")]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"outfold {outfold.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    root: Annotated[Path, typer.Option(help="The contest's folder.", metavar="DIR")] = Path(),
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    SETTINGS.root, SETTINGS.debug = root, debug
+
+
+def _stage(function: Callable[..., None]) -> Callable[..., None]:
+    """A command whose errors are told in words, with the exit code that fits them."""
+
+    @functools.wraps(function)
+    def guarded(*args: Any, **options: Any) -> None:
+        code = _exit_code(lambda: function(*args, **options))
+        if code:
+            sys.exit(code)
+
+    return app.command()(guarded)
+
+
+def _context(reporter: Reporter | None = None) -> Context:
+    from outfold.stages.context import Context
+
+    return Context(SETTINGS.root, reporter or reporter_for())
+
+
+@_stage
+def download() -> None:
+    """Bring the contest's files to inputs/, verified."""
+    from outfold.stages.download import download as stage
+
+    stage(_context())
+
+
+@_stage
+def split() -> None:
+    """Assign every training row to a fold."""
+    from outfold.stages.split import split as stage
+
+    stage(_context())
+
+
+@_stage
+def train(
+    pipelines: Names = None,
+    fold: Annotated[list[int] | None, typer.Option(help="Train this fold alone (repeatable): a quick look.")] = None,
+) -> None:
+    """Train pipelines on every fold and keep their out-of-fold predictions."""
+    from outfold.stages.train import train as stage
+
+    pin_threads()
+    context = _context()
+    for name in context.layout.chosen(pipelines):
+        stage(context, name, only_folds=fold)
+
+
+@_stage
+def predict(pipelines: Names = None) -> None:
+    """Predict the test set with every fold and member of the pipelines."""
+    from outfold.stages.predict import predict as stage
+
+    pin_threads()
+    context = _context()
+    for name in context.layout.chosen(pipelines):
+        stage(context, name)
+
+
+@_stage
+def ensemble() -> None:
+    """Blend the pipelines, and score the blend honestly."""
+    from outfold.stages.ensemble import ensemble as stage
+
+    pin_threads()
+    stage(_context())
+
+
+@_stage
+def submit(
+    pipeline: Annotated[str, typer.Argument(help="What to send: the blend, or one pipeline.")] = "blend",
+    message: Annotated[str | None, typer.Option(help="The message beside the submission.")] = None,
+    wait: Annotated[float, typer.Option(help="Wait at most so many seconds for the score.", metavar="SECONDS")] = 300.0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Build and check the file; send nothing.")] = False,
+) -> None:
+    """Build the submission file, check it, send it once, and write down its score."""
+    from outfold.stages.submit import submit as stage
+
+    stage(_context(), pipeline, message=message, wait_s=wait, dry_run=dry_run)
+
+
+@_stage
+def check() -> None:
+    """Read the contest and every pipeline, and tell what is in them; trains nothing."""
+    from outfold.stages.check import check as stage
+
+    stage(_context())
+
+
+@_stage
+def report(
+    to: Annotated[Path | None, typer.Option(help="Where to write the page; artifacts/report.html if left out.")] = None,
+) -> None:
+    """Run notebooks/oof.ipynb on this contest and write it as one HTML page."""
+    from outfold.stages.report import report as stage
+
+    stage(_context(), to)
+
+
+@_stage
+def config() -> None:
+    """Print the contest and the pipelines as they are after all defaults."""
+    from outfold.stages.show_config import show_config as stage
+
+    print(stage(_context(Reporter())))
+
+
+@_stage
+def schema(
+    to: Annotated[Path, typer.Option(help="Folder for the files.")] = Path(".schemas"),
+) -> None:
+    """Write JSON Schema files, so that editors complete the YAML."""
+    from outfold.stages.show_config import write_schemas as stage
+
+    stage(to, reporter_for())
+
+
+@_stage
+def doctor() -> None:
+    """Show versions, GPU, cores, memory, disk and whether credentials are found (never the credentials)."""
+    from outfold.stages.doctor import doctor as stage
+
+    stage(SETTINGS.root, reporter_for())
+
+
+def main() -> None:
+    """Run the command line and exit: 0 well, 2 what the user can mend, 1 a bug, 130 and 143 stopped."""
+    signal.signal(signal.SIGTERM, _on_sigterm)
+    app()
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, treated as Ctrl-C."""
+
+
+def _on_sigterm(*_: Any) -> None:
+    raise _Terminated
+
+
+def _exit_code(run: Callable[[], Any]) -> int:
+    try:
+        run()
+    except KeyboardInterrupt as stop:
+        _say("stopped: what was finished is kept, and a fold goes on from its last epoch")
+        _say(f"  Run `{shlex.join(['outfold', *sys.argv[1:]])}` to go on.")
+        return TERMINATED if isinstance(stop, _Terminated) else INTERRUPTED
+    except OutfoldError as error:
+        if SETTINGS.debug:
+            traceback.print_exc()
+        _say(f"error: {error}")
+        return USER_ERROR
+    except BrokenPipeError:
+        # the reader of a pipe went away (`outfold config | head`): that is no error, and nothing more can be said
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        return _system_error(error)
+    except Exception as error:
+        return _bug(error)
+    return 0
+
+
+def _system_error(error: OSError) -> int:
+    """No space, no permission: what the user can mend, whichever library met it."""
+    import errno
+
+    remedies = {
+        errno.ENOSPC: "Free some space and run the same command again: it goes on where it stopped.",
+        errno.EDQUOT: "Free some of your disk quota and run the same command again: it goes on where it stopped.",
+        errno.EACCES: "Give yourself the permission, or choose another folder with --root.",
+        errno.EROFS: "The file system is read-only: choose another folder with --root.",
+    }
+    remedy = remedies.get(error.errno or 0)
+    if remedy is None:
+        return _bug(error)
+    if SETTINGS.debug:
+        traceback.print_exc()
+    _say(f"error: {error.filename or 'a file'}: {error.strerror}\n  {remedy}")
+    return USER_ERROR
+
+
+def _bug(error: Exception) -> int:
+    if SETTINGS.debug:
+        traceback.print_exc()
+    else:
+        _say(f"internal error: {type(error).__name__}: {error}")
+        _say("  This is a bug in outfold. Run again with --debug and report what it prints.")
+    return BUG
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,53 @@
+"""check: everything that can go wrong before training, found in seconds."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from outfold.contest import Contest
+from outfold.learners.learner import make_learner
+from outfold.stages.context import Context
+from outfold.stages.split import fold_kind
+
+
+def check(context: Context) -> None:
+    """Read the contest and every pipeline, build each model's description, and print what was found.
+
+    Raises:
+        OutfoldError: the first thing that would stop a run.
+    """
+    contest, reporter = context.contest, context.reporter
+    config = context.competition
+    reporter.table(f"{config.slug} ({config.host})", ["", "found"], _facts(contest, context))
+    for name in context.layout.chosen(None):
+        model = context.model_config(name)
+        make_learner(contest, model, name, reporter).check()
+        reporter.note(f"pipelines/{name}.yaml: {model.learner}, ready")
+    blend = context.blend_config()
+    if blend.pipelines is not None:
+        context.layout.chosen(blend.pipelines)
+    reporter.note("check: nothing stands in the way of `train`")
+
+
+def _facts(contest: Contest, context: Context) -> list[list[str]]:
+    roles = contest.roles
+    direction = "greater is better" if contest.metric.greater_is_better else "less is better"
+    rows = [
+        ["train rows", f"{len(contest.train):,}"],
+        ["test rows", f"{len(contest.test):,}"],
+        ["task", contest.task],
+        ["target", ", ".join(contest.targets)],
+        ["metric", f"{contest.metric.name} ({direction})"],
+        ["folds", f"{context.competition.folds.n} x {fold_kind(contest, context.competition.folds)}"],
+    ]
+    if contest.classes is not None and contest.task != "multilabel":
+        counts = np.bincount(contest.y, minlength=len(contest.classes))
+        shown = [f"{name} {count:,}" for name, count in zip(contest.classes, counts, strict=True)]
+        rows.append(["classes", ", ".join(shown[:10]) + (f" and {len(shown) - 10} more" if len(shown) > 10 else "")])
+    if roles.image:
+        rows.append(["images", "one a row"])
+    for role in ("continuous", "categorical", "dates"):
+        names = getattr(roles, role)
+        if names:
+            rows.append([role, ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")])
+    return rows

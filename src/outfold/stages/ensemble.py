@@ -1,0 +1,195 @@
+"""ensemble: the blend of all members, its honest score, and its test predictions."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pandas as pd
+
+from outfold.contest import Contest
+from outfold.ensemble.bootstrap import Comparison, paired_bootstrap
+from outfold.ensemble.blend import BlendResult, blend
+from outfold.errors import MismatchError
+from outfold.plots import bars
+from outfold.stages.context import Context, command
+from outfold.store.fingerprint import file_sha256, fingerprint
+from outfold.store.layout import BLEND
+from outfold.store.lock import only_writer
+from outfold.store.manifest import Manifest, read_manifest, refuse_mixed, write_manifest
+from outfold.store.predictions import fold_by_id, prediction_frame, read_predictions, stack, write_predictions
+
+REVISION = 1
+"""Raised when the same members would be blended into other predictions."""
+
+
+def ensemble(context: Context) -> Manifest:
+    """Blend the pipelines; does nothing where the blend on disk is made of the same predictions.
+
+    Raises:
+        MismatchError: a pipeline is missing, partial, stale, or on other folds than the others; named.
+    """
+    layout, reporter, config = context.layout, context.reporter, context.blend_config()
+    names = layout.chosen(config.pipelines)
+    manifests = {name: _current(context, name) for name in names}
+    refuse_mixed(manifests)
+    made_of = fingerprint(
+        blend=config.model_dump(mode="json"),
+        members={name: [m.oof_sha256, m.test_sha256] for name, m in manifests.items()},
+        scoring=context.scoring_fingerprint(""),
+        folds=context.folds.hash,
+        revision=REVISION,
+    )
+    with only_writer(layout.pipeline(BLEND)):
+        before = read_manifest(layout.manifest(BLEND))
+        if before is not None and before.fingerprint == made_of and _intact(context, before):
+            os.utime(layout.test(BLEND))
+            reporter.note(f"ensemble: up to date (honest {before.metric} {before.score:.5f})")
+            return before
+        manifest = _blend(context, names, manifests, made_of)
+    return manifest
+
+
+def _current(context: Context, name: str) -> Manifest:
+    manifest = read_manifest(context.layout.manifest(name))
+    if manifest is None:
+        raise MismatchError(f"{name} is not trained", remedy=f"Run `{command(context.root, 'train', name)}` first.")
+    if manifest.folds_hash != context.folds.hash:
+        raise MismatchError(
+            f"{name} was trained on other folds ({manifest.folds_hash[:12]}) than artifacts/folds.parquet has now "
+            f"({context.folds.hash[:12]})",
+            remedy=f"Run `{command(context.root, 'train', name)}`.",
+        )
+    if not manifest.test_sha256 or manifest.test_inference != manifest.inference:
+        raise MismatchError(
+            f"{name}: its test predictions are missing or older than its models",
+            remedy=f"Run `{command(context.root, 'predict', name)}` first.",
+        )
+    return manifest
+
+
+def _intact(context: Context, manifest: Manifest) -> bool:
+    paths = {context.layout.oof(BLEND): manifest.oof_sha256, context.layout.test(BLEND): manifest.test_sha256}
+    return all(path.exists() and file_sha256(path) == digest for path, digest in paths.items())
+
+
+def _blend(context: Context, names: list[str], manifests: dict[str, Manifest], made_of: str) -> Manifest:
+    layout, contest, config = context.layout, context.contest, context.blend_config()
+    oof = {name: read_predictions(layout.oof(name)) for name in names}
+    ids, members, values = stack(oof, what="oof")
+    fold = fold_by_id(oof[names[0]]).reindex(ids)
+    groups = contest.groups(ids)
+    with context.reporter.bar(f"blend {len(members)} members", None):
+        result = blend(
+            values,
+            contest.truth(ids),
+            fold.to_numpy(np.int64),
+            names=members,
+            task=contest.task,
+            metric=contest.metric,
+            combiner=config.combiner,
+            seed=config.seed,
+            groups=None if groups is None else groups.to_numpy(),
+        )
+        versus = _versus_best(contest, ids, result, values, members, config.seed)
+    test_ids, test_members, test_values = stack(
+        {name: read_predictions(layout.test(name)) for name in names}, what="test"
+    )
+    assert test_members == members
+    outputs = contest.outputs
+    frames = [
+        prediction_frame(ids[fold == k], int(k), BLEND, outputs, result.oof[(fold == k).to_numpy()])
+        for k in sorted(fold.unique())
+    ]
+    oof_sha = write_predictions(layout.oof(BLEND), pd.concat(frames, ignore_index=True))
+    test_frame = prediction_frame(test_ids, -1, BLEND, outputs, result.predict(test_values))
+    test_sha = write_predictions(layout.test(BLEND), test_frame)
+    manifest = _manifest(context, result, versus, manifests, made_of, oof_sha, test_sha)
+    write_manifest(layout.manifest(BLEND), manifest)
+    if result.weights is not None:
+        weights = dict(zip(members, map(float, result.weights), strict=True))
+        bars(layout.pipeline(BLEND) / "weights.png", weights, title="Weights of the blend", xlabel="effective weight")
+    _tell(context, result, versus)
+    return manifest
+
+
+def _versus_best(
+    contest: Contest, ids: pd.Index, result: BlendResult, values: np.ndarray, members: list[str], seed: int
+) -> Comparison | None:
+    """Is the blend's gain over its best member real? None with one member."""
+    if len(members) == 1:
+        return None
+    groups = contest.groups(ids)
+    best = values[members.index(result.best_name)]
+    return paired_bootstrap(
+        contest.metric,
+        contest.truth(ids),
+        result.oof,
+        best,
+        groups=None if groups is None else groups.to_numpy(),
+        draws=500,
+        seed=seed,
+    )
+
+
+def _manifest(
+    context: Context,
+    result: BlendResult,
+    versus: Comparison | None,
+    manifests: dict[str, Manifest],
+    made_of: str,
+    oof_sha: str,
+    test_sha: str,
+) -> Manifest:
+    first = next(iter(manifests.values()))
+    weights = None if result.weights is None else [float(w) for w in result.weights]
+    return Manifest(
+        pipeline=BLEND,
+        learner=BLEND,
+        revision=REVISION,
+        version=context.version,
+        fingerprint=made_of,
+        inference=made_of,
+        scoring=made_of,
+        test_inference=made_of,
+        folds_hash=first.folds_hash,
+        data_hash=first.data_hash,
+        metric=context.contest.metric.name,
+        outputs=context.contest.outputs,
+        members=[BLEND],
+        trained=[True] * len(context.folds.numbers()),
+        fold_scores=[result.honest_per_fold.get(fold) for fold in context.folds.numbers()],
+        score=result.honest,
+        member_scores=dict(zip(result.names, result.member_scores, strict=True)),
+        oof_sha256=oof_sha,
+        test_sha256=test_sha,
+        extra={
+            "combiner": result.combiner,
+            "pipelines": list(manifests),
+            "names": list(result.names),
+            "weights": None if weights is None else dict(zip(result.names, weights, strict=True)),
+            "in_sample": result.in_sample,
+            "optimism": result.optimism,
+            "best_member": result.best_name,
+            "gain": result.gain,
+            "p_better": None if versus is None else versus.p_better,
+            "thresholds": None if result.thresholds is None else [float(t) for t in result.thresholds],
+        },
+    )
+
+
+def _tell(context: Context, result: BlendResult, versus: Comparison | None) -> None:
+    weights = [None] * len(result.names) if result.weights is None else list(result.weights)
+    rows = [
+        [name, f"{score:.5f}", "" if weight is None else f"{weight:.3f}"]
+        for name, score, weight in zip(result.names, result.member_scores, weights, strict=True)
+    ]
+    rows.append([f"blend ({result.combiner}), in sample", f"{result.in_sample:.5f}", ""])
+    rows.append(["blend, honest (nested)", f"{result.honest:.5f}", ""])
+    rows.append(["optimism", f"{result.optimism:+.5f}", ""])
+    context.reporter.table("blend", ["", context.contest.metric.name, "weight"], rows)
+    if versus is not None:
+        context.reporter.note(
+            f"honest gain over the best member ({result.best_name}): {result.gain:+.5f}; "
+            f"P(better) {versus.p_better:.2f} by a paired bootstrap"
+        )

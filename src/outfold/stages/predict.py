@@ -1,0 +1,50 @@
+"""predict: the test set, by every fold and member of one pipeline, each row read once."""
+
+from __future__ import annotations
+
+import os
+
+from outfold.errors import MismatchError
+from outfold.learners.learner import make_learner
+from outfold.stages.context import Context, command
+from outfold.store.fingerprint import file_sha256
+from outfold.store.lock import only_writer
+from outfold.store.manifest import read_manifest, write_manifest
+from outfold.store.predictions import write_predictions
+from outfold.store.shelf import Shelf
+
+
+def predict(context: Context, name: str) -> None:
+    """Leave test.parquet; does nothing where it is made of the models and settings at hand.
+
+    Raises:
+        MismatchError: the pipeline is not trained, or was trained on something else than what is here now.
+    """
+    config = context.model_config(name)
+    layout, reporter = context.layout, context.reporter
+    path = layout.test(name)
+    with only_writer(layout.pipeline(name)):
+        manifest = read_manifest(layout.manifest(name))
+        made_of, inference = context.fit_fingerprint(config), context.inference_fingerprint(config)
+        if manifest is None or manifest.inference != inference:
+            state = "is not trained" if manifest is None else "was trained on another contest, pipeline, data or folds"
+            raise MismatchError(f"{name} {state}", remedy=f"Run `{command(context.root, 'train', name)}` first.")
+        if manifest.test_inference == inference and path.exists() and file_sha256(path) == manifest.test_sha256:
+            os.utime(path)
+            reporter.note(f"predict {name}: up to date")
+            return
+        folds = [fold for fold, done in zip(context.folds.numbers(), manifest.trained, strict=True) if done]
+        shelves = {fold: Shelf.open(layout.fold(name, fold), made_of) for fold in folds}
+        untrained = [str(fold) for fold, shelf in shelves.items() if shelf.done is None]
+        if untrained:
+            raise MismatchError(
+                f"{name}: the models of fold {', '.join(untrained)} are gone from {layout.fold(name, folds[0]).parent}",
+                remedy=f"Run `{command(context.root, 'train', name)}`.",
+            )
+        learner = make_learner(context.contest, config, name, reporter)
+        frame = learner.predict("test", context.contest.test.index, shelves)
+        digest = write_predictions(path, frame)
+        update = {"test_sha256": digest, "test_inference": inference}
+        write_manifest(layout.manifest(name), manifest.model_copy(update=update))
+    rows, votes = frame["id"].nunique(), len(frame.groupby(["fold", "member"]))
+    reporter.note(f"predict {name}: {rows:,} test rows, {votes} models voted on each")

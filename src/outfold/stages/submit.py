@@ -1,0 +1,152 @@
+"""submit: build the file, check it, send it once, and write down what it scored."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+
+from outfold.contest import Contest
+from outfold.errors import DataError
+from outfold.hosts.host import Host, Scored, Scoring, get_host
+from outfold.stages.context import Context, command
+from outfold.store import ledger
+from outfold.store.atomic import write_bytes
+from outfold.store.layout import BLEND
+from outfold.store.manifest import Manifest, read_manifest
+from outfold.store.predictions import mean_by_id, read_predictions
+from outfold.submission import build, check, csv_bytes
+
+
+def submit(
+    context: Context, name: str = BLEND, *, message: str | None = None, wait_s: float = 300.0, dry_run: bool = False
+) -> Scored | None:
+    """Send the blend (or one pipeline) and return what the host says; None for a dry run.
+
+    A file that was sent before is not sent again: its score is shown, or asked for where it was still pending.
+
+    Raises:
+        SubmissionError: the file would be refused or would waste a submission.
+        HostError: the host refused or did not answer; nothing was recorded as sent.
+    """
+    layout, reporter, contest = context.layout, context.reporter, context.contest
+    manifest = read_manifest(layout.manifest(name))
+    if manifest is None:
+        stage = "ensemble" if name == BLEND else f"train {name}"
+        raise DataError(f"{name}: nothing to send yet", remedy=f"Run `{command(context.root, stage)}` first.")
+    frame = _built(context, contest, manifest, name)
+    check(frame, contest.sample, **_what(contest))
+    data = csv_bytes(frame)
+    sha256 = hashlib.sha256(data).hexdigest()
+    file = layout.submissions / f"{name}-{sha256[:8]}.csv"
+    known = ledger.read(layout.ledger)
+    earlier = known[known["sha256"] == sha256]
+    if dry_run:
+        write_bytes(file, data)
+        reporter.note(f"submit: {file} is checked and not sent ({len(frame):,} rows)")
+        return None
+    host = get_host(context.competition, layout.root, layout.inputs, _scoring(contest))
+    if len(earlier):
+        return _again(context, host, earlier.iloc[-1], file, sha256)
+    write_bytes(file, data)
+    reporter.note(f"submit: {file.name} is checked: {len(frame):,} rows, ids and columns as in the sample")
+    scored = host.submit(file, _message(message, manifest), reporter, wait_s=wait_s)
+    ledger.append(
+        layout.ledger,
+        time=datetime.now(UTC).isoformat(timespec="seconds"),
+        file=file.name,
+        sha256=sha256,
+        members=" ".join(manifest.extra.get("names", manifest.members)),
+        oof_score=manifest.extra.get("in_sample", manifest.score),
+        honest_score=manifest.score,
+        status=scored.status,
+        public_score=scored.public,
+        private_score=scored.private,
+        message=message or "",
+    )
+    _tell(context, manifest, scored)
+    return scored
+
+
+def _built(context: Context, contest: Contest, manifest: Manifest, name: str) -> pd.DataFrame:
+    outputs = mean_by_id(read_predictions(context.layout.test(name)))
+    frame = build(
+        contest.sample,
+        outputs,
+        thresholds=manifest.extra.get("thresholds"),
+        clip=context.competition.submission.clip or None,
+        **_what(contest),
+    )
+    return contest.postprocess(frame)
+
+
+def _what(contest: Contest) -> dict:
+    return {
+        "id_column": contest.id_column,
+        "task": contest.task,
+        "targets": contest.targets,
+        "classes": contest.classes,
+        "metric": contest.metric,
+        "tag_separator": contest.config.tag_separator,
+    }
+
+
+def _scoring(contest: Contest) -> Scoring:
+    return Scoring(
+        id_column=contest.id_column,
+        targets=contest.targets,
+        classes=[str(c) for c in contest.classes or ()],
+        task=contest.task,
+        metric=contest.metric,
+        tag_separator=contest.config.tag_separator,
+    )
+
+
+def _message(message: str | None, manifest: Manifest) -> str:
+    """What the host's list of submissions shows: the user's words, or the members and the honest score."""
+    if message is not None:
+        return message
+    members: Sequence[str] = manifest.extra.get("pipelines", [manifest.pipeline])
+    return f"{' + '.join(members)}: honest {manifest.metric} {manifest.score:.5f}"
+
+
+def _again(context: Context, host: Host, row: pd.Series, file: Path, sha256: str) -> Scored:
+    """A file that was sent before."""
+    reporter, path = context.reporter, context.layout.ledger
+    scored = Scored(row["status"], _number(row["public_score"]), _number(row["private_score"]))
+    if scored.status == "pending":
+        asked = host.status(context.layout.submissions / row["file"], sha256, reporter)
+        if asked is not None:
+            scored = asked
+            ledger.update(path, sha256, status=asked.status, public_score=asked.public, private_score=asked.private)
+    os.utime(path)
+    reporter.note(f"submit: up to date ({row['file']} was sent {row['time']}, {scored.status}{_parts(scored)})")
+    return scored
+
+
+def _number(value: float) -> float | None:
+    return None if pd.isna(value) else float(value)
+
+
+def _parts(scored: Scored) -> str:
+    parts = {"public": scored.public, "private": scored.private}
+    return "".join(f", {part} {value:.5f}" for part, value in parts.items() if value is not None)
+
+
+def _tell(context: Context, manifest: Manifest, scored: Scored) -> None:
+    name = manifest.metric
+    rows = [["out of fold, in sample", f"{manifest.extra['in_sample']:.5f}"]] if "in_sample" in manifest.extra else []
+    rows.append(["out of fold, honest", f"{manifest.score:.5f}"])
+    for part, value in (("public leaderboard", scored.public), ("private leaderboard", scored.private)):
+        if value is not None:
+            rows.append([part, f"{value:.5f}"])
+    rows += [[f"{key}, whole test set", f"{value:.5f}"] for key, value in scored.extra.items()]
+    context.reporter.table(f"{context.competition.slug}: {scored.status}", ["", name], rows)
+    if scored.message:
+        context.reporter.note(scored.message)
+    if scored.status == "pending":
+        context.reporter.note(f"not scored yet; `{command(context.root, 'submit')}` asks again")

@@ -1,0 +1,153 @@
+"""train: every fold of one pipeline, and its out-of-fold predictions."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+
+import pandas as pd
+
+from outfold.config.pipeline import GbdtPipeline, ImagePipeline
+from outfold.errors import ConfigError
+from outfold.learners.learner import Learner, make_learner, revision
+from outfold.stages.context import Context, command
+from outfold.stages.scores import Scores, score_oof
+from outfold.store.fingerprint import file_sha256, fingerprint
+from outfold.store.lock import only_writer
+from outfold.store.manifest import Manifest, read_manifest, write_manifest
+from outfold.store.predictions import members_of, outputs_of, read_predictions, write_predictions
+from outfold.store.shelf import Shelf
+
+OOF = "oof.parquet"
+
+
+def train(context: Context, name: str, *, only_folds: Sequence[int] | None = None) -> Manifest:
+    """Train what is not trained yet and leave oof.parquet, a manifest and a table of folds.
+
+    Args:
+        only_folds: train these folds alone, for a quick look; the result is marked as partial and no blend takes it.
+
+    Raises:
+        ConfigError: the pipeline's file, or a fold that the split does not have.
+    """
+    config = context.model_config(name)
+    layout, reporter = context.layout, context.reporter
+    folds = _checked_folds(context, only_folds)
+    with only_writer(layout.pipeline(name)):
+        made_of, inference = context.fit_fingerprint(config), context.inference_fingerprint(config)
+        before = read_manifest(layout.manifest(name))
+        if before is not None and _is_fresh(context, name, before, inference, folds):
+            manifest = _rescored(context, name, before)
+            os.utime(layout.oof(name))
+            reporter.note(f"train {name}: up to date ({manifest.metric} {manifest.score:.5f})")
+            return manifest
+        learner = make_learner(context.contest, config, name, reporter)
+        shelves = {fold: Shelf.open(layout.fold(name, fold), made_of) for fold in folds}
+        frames = [_fold(context, name, learner, shelf, fold, inference) for fold, shelf in shelves.items()]
+        frame = pd.concat(frames, ignore_index=True)
+        seconds = sum(float((shelf.done or {}).get("seconds", 0.0)) for shelf in shelves.values())
+        digest = write_predictions(layout.oof(name), frame)
+        manifest = _manifest(context, name, config, frame, made_of, inference).model_copy(
+            update={
+                "seconds": seconds,
+                "oof_sha256": digest,
+                "test_sha256": before.test_sha256 if before else "",
+                "test_inference": before.test_inference if before else "",
+            }
+        )
+        write_manifest(layout.manifest(name), manifest)
+        learner.summarise(shelves, layout.pipeline(name))
+    _tell(context, manifest)
+    return manifest
+
+
+def _checked_folds(context: Context, only: Sequence[int] | None) -> list[int]:
+    numbers = context.folds.numbers()
+    for fold in only or []:
+        if fold not in numbers:
+            raise ConfigError(f"--folds {fold}: the split has the folds {numbers[0]} to {numbers[-1]}")
+    return sorted(set(only)) if only else numbers
+
+
+def _is_fresh(context: Context, name: str, before: Manifest, inference: str, folds: list[int]) -> bool:
+    """The OOF file on disk is what this run would write."""
+    oof = context.layout.oof(name)
+    trained = [fold for fold, done in zip(context.folds.numbers(), before.trained, strict=False) if done]
+    return before.inference == inference and trained == folds and oof.exists() and file_sha256(oof) == before.oof_sha256
+
+
+def _fold(context: Context, name: str, learner: Learner, shelf: Shelf, fold: int, inference: str) -> pd.DataFrame:
+    """One fold's OOF predictions: from its shelf, or by training it."""
+    train, valid = context.folds.train(fold), context.folds.valid(fold)
+    if shelf.done is None:
+        began = time.monotonic()
+        learner.fit(fold, train, valid, shelf)
+        if shelf.done is not None and "seconds" not in shelf.done:
+            shelf.finish(**shelf.done, seconds=time.monotonic() - began)
+    key = fingerprint(inference=inference, fold=fold)
+    if (shelf.done or {}).get("oof") != key or not shelf.has(OOF):
+        write_predictions(shelf.path(OOF), learner.predict("train", valid, {fold: shelf}))
+        shelf.finish(**{**(shelf.done or {}), "oof": key})
+    frame = read_predictions(shelf.path(OOF))
+    one = score_oof(context.contest, frame, [fold])
+    context.reporter.note(f"  {name} fold {fold}: {context.contest.metric.name} {one.score:.5f}")
+    return frame
+
+
+def _manifest(
+    context: Context, name: str, config: ImagePipeline | GbdtPipeline, frame: pd.DataFrame, made_of: str, inference: str
+) -> Manifest:
+    numbers = context.folds.numbers()
+    scores = score_oof(context.contest, frame, numbers)
+    trained = set(frame["fold"].unique())
+    return Manifest(
+        pipeline=name,
+        learner=config.learner,
+        revision=revision(config.learner),
+        version=context.version,
+        fingerprint=made_of,
+        inference=inference,
+        folds_hash=context.folds.hash,
+        data_hash=context.data_hash,
+        outputs=outputs_of(frame),
+        members=members_of(frame),
+        trained=[fold in trained for fold in numbers],
+        metric=context.contest.metric.name,
+        **_score_fields(context, inference, scores),
+    )
+
+
+def _score_fields(context: Context, inference: str, scores: Scores) -> dict:
+    return {
+        "scoring": context.scoring_fingerprint(inference),
+        "score": scores.score,
+        "fold_scores": scores.folds,
+        "member_scores": scores.members,
+        "extra": {} if scores.thresholds is None else {"thresholds": scores.thresholds},
+    }
+
+
+def _rescored(context: Context, name: str, manifest: Manifest) -> Manifest:
+    """The manifest with new scores where only the metric changed: a change of metric trains nothing."""
+    if manifest.scoring == context.scoring_fingerprint(manifest.inference):
+        return manifest
+    frame = read_predictions(context.layout.oof(name))
+    scores = score_oof(context.contest, frame, context.folds.numbers())
+    update = {"metric": context.contest.metric.name, **_score_fields(context, manifest.inference, scores)}
+    manifest = manifest.model_copy(update=update)
+    write_manifest(context.layout.manifest(name), manifest)
+    return manifest
+
+
+def _tell(context: Context, manifest: Manifest) -> None:
+    rows = [
+        [f"fold {fold}", "-" if score is None else f"{score:.5f}"] for fold, score in enumerate(manifest.fold_scores)
+    ]
+    if len(manifest.members) > 1:
+        rows += [[f"member {member}", f"{score:.5f}"] for member, score in manifest.member_scores.items()]
+    rows.append(["out of fold", f"{manifest.score:.5f}"])
+    name = manifest.pipeline
+    context.reporter.table(f"{name}: {manifest.seconds:.0f} s of training", ["", manifest.metric], rows)
+    if not manifest.complete:
+        context.reporter.note(f"partial: `{command(context.root, 'train', name)}` trains the other folds")
