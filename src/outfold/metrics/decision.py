@@ -64,7 +64,7 @@ def _ratings(
         return (rounded if span is None else np.clip(rounded, *span)).astype(np.int64)
     cuts = np.atleast_1d(np.asarray(thresholds, dtype=np.float64))
     if cuts.ndim != 1 or cuts.size == 0 or not (cuts[1:] >= cuts[:-1]).all() or not np.isfinite(cuts).all():
-        raise ConfigError(f"cut points must be numbers in ascending order, not {cuts.tolist()}")
+        raise ConfigError(f"cut points must be finite numbers in ascending order, not {cuts.tolist()}")
     lowest = float(np.rint(cuts.mean() - len(cuts) / 2))
     if span is not None:
         low, high = span

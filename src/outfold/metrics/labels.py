@@ -49,7 +49,7 @@ def f_micro(y: NDArray[Any], labels: NDArray[Any], *, beta: float = 1.0) -> floa
 
 
 def f_samples(y: NDArray[Any], labels: NDArray[Any], *, beta: float = 1.0) -> float:
-    """Mean of the F of each row of a multilabel task; a row with no label, true or predicted, scores 0 (scikit-learn)."""
+    """Mean of the F of each row of a multilabel task; a row with no label, true or predicted, scores 0."""
     hits, true, said = (part.sum(axis=1, dtype=np.int64) for part in (y & labels, y, labels))
     return float(_f(hits, true, said, beta).mean())
 
@@ -63,10 +63,11 @@ def mcc(y: NDArray[Any], labels: NDArray[Any]) -> float:
 
 
 def qwk(y: NDArray[Any], labels: NDArray[Any]) -> float:
-    """Quadratic weighted kappa (Cohen, 1968); nan if truth and labels are the same constant.
+    """Quadratic weighted kappa (Cohen, 1968); of several columns the mean. nan if the truth is constant.
 
     The weighted confusion matrix sums to the mean squared difference of the pairs, and the expected one to that of all
-    combinations, so neither has to be built.
+    combinations, so neither has to be built. Of constant truth kappa is 0 / 0 for a perfect prediction and 0 for any
+    other; both are nan here, or the worse of the two would look like the better.
 
     Raises:
         DataError: truth that is not whole ratings.
@@ -74,8 +75,10 @@ def qwk(y: NDArray[Any], labels: NDArray[Any]) -> float:
     truth, said = y.astype(np.float64), labels.astype(np.float64)
     if (truth != np.rint(truth)).any():
         raise DataError(f"qwk: the truth holds {truth[truth != np.rint(truth)].flat[0]:g}, expected whole ratings")
-    expected = truth.var() + said.var() + (truth.mean() - said.mean()) ** 2
-    return float(1 - np.square(truth - said).mean() / expected) if expected > 0 else float("nan")
+    varies = truth.min(axis=0) < truth.max(axis=0)
+    observed = np.square(truth - said).mean(axis=0)
+    expected = truth.var(axis=0) + said.var(axis=0) + (truth.mean(axis=0) - said.mean(axis=0)) ** 2
+    return float(np.where(varies, 1 - observed / np.where(varies, expected, 1), np.nan).mean())
 
 
 def _counts(y: NDArray[Any], labels: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
