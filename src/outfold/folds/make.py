@@ -65,6 +65,8 @@ def make_folds(
     """
     check_ids(ids)
     array = None if y is None else truth(y, ids)
+    if kind == "stratified_regression" and task is None:
+        task = "regression"
     task = task or ("multiclass" if array is None else task_of(array))
     _check(len(ids), kind, n, seed, repeats, array, task, groups, dates, column, fraction, bins)
     if kind == "column":

@@ -99,6 +99,10 @@ def _every_so_often(strata: np.ndarray, count: int, rng: np.random.Generator) ->
     left_behind = np.bincount(strata[~mask], minlength=int(strata.max()) + 1)
     for stratum in np.flatnonzero(left_behind == 0):
         mask[rng.choice(np.flatnonzero(strata == stratum))] = False
+        commonest = int(left_behind.argmax())
+        if left_behind[commonest] > 1:
+            mask[rng.choice(np.flatnonzero((strata == commonest) & ~mask))] = True
+            left_behind[commonest] -= 1
     return mask
 
 

@@ -27,8 +27,8 @@ def truth(y: Any, ids: pd.Index) -> np.ndarray:
 
 
 def task_of(y: np.ndarray) -> Task:
-    """The task that an array of truths looks like, for callers that don't say."""
-    if y.dtype.kind == "f" and not np.array_equal(y, np.floor(y)):
+    """The task that an array of truths looks like, for callers that don't say: floats are numbers, not classes."""
+    if y.dtype.kind == "f":
         return "regression"
     if y.ndim == 2:
         return "multilabel"

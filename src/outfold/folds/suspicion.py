@@ -44,7 +44,7 @@ def duplicates_across(folds: Folds, keys: pd.Series) -> list[str]:
         return []
     sets = [" = ".join(map(str, ids.iloc[:3])) for _, ids in rows.groupby("key", sort=False)["id"]]
     return [
-        f"{len(rows)} rows are exact duplicates of rows across a split ({len(sets)} sets): {some(sets, 3)}. "
+        f"{len(rows)} rows are exact duplicates of rows across a split ({_count(len(sets), 'set')}): {some(sets, 3)}. "
         "Models are scored on what they have seen; put each set into one group (folds.group), or drop the copies."
     ]
 
@@ -55,10 +55,12 @@ def torn_groups(folds: Folds, groups: pd.Series) -> list[str]:
     if rows.empty:
         return []
     names = rows["key"].unique()
+    dated = folds.kind in ("time_series", "holdout")
+    why = "the split is by date" if dated else f"kind {folds.kind} does not look at groups"
+    advice = "" if dated or folds.kind == "column" else ": use kind group or stratified_group"
     return [
-        f"{len(names)} of {groups.nunique()} groups have rows on both sides of a split, since kind {folds.kind} does "
-        f"not look at groups: {some(names)}. If the test set holds other groups, scores will be too good: use kind "
-        "group or stratified_group."
+        f"{len(names)} of {_count(groups.nunique(), 'group')} have rows on both sides of a split, since {why}: "
+        f"{some(names)}. If the test set holds other groups, scores will be too good{advice}."
     ]
 
 
@@ -75,9 +77,15 @@ def rare_classes(y: np.ndarray, task: Task, n: int, classes: Sequence[Any] | Non
     numbers = counts[counts < n]
     if not told:
         return []
-    what = "labels have" if y.ndim == 2 else "classes have"
     listed = some(f"{name} ({count})" for name, count in zip(told, numbers, strict=True))
-    return [f"{len(told)} {what} fewer rows than the {n} folds: {listed}. Some folds will not see them when scored."]
+    return [
+        f"fewer rows than the {n} folds in {_count(len(told), 'label' if y.ndim == 2 else 'class')}: {listed}. "
+        "Some folds score none of them."
+    ]
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 'es' if what.endswith('s') else 's'}"
 
 
 def _name(value: Any, classes: Sequence[Any] | None) -> Any:
@@ -88,25 +96,25 @@ def _name(value: Any, classes: Sequence[Any] | None) -> Any:
 def unlearnable(folds: Folds, y: np.ndarray, ids: pd.Index, classes: Sequence[Any] | None) -> list[str]:
     """A warning for classes that a fold scores and no row of its training part shows, or nothing."""
     codes, names = class_codes(y)
-    code = pd.Series(codes, index=ids)
+    code = folds.frame["id"].map(pd.Series(codes, index=ids)).to_numpy()
     blind: dict[int, list[str]] = {}
     for fold in folds.numbers():
-        unseen = np.setdiff1d(code[folds.valid(fold)], code[folds.train(fold)])
+        unseen = np.setdiff1d(code[folds.valid_mask(fold)], code[folds.train_mask(fold)])
         if len(unseen):
             blind[fold] = [str(_name(names[i], classes)) for i in unseen]
     if not blind:
         return []
     told = "; ".join(f"fold {fold}: {some(missing, 3)}" for fold, missing in list(blind.items())[:3])
-    return [f"{len(blind)} folds score classes that their training rows do not show ({told})."]
+    return [f"classes that are scored but not in the training rows, in {_count(len(blind), 'fold')} ({told})."]
 
 
 def one_sided(folds: Folds, y: np.ndarray, ids: pd.Index) -> list[str]:
     """A warning for folds whose scored rows are all of one class (AUC has no value there), or nothing."""
-    truth = pd.Series(class_codes(y)[0], index=ids)
-    alike = [fold for fold in folds.numbers() if truth[folds.valid(fold)].nunique() < 2]
+    code = folds.frame["id"].map(pd.Series(class_codes(y)[0], index=ids)).to_numpy()
+    alike = [fold for fold in folds.numbers() if len(np.unique(code[folds.valid_mask(fold)])) < 2]
     if not alike:
         return []
-    return [f"{len(alike)} folds score rows of one class only: {some(alike)}. A score such as AUC has no value there."]
+    return [f"all scored rows are of one class in {_count(len(alike), 'fold')}: {some(alike)}. AUC has no value there."]
 
 
 def uneven(folds: Folds) -> list[str]:
@@ -133,7 +141,7 @@ def suspicions(
     if y is not None and folds.kind != "holdout":
         found += rare_classes(y, task, folds.n, classes)
     if y is not None and y.ndim == 1 and task in ("binary", "multiclass"):
-        found += unlearnable(folds, y, ids, classes) or []
+        found += unlearnable(folds, y, ids, classes)
         found += one_sided(folds, y, ids)
     if groups is not None:
         found += torn_groups(folds, pd.Series(by_id(groups, ids, "groups"), index=ids))

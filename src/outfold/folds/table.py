@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, get_args
 
+import numpy as np
 import pandas as pd
 
 from outfold.errors import DataError, some
@@ -82,8 +83,7 @@ class Folds:
 
     def valid(self, fold: int) -> pd.Index:
         """Ids that ``fold`` scores, in the order of the training table."""
-        self._check(fold)
-        return pd.Index(self.frame.loc[self.frame["fold"] == fold, "id"])
+        return pd.Index(self.frame.loc[self.valid_mask(fold), "id"])
 
     def train(self, fold: int) -> pd.Index:
         """Ids that the model of ``fold`` may learn from, in the order of the training table.
@@ -91,12 +91,20 @@ class Folds:
         All other rows of the same repeat; for ``time_series`` only the strictly earlier ones (smaller fold numbers, -1
         included).
         """
+        return pd.Index(self.frame.loc[self.train_mask(fold), "id"])
+
+    def valid_mask(self, fold: int) -> np.ndarray:
+        """Which rows of the frame ``fold`` scores."""
         self._check(fold)
+        return self.frame["fold"].to_numpy() == fold
+
+    def train_mask(self, fold: int) -> np.ndarray:
+        """Which rows of the frame the model of ``fold`` may learn from; see :meth:`train`."""
+        self._check(fold)
+        numbers = self.frame["fold"].to_numpy()
         if self.kind == "time_series":
-            may = self.frame["fold"] < fold
-        else:
-            may = (self._repeat == fold // self.n) & (self.frame["fold"] != fold)
-        return pd.Index(self.frame.loc[may, "id"])
+            return numbers < fold
+        return (self._repeat.to_numpy() == fold // self.n) & (numbers != fold)
 
     def _check(self, fold: int) -> None:
         if not 0 <= fold < self.n * self.repeats:
