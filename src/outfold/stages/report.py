@@ -1,0 +1,68 @@
+"""report: the notebook, executed on this contest, as one HTML page."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from outfold.errors import DataError, OutfoldError
+from outfold.stages.context import Context, command
+from outfold.store.atomic import write_text
+from outfold.store.layout import BLEND
+
+NOTEBOOK = Path("notebooks") / "oof.ipynb"
+
+
+def report(context: Context, to: Path | None = None) -> Path:
+    """Run ``notebooks/oof.ipynb`` and write what it shows as one self-contained HTML page.
+
+    A contest folder without a notebook of its own takes the toolkit's.
+
+    Raises:
+        DataError: there is nothing to report yet.
+        OutfoldError: the notebook packages are not installed, or a cell of the notebook failed.
+    """
+    if not context.layout.manifest(BLEND).exists():
+        raise DataError("report: there is no blend yet", remedy=f"Run `{command(context.root, 'ensemble')}` first.")
+    try:
+        import nbformat
+        from nbclient import NotebookClient
+        from nbclient.exceptions import CellExecutionError
+        from nbconvert import HTMLExporter
+    except ImportError as error:
+        raise OutfoldError(f"report: {error}", remedy="pip install 'outfold[notebook]'") from None
+    path = _notebook(context.root)
+    notebook = nbformat.read(path, as_version=4)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    os.environ["OUTFOLD_ROOT"] = str(context.root.resolve())
+    with context.reporter.bar(f"run {path.name}", len(cells), "cells") as bar:
+        client = NotebookClient(
+            notebook,
+            timeout=600,
+            kernel_name="python3",
+            resources={"metadata": {"path": str(path.parent)}},
+            on_cell_executed=lambda **_: bar.advance(1),
+        )
+        try:
+            client.execute()
+        except CellExecutionError as error:
+            raise OutfoldError(f"{path}: a cell failed: {error.ename}: {error.evalue}") from None
+    exporter = HTMLExporter(
+        exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True, embed_images=True
+    )
+    notebook.metadata["title"] = f"{context.competition.slug}: out-of-fold report"
+    body, _ = exporter.from_notebook_node(notebook)
+    target = to if to is not None else context.layout.artifacts / "report.html"
+    write_text(target, body)
+    context.reporter.note(f"report: {target}")
+    return target
+
+
+def _notebook(root: Path) -> Path:
+    toolkit = Path(__file__).resolve().parents[3] / NOTEBOOK
+    for path in (root / NOTEBOOK, toolkit):
+        if path.exists():
+            return path
+    raise DataError(
+        f"{root / NOTEBOOK}: no such notebook", remedy="Copy notebooks/oof.ipynb from the toolkit's checkout."
+    )
