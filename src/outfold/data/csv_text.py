@@ -1,0 +1,140 @@
+"""A CSV file as columns of text, refused where a row does not fit its header: nothing is guessed, nothing is padded."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv as pc_csv
+
+from outfold.errors import DataError, some
+
+BLOCK_BYTES = 1 << 24
+LARGEST_BLOCK = (1 << 31) - 1
+
+
+def read_bytes(path: Path) -> bytes:
+    """The file's bytes, unpacked where the name ends in ``.gz``.
+
+    Raises:
+        DataError: no such file, an empty one, or a gzip file that is cut short.
+    """
+    try:
+        data = path.read_bytes()
+        if path.suffix.lower() == ".gz":
+            data = gzip.decompress(data)
+    except (FileNotFoundError, IsADirectoryError):
+        raise DataError(f"{path}: no such file") from None
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(
+            f"{path}: the gzip file is cut short or damaged ({error})", remedy="Remove it and download it again."
+        ) from None
+    if not data.strip():
+        raise DataError(
+            f"{path}: the file is empty; expected a line of column names, then rows", remedy="Download it again."
+        )
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise DataError(f"{path}: UTF-16 text; expected UTF-8", remedy="Save it as UTF-8.")
+    return data
+
+
+def read_header(path: Path, data: bytes) -> tuple[list[str], str]:
+    """The column names, and what separates the fields.
+
+    A header without a comma may use ``;`` or a tab; a name that is left blank becomes ``Unnamed: 0``, as pandas has it.
+
+    Raises:
+        DataError: a name stands twice, or the header is no text.
+    """
+    first = next((line for line in _lines(data) if line.strip()), b"")
+    try:
+        text = first.decode("utf-8-sig").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise _not_utf8(path, data, error) from None
+    delimiter = "," if "," in text else next((mark for mark in ("\t", ";") if mark in text), ",")
+    names = [name.strip() for name in next(csv.reader([text], delimiter=delimiter), [])]
+    names = [name or f"Unnamed: {position}" for position, name in enumerate(names)]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(f"{path}: line 1: the column {some(twice)} stands more than once", remedy="Rename one of them.")
+    return names, delimiter
+
+
+def parse(path: Path, data: bytes) -> tuple[pa.Table, str]:
+    """Every column as text, empty cells as null.
+
+    Returns:
+        the table, and the delimiter.
+
+    Raises:
+        DataError: a row with more or fewer fields than the header (its line named), an unclosed quote, no rows at all,
+            or bytes that are not UTF-8.
+    """
+    names, delimiter = read_header(path, data)
+    # an odd number of quotes is legal (5" pipe) or a file cut in the middle of a cell: only a close look can tell
+    if data.count(b'"') % 2:
+        _diagnose(path, data, names, delimiter)
+    try:
+        table = _parse(data, names, delimiter, BLOCK_BYTES)
+    except pa.ArrowInvalid as error:
+        _diagnose(path, data, names, delimiter)
+        try:
+            # a single cell may be longer than a block
+            table = _parse(data, names, delimiter, min(len(data) + 1, LARGEST_BLOCK))
+        except pa.ArrowInvalid:
+            raise DataError(f"{path}: not a CSV that can be read ({error})") from None
+    if table.num_rows == 0:
+        raise DataError(f"{path}: there is a header and no rows", remedy="Download it again.")
+    return table, delimiter
+
+
+def _parse(data: bytes, names: list[str], delimiter: str, block: int) -> pa.Table:
+    return pc_csv.read_csv(
+        pa.BufferReader(data),
+        read_options=pc_csv.ReadOptions(column_names=names, skip_rows_after_names=0, skip_rows=1, block_size=block),
+        parse_options=pc_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+        convert_options=pc_csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()), null_values=[""], strings_can_be_null=True
+        ),
+    )
+
+
+def _diagnose(path: Path, data: bytes, names: list[str], delimiter: str) -> None:
+    """Raise what is wrong with the file, with its line; return if nothing is."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _not_utf8(path, data, error) from None
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
+    start = 1
+    try:
+        for row in rows:
+            if row and len(row) != len(names):
+                kind = "only " if len(row) < len(names) else ""
+                raise DataError(
+                    f"{path}: line {start}: {kind}{len(row)} fields where the header has {len(names)}",
+                    remedy="A file cut short ends like this: download it again, or mend the line.",
+                )
+            start = rows.line_num + 1
+    except csv.Error as error:
+        raise DataError(
+            f"{path}: line {start}: a quote is opened and never closed ({error})",
+            remedy="A file cut short ends like this: download it again, or mend the line.",
+        ) from None
+
+
+def _not_utf8(path: Path, data: bytes, error: UnicodeDecodeError) -> DataError:
+    line = data.count(b"\n", 0, error.start) + 1
+    return DataError(
+        f"{path}: line {line}: not UTF-8 text ({error.reason} at byte {error.start})", remedy="Save it as UTF-8."
+    )
+
+
+def _lines(data: bytes) -> Iterator[bytes]:
+    yield from io.BytesIO(data[: 1 << 20])

@@ -1,0 +1,138 @@
+"""The two parts of a contest, train and test, as tables by id, whether they come as tables or as folders of images."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from outfold.config.competition import CompetitionConfig
+from outfold.data.column_types import MISSING_WORDS, is_text
+from outfold.data.ids import take_ids
+from outfold.data.image_files import class_folders, folder_images, name_test_images, template_fields
+from outfold.data.tables import Table, column_names, read_table
+from outfold.errors import DataError, nearest, some
+from outfold.store.layout import Layout
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows by id (text), where they come from, and, for a folder, each row's image relative to inputs/."""
+
+    path: Path
+    frame: pd.DataFrame
+    images: list[str] | None = None
+    notes: tuple[str, ...] = ()
+
+
+def find_input(layout: Layout, key: str, name: str) -> Path:
+    """The file or folder that a key of the contest file names.
+
+    Raises:
+        DataError: it is not there, with the nearest names in inputs/.
+    """
+    path = layout.inputs / name
+    if not path.exists():
+        there = sorted(entry.name for entry in layout.inputs.iterdir()) if layout.inputs.is_dir() else []
+        hint = nearest(name, there) or (f"inputs/ holds {some(there)}" if there else "inputs/ is empty")
+        raise DataError(
+            f"{path}: no such file or folder, and competition/competition.yaml names it as {key}; {hint}",
+            remedy="Run `outfold download`, put it there, or mend the name.",
+        )
+    return path
+
+
+def read_sample(config: CompetitionConfig, layout: Layout) -> tuple[Part, str]:
+    """The sample submission by id, and the name of the id column.
+
+    Raises:
+        DataError: it is missing or damaged, or an id is missing or stands twice.
+    """
+    path = find_input(layout, "sample_submission", config.sample_submission)
+    if path.is_dir():
+        raise DataError(f"{path}: this is a folder; sample_submission must name a file")
+    id_column = config.id or column_names(path)[0]
+    table = read_table(path, verbatim={id_column}, cache=layout.cache)
+    frame = take_ids(table.frame, id_column, path)
+    if not len(frame.columns):
+        raise DataError(f"{path}: there is no column beside {id_column}; expected the columns to be predicted")
+    return Part(path, frame, notes=table.notes), id_column
+
+
+def read_parts(config: CompetitionConfig, layout: Layout, sample: Part, id_column: str) -> tuple[Part, Part]:
+    """The training and the test rows. Text and numbers are told apart alike in both.
+
+    Raises:
+        DataError: a file is missing or damaged, or an id is missing or stands twice.
+    """
+    train_path = find_input(layout, "train", config.train)
+    test_path = find_input(layout, "test", config.test) if config.test else sample.path
+    verbatim = {id_column, *config.target, *_image_columns(config)}
+    test = _test_without_table(config, layout, sample, test_path)
+    if train_path.is_dir():
+        images, notes = class_folders(layout.inputs, config.train)
+        frame = pd.DataFrame({config.target[0]: images.labels}, index=pd.Index(images.ids, dtype=object, name="id"))
+        train = Part(train_path, frame, images.paths, notes)
+        return train, test or _part(read_table(test_path, verbatim=verbatim, cache=layout.cache), id_column)
+    first = read_table(train_path, verbatim=verbatim, cache=layout.cache)
+    if test is not None:
+        return _part(first, id_column), test
+    second = read_table(test_path, verbatim=verbatim, cache=layout.cache)
+    mixed = _mixed(first.frame, second.frame, verbatim)
+    if mixed:
+        first = _with_text(first, mixed, verbatim, layout.cache)
+        second = _with_text(second, mixed, verbatim, layout.cache)
+        both = f"{train_path.name} and {test_path.name}"
+        note = f"{some(mixed)}: text in one of {both}, numbers in the other; read as text in both"
+        first = Table(first.path, first.frame, (*first.notes, note))
+    return _part(first, id_column), _part(second, id_column)
+
+
+def _test_without_table(config: CompetitionConfig, layout: Layout, sample: Part, path: Path) -> Part | None:
+    """The test rows where no table lists them: a folder of images, or the rows of the sample submission."""
+    if config.test is None:
+        return Part(path, sample.frame[[]])
+    if not path.is_dir():
+        return None
+    images = name_test_images(folder_images(layout.inputs, config.test), sample.frame.index)
+    ids = pd.Index(images.ids, dtype=object, name="id")
+    if not ids.is_unique:
+        twice = ids[ids.duplicated()].unique()
+        raise DataError(f"{path}: {len(twice)} names stand for more than one image: {some(twice)}")
+    return Part(path, pd.DataFrame(index=ids), images.paths)
+
+
+def _image_columns(config: CompetitionConfig) -> set[str]:
+    source = config.columns.image
+    if source is None:
+        return set()
+    sources = [source] if isinstance(source, str) else [source.train, source.test]
+    return {field for text in sources for field in (template_fields(text) if "{" in text else [text])} - {"id"}
+
+
+def _part(table: Table, id_column: str) -> Part:
+    return Part(table.path, take_ids(table.frame, id_column, table.path), notes=table.notes)
+
+
+def _mixed(train: pd.DataFrame, test: pd.DataFrame, verbatim: Collection[str]) -> list[str]:
+    """Columns that are text in one table, and something else in the other, where they hold anything at all."""
+    return [
+        name
+        for name in train.columns
+        if name in test.columns
+        and name not in verbatim
+        and is_text(train[name]) != is_text(test[name])
+        and train[name].notna().any()
+        and test[name].notna().any()
+    ]
+
+
+def _with_text(table: Table, names: list[str], verbatim: Collection[str], cache: Path) -> Table:
+    again = read_table(table.path, verbatim={*verbatim, *names}, cache=cache).frame
+    for name in names:
+        values = again[name] if is_text(again[name]) else again[name].astype(object).map(str, na_action="ignore")
+        again[name] = values.where(~values.isin(MISSING_WORDS), np.nan)
+    return Table(table.path, again, table.notes)

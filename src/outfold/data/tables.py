@@ -1,0 +1,146 @@
+"""Tables as downloaded, read once: CSV (plain or gzip) or Parquet, and a Parquet copy of what was slow to parse."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from outfold.data.column_types import typed
+from outfold.data.csv_text import parse, read_bytes, read_header
+from outfold.errors import DataError, some
+from outfold.store.atomic import atomic_path
+from outfold.store.fingerprint import fingerprint
+
+REVISION = 1
+"""Raised when the same file would be read otherwise: older copies are then not taken."""
+
+CACHE_FROM_BYTES = 1 << 20
+"""Smaller files are parsed faster than a copy of them is written safely."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as read, with what the reader should be told about it."""
+
+    path: Path
+    frame: pd.DataFrame
+    notes: tuple[str, ...] = ()
+
+
+def is_parquet(path: Path) -> bool:
+    """Whether a file is Parquet, by its name."""
+    return path.suffix.lower() in (".parquet", ".pq")
+
+
+def column_names(path: Path) -> list[str]:
+    """The names of a table's columns.
+
+    Raises:
+        DataError: as :func:`read_table`.
+    """
+    if is_parquet(path):
+        return _parquet_names(path)
+    return read_header(path, read_bytes(path))[0]
+
+
+def read_table(path: Path, *, verbatim: Collection[str] = (), cache: Path | None = None) -> Table:
+    """Read a table, its types inferred.
+
+    Args:
+        path: ``.parquet``, or a CSV of any name; ``.gz`` is unpacked.
+        verbatim: columns of a CSV that stay the text that they are, where only an empty cell is missing (``007`` is an
+            id, ``NA`` a class).
+        cache: folder for a Parquet copy of a large CSV, made on the first reading and taken as long as the file's size
+            and time stamp stay what they were.
+
+    Raises:
+        DataError: missing, empty, truncated, without rows, not UTF-8, or a column that stands twice.
+    """
+    if is_parquet(path):
+        return Table(path, _to_pandas(_read_parquet(path)))
+    copy = _copy_of(path, verbatim, cache)
+    if copy is not None and copy.exists():
+        try:
+            return _from_copy(path, copy)
+        except (pa.ArrowException, OSError):
+            copy.unlink(missing_ok=True)
+    text, delimiter = parse(path, read_bytes(path))
+    notes = _delimiter_note(path, delimiter)
+    columns = [text[name] if name in verbatim else typed(text[name]) for name in text.column_names]
+    table = pa.table(dict(zip(text.column_names, columns, strict=True)))
+    if copy is not None:
+        for old in copy.parent.glob(f"{path.name}-*.parquet"):
+            old.unlink(missing_ok=True)
+        with atomic_path(copy) as beside:
+            pq.write_table(table.replace_schema_metadata({"notes": "\n".join(notes)}), beside, compression="zstd")
+    return Table(path, _to_pandas(table), notes)
+
+
+def _copy_of(path: Path, verbatim: Collection[str], cache: Path | None) -> Path | None:
+    """Where the Parquet copy of a CSV lies, by everything that it depends on; None where none is worth while."""
+    if cache is None or not path.is_file():
+        return None
+    stat = path.stat()
+    if stat.st_size < CACHE_FROM_BYTES:
+        return None
+    key = fingerprint(
+        path=str(path.absolute()), size=stat.st_size, mtime_ns=stat.st_mtime_ns, verbatim=sorted(verbatim), rev=REVISION
+    )
+    return cache / "tables" / f"{path.name}-{key[:16]}.parquet"
+
+
+def _from_copy(path: Path, copy: Path) -> Table:
+    table = pq.read_table(copy)
+    notes = (table.schema.metadata or {}).get(b"notes", b"").decode()
+    return Table(path, _to_pandas(table.replace_schema_metadata(None)), tuple(notes.splitlines()))
+
+
+def _delimiter_note(path: Path, delimiter: str) -> tuple[str, ...]:
+    if delimiter == "," or (delimiter == "\t" and ".tsv" in path.name.lower()):
+        return ()
+    return (f"{path.name}: the header has no comma; its fields were taken to be separated by {delimiter!r}",)
+
+
+def _parquet_names(path: Path) -> list[str]:
+    try:
+        return [str(name) for name in pq.read_schema(path).names]
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path}: not a readable Parquet file ({error})", remedy="Download it again.") from None
+
+
+def _read_parquet(path: Path) -> pa.Table:
+    names = _parquet_names(path)
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(f"{path}: the column {some(twice)} stands more than once", remedy="Rename one of them.")
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path}: not a readable Parquet file ({error})", remedy="Download it again.") from None
+    if table.num_rows == 0:
+        raise DataError(f"{path}: there are columns and no rows", remedy="Download it again.")
+    # what pandas noted about its index would turn a column, the id perhaps, into an index
+    return table.replace_schema_metadata(None)
+
+
+def _to_pandas(table: pa.Table) -> pd.DataFrame:
+    """As pandas, with the types that a table of a contest needs: exotic Parquet types become the nearest plain one."""
+    plain = {}
+    for name in table.column_names:
+        column = table[name]
+        if pa.types.is_decimal(column.type):
+            column = column.cast(pa.float64())
+        elif pa.types.is_date(column.type):
+            column = column.cast(pa.timestamp("ms"))
+        elif pa.types.is_dictionary(column.type):
+            column = pc.cast(column, column.type.value_type)
+        plain[name] = column
+    return pa.table(plain).to_pandas()
