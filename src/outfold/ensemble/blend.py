@@ -9,8 +9,9 @@ import numpy as np
 
 from outfold.ensemble.combiners import get_combiner
 from outfold.ensemble.members import checked_members
-from outfold.ensemble.problem import Array, Fitted, Problem, WeightedMean, seeded_parts
-from outfold.ensemble.thresholds import decide, nested_thresholds, tune_thresholds
+from outfold.ensemble.problem import Array, Combiner, Fitted, Problem, WeightedMean, seeded_parts
+from outfold.ensemble.threads import one_thread
+from outfold.ensemble.thresholds import decide, nested_thresholds, rating_span, tune_thresholds
 from outfold.errors import MismatchError
 from outfold.metrics import Metric, Task
 
@@ -45,6 +46,8 @@ class BlendResult:
     """(members,) effective weights of sum 1, for a report; None where the combiner has none."""
     thresholds: Array | None
     """What decides the test rows' labels, tuned on all rows; None where the metric takes no thresholds."""
+    span: tuple[float, float] | None
+    """The least and greatest rating that the cut points were tuned for; None unless the task is regression."""
     fitted: Fitted
     """The combiner, fitted on all rows."""
 
@@ -56,7 +59,12 @@ class BlendResult:
         """
         if len(P) != len(self.names):
             raise MismatchError(f"the blend has {len(self.names)} members, but was given predictions of {len(P)}")
-        return self.fitted.predict(checked_members(P, self.names, self.task))
+        with one_thread():
+            return self.fitted.predict(checked_members(np.asarray(P), self.names, _domain(self.combiner, self.task)))
+
+    def decide(self, outputs: Array) -> Array:
+        """The labels of predicted rows as float32 (n, outputs), by ``thresholds``; the outputs where there are none."""
+        return decide(outputs, self.thresholds, task=self.task, span=self.span)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,9 +90,10 @@ def blend(
 ) -> BlendResult:
     """Combine members, and say honestly what that gains.
 
-    The honest score is nested: for each fold the whole combiner (weights, penalties, thresholds, stored ranks) is fitted on
-    the other folds' out-of-fold predictions and predicts the fold. Where only one fold was scored (a holdout), seeded
-    parts of its rows, groups kept whole, stand for folds. The weights for the test set are then fitted on all rows.
+    The honest score is nested: for each fold the whole combiner (weights, penalties, thresholds, stored ranks) is
+    fitted on the other folds' out-of-fold predictions and predicts the fold. Where only one fold was scored (a
+    holdout), seeded parts of its rows, groups kept whole, stand for folds. The weights for the test set are then fitted
+    on all rows.
 
     Args:
         P: (members, n, outputs) out-of-fold predictions, all in the same order of rows.
@@ -98,42 +107,39 @@ def blend(
         MismatchError: predictions that must not be combined; names the member and the row.
         ConfigError: a combiner that is unknown, or does not go with the metric.
     """
-    P, fold = np.asarray(P), np.asarray(fold)
+    P, y, fold = np.asarray(P), np.asarray(y), np.asarray(fold)
     _check_shapes(P, y, fold, names, task, groups)
-    scored = fold >= 0
-    everywhere = bool(scored.all())
-    members = checked_members(P if everywhere else P[:, scored], names, task, rows=np.flatnonzero(scored))
-    metric = replace(metric, task=task)
-    every = Problem(np.asarray(y), fold, task, metric, None if groups is None else np.asarray(groups), seed)
-    problem = every if everywhere else every.take(scored)
-    if len(np.unique(problem.fold)) == 1:
-        problem = replace(problem, fold=seeded_parts(problem, min(HOLDOUT_PARTS, len(problem))))
-    chosen = get_combiner(combiner, problem)
-    maker = Single() if len(members) == 1 else chosen
+    with one_thread():
+        scored = fold >= 0
+        everywhere = bool(scored.all())
+        members = checked_members(
+            P if everywhere else P[:, scored], names, _domain(combiner, task), rows=np.flatnonzero(scored)
+        )
+        metric = replace(metric, task=task)
+        problem = Problem(y, fold, task, metric, None if groups is None else np.asarray(groups), seed)
+        problem = problem if everywhere else problem.take(scored)
+        folds = problem.fold
+        if len(np.unique(folds)) == 1:
+            problem = replace(problem, fold=_parts_of_holdout(problem))
+        named = get_combiner(combiner, problem)
+        maker = Single() if len(members) == 1 else named
 
-    outputs = np.full(members.shape[1:], np.nan, dtype=np.float32)
-    decided = outputs.copy()
-    for name in np.unique(problem.fold):
-        inside = problem.fold == name
-        outside = problem.take(~inside)
-        others = members[:, ~inside]
-        fitted = maker.fit(others, outside)
-        outputs[inside] = fitted.predict(members[:, inside])
-        limits = tune_thresholds(metric, outside.y, fitted.predict(others), task=task)
-        decided[inside] = decide(metric, outside.y, outputs[inside], limits, task=task)
-    honest = metric.score(problem.y, decided)
+        outputs, decided = _nested(maker, members, problem)
+        honest = metric.score(problem.y, decided)
+        fitted = maker.fit(members, problem)
+        fit_outputs = fitted.predict(members)
+        thresholds = tune_thresholds(metric, problem.y, fit_outputs, task=task)
+        span = rating_span(problem.y, task)
+        in_sample = metric.score(problem.y, decide(fit_outputs, thresholds, task=task, span=span))
+        singles = [nested_thresholds(metric, problem.y, member, problem.fold, task=task).score for member in members]
 
-    fitted = maker.fit(members, problem)
-    fit_outputs = fitted.predict(members)
-    thresholds = tune_thresholds(metric, problem.y, fit_outputs, task=task)
-    in_sample = metric.score(problem.y, decide(metric, problem.y, fit_outputs, thresholds, task=task))
-    singles = [nested_thresholds(metric, problem.y, member, problem.fold, task=task).score for member in members]
     best = 0
     for j, score in enumerate(singles):
         best = j if metric.better(score, singles[best]) else best
     sign = 1.0 if metric.greater_is_better else -1.0
     oof = np.full(P.shape[1:], np.nan, dtype=np.float32)
     oof[scored] = outputs
+    per_fold = {int(f): metric.score(problem.y[folds == f], decided[folds == f]) for f in np.unique(folds)}
     return BlendResult(
         names=tuple(names),
         combiner=combiner,
@@ -141,10 +147,7 @@ def blend(
         oof=oof,
         in_sample=in_sample,
         honest=honest,
-        honest_per_fold={
-            int(f): metric.score(problem.y[problem.fold == f], decided[problem.fold == f])
-            for f in np.unique(problem.fold)
-        },
+        honest_per_fold=per_fold,
         optimism=sign * (in_sample - honest),
         best_name=names[best],
         best_score=singles[best],
@@ -152,8 +155,39 @@ def blend(
         member_scores=tuple(singles),
         weights=fitted.weights,
         thresholds=thresholds,
+        span=span,
         fitted=fitted,
     )
+
+
+def _nested(maker: Combiner, members: Array, problem: Problem) -> tuple[Array, Array]:
+    """Each fold as the other folds predict it, and as they decide it: two of (n, outputs) float32."""
+    outputs = np.full(members.shape[1:], np.nan, dtype=np.float32)
+    decided = outputs.copy()
+    for name in np.unique(problem.fold):
+        inside = problem.fold == name
+        outside, others = problem.take(~inside), members[:, ~inside]
+        fitted = maker.fit(others, outside)
+        outputs[inside] = fitted.predict(members[:, inside])
+        limits = tune_thresholds(problem.metric, outside.y, fitted.predict(others), task=problem.task)
+        span = rating_span(outside.y, problem.task)
+        decided[inside] = decide(outputs[inside], limits, task=problem.task, span=span)
+    return outputs, decided
+
+
+def _parts_of_holdout(problem: Problem) -> Array:
+    parts = seeded_parts(problem, min(HOLDOUT_PARTS, len(problem)))
+    if len(np.unique(parts)) == 1:
+        raise MismatchError(
+            "blend: all scored rows are of one fold and one group, so no row is left to choose the weights on",
+            remedy="Split the training rows into more folds, or leave the group column out.",
+        )
+    return parts
+
+
+def _domain(combiner: str, task: Task) -> Task:
+    """What members must be: for ranks, any numbers."""
+    return "regression" if combiner == "rank_mean" else task
 
 
 def _check_shapes(P: Array, y: Array, fold: Array, names: Sequence[str], task: Task, groups: Array | None) -> None:

@@ -50,7 +50,7 @@ class Greedy:
 
     def fit(self, P: Array, problem: Problem) -> Fitted:
         """Weights are counts over their sum; all of them 0 or more."""
-        samples = [slice(None)] if self.bags == 0 else bootstrap_rows(problem, self.bags)
+        samples = bootstrap_rows(problem, self.bags) if self.bags else [np.arange(len(problem))]
         weights = np.zeros(len(P))
         for rows in samples:
             goal = objective(P[:, rows], problem.take(rows))
@@ -83,7 +83,7 @@ class HillClimb:
         weights[int(np.argmin(losses))] = 1.0
         best = float(losses.min())
         mixed = goal.matrix[int(np.argmin(losses))]
-        side = int(round(self.reach / self.step))
+        side = round(self.reach / self.step)
         shares = [self.step * number for number in range(-side, side + 1) if number != 0]
         for _ in range(self.steps):
             trials = [

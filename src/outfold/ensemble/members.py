@@ -16,8 +16,8 @@ SLACK = 1e-3
 def checked_members(P: Array, names: Sequence[str], task: Task, *, rows: Array | None = None) -> Array:
     """The members (members, n, outputs) as float32, finite, and valid for the task; ``P`` itself where it is all that.
 
-    Probabilities that rounding has put just outside [0, 1] are clipped, and classes of a row brought to sum 1 (models that
-    score each class by itself do not).
+    Probabilities that rounding has put just outside [0, 1] are clipped, and classes of a row brought to sum 1 (those of
+    models that score each class by itself have another).
 
     Args:
         rows: (n,) numbers by which a message names the rows; their position by default.

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from outfold.ensemble.problem import Array, Problem, valid_outputs
+from outfold.ensemble.objective import subsample
+from outfold.ensemble.problem import Array, Problem, normalised, valid_outputs
+from outfold.ensemble.strength import STRENGTHS, best_strength
 
 CLIP = 1e-4
 MAX_VALUES = 20_000_000
@@ -25,8 +27,7 @@ class FittedPool:
     @property
     def weights(self) -> Array | None:
         """Coefficients over their sum, averaged over the classes; None where they have no positive sum."""
-        mean = self.coefficients.mean(axis=1)
-        return mean / mean.sum() if mean.sum() > 1e-9 else None
+        return normalised(self.coefficients.mean(axis=1))
 
     def predict(self, P: Array) -> Array:
         """(members, n, classes) to (n, classes) float32, rows of sum 1."""
@@ -43,30 +44,28 @@ def log_probability(P: Array) -> Array:
     return centred
 
 
-def fit_pool(P: Array, problem: Problem, strengths: tuple[float, ...]) -> FittedPool:
+def fit_pool(P: Array, problem: Problem) -> FittedPool:
     """Fit with the strength of the least log loss in a cross-validation over the folds among the problem's rows.
 
     A multinomial regression on all members' logits has (members x classes) x classes weights, too many for the rows of
     most contests. Here there is one a member, shared, and one a member and class, own; the L2 penalty pulls own to 0
     and shared to 1 / members, so at its strongest the pool is the members' geometric mean.
     """
-    from outfold.ensemble.objective import subsample
-    from outfold.ensemble.stack import best_strength
-
     P, problem = subsample(P, problem, max(2_000, MAX_VALUES // (P.shape[0] * P.shape[2])))
     features = log_probability(P)
     scale = max(float(features.std()), 1e-9)
     features /= scale
     codes, parts = np.asarray(problem.y, dtype=np.int64), problem.parts()
 
-    def losses(fit: Array, score: Array) -> Array:
+    def losses(part: int) -> Array:
+        inside = parts == part
         found, theta = [], None
-        for strength in strengths:
-            theta = _descend(features[:, fit], codes[fit], strength, theta, scale)
-            found.append(_loss(features[:, score], codes[score], theta))
+        for strength in STRENGTHS:
+            theta = _descend(features[:, ~inside], codes[~inside], strength, theta, scale)
+            found.append(_loss(features[:, inside], codes[inside], theta))
         return np.array(found)
 
-    strength = best_strength(parts, strengths, losses)
+    strength = best_strength(parts, losses)
     coefficients, bias = _unpack(_descend(features, codes, strength, None, scale), *features.shape[::2])
     return FittedPool(coefficients / scale, bias)
 

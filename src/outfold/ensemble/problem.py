@@ -100,6 +100,12 @@ def valid_outputs(values: Array, task: Task) -> Array:
     return clipped.astype(np.float32)
 
 
+def normalised(weights: Array) -> Array | None:
+    """Weights over their sum; None where the sum is not positive, and no share of it could be told."""
+    total = float(weights.sum())
+    return weights / total if total > 1e-9 else None
+
+
 def weighted_sum(weights: Array, P: Array) -> Array:
     """sum_j w_j P_j as float64 (n, outputs), added in the members' order: the same bits on any number of threads."""
     total = np.zeros(P.shape[1:], dtype=np.float64)

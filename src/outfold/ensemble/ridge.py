@@ -7,14 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from outfold.ensemble.problem import Array
+from outfold.ensemble.strength import STRENGTHS
 
 
 @dataclass(frozen=True, eq=False)
 class RidgePath:
     """The sums that ridge regression needs, a part at a time: those outside a part are the total less the part's own.
 
-    With rows Z = [standardised members, 1, standardised y], ``moments[part]`` is Z' Z of the part's rows, so no strength
-    and no part reads the rows again, and 100 members on a million rows cost one product.
+    With rows Z = [standardised members, 1, standardised y], ``moments[part]`` is Z' Z of the part's rows, so no
+    strength and no part reads the rows again, and 100 members on a million rows cost one product.
     """
 
     moments: dict[int, Array]
@@ -41,21 +42,19 @@ class RidgePath:
             moments[int(part)] = sums
         return cls(moments, centre, scale)
 
-    def losses(self, part: int, strengths: tuple[float, ...]) -> Array:
-        """Summed squared error on the part's rows, of a fit on all other rows, for each strength C."""
+    def losses(self, part: int) -> Array:
+        """Summed squared error on the part's rows, of a fit on all other rows, for each of ``STRENGTHS``."""
         inside = self.moments[part]
-        outside = sum(sums for name, sums in self.moments.items() if name != part)
-        if np.ndim(outside) == 0:  # there is no other part
-            return np.full(len(strengths), np.nan)
+        outside = np.sum([sums for name, sums in self.moments.items() if name != part], axis=0)
         found = []
-        for strength in strengths:
-            direction = np.append(-_ridge(np.asarray(outside), strength), 1.0)  # residual = Z @ (-w, -b, 1)
+        for strength in STRENGTHS:
+            direction = np.append(-_ridge(outside, strength), 1.0)  # residual = Z @ (-w, -b, 1)
             found.append(float(direction @ inside @ direction))
         return np.array(found)
 
     def solve(self, strength: float) -> tuple[Array, float]:
         """Coefficients (members,) and intercept, in the members' own units, of the fit on all rows."""
-        solution = _ridge(np.asarray(sum(self.moments.values())), strength)
+        solution = _ridge(np.sum(list(self.moments.values()), axis=0), strength)
         coefficients = solution[:-1] * self.scale[-1] / self.scale[:-1]
         intercept = solution[-1] * self.scale[-1] + self.centre[-1] - coefficients @ self.centre[:-1]
         return coefficients, float(intercept)

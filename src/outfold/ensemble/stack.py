@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from outfold.ensemble.pooling import fit_pool
-from outfold.ensemble.problem import Array, Fitted, Problem, seeded_parts, valid_outputs
+from outfold.ensemble.problem import Array, Fitted, Problem, normalised, seeded_parts, valid_outputs
 from outfold.ensemble.ridge import RidgePath
+from outfold.ensemble.strength import STRENGTHS, best_strength
+from outfold.metrics import Task
 
 LOGIT_CLIP = 1e-4
-C_GRID = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
-"""Inverse strengths of the L2 penalty, of which the inner cross-validation takes one."""
 
 
 @dataclass(frozen=True)
@@ -21,39 +20,46 @@ class Stack:
     """L2 logistic regression on standardised logits (classes, tags), ridge on standardised values (regression).
 
     The strength is chosen by an inner cross-validation over the folds among the fitted rows, so never by a row that
-    the stack is scored on. Tags are columns of their own; classes share one model (see :mod:`outfold.ensemble.pooling`).
+    the stack is scored on. Tags and targets are columns of their own; classes share one model (see
+    :mod:`outfold.ensemble.pooling`). Ridge aims at the squared error, and under RMSLE at that of log(1 + value).
     """
 
     def fit(self, P: Array, problem: Problem) -> Fitted:
         """Fit a model a column. A column whose truth is all the same has nothing to fit: it keeps the members' mean."""
         if problem.task == "multiclass":
-            return fit_pool(P, problem, C_GRID)
-        parts = problem.parts()
-        fit_column = _fit_ridge if problem.task == "regression" else _fit_logistic
-        truth = problem.columns()
-        columns = [fit_column(P[:, :, k], truth[:, k], parts, problem) for k in range(truth.shape[1])]
-        return FittedStack(np.array([c[0] for c in columns]), np.array([c[1] for c in columns]), problem.task)
+            return fit_pool(P, problem)
+        regression, logs = problem.task == "regression", problem.metric.name == "rmsle"
+        scale = ("log" if logs else "value") if regression else "logit"
+        truth, parts = problem.columns(), problem.parts()
+        truth = np.log1p(truth) if scale == "log" else truth
+        coefficients, intercepts = np.full((truth.shape[1], len(P)), np.nan), np.zeros(truth.shape[1])
+        for k, y in enumerate(truth.T):
+            if y.min() == y.max():
+                continue
+            X = to_scale(P[:, :, k], scale)
+            fitted = _fit_ridge(X, y, parts) if regression else _fit_logistic(X.T, y, parts, problem)
+            coefficients[k], intercepts[k] = fitted
+        return FittedStack(coefficients, intercepts, scale, problem.task)
 
 
 @dataclass(frozen=True, eq=False)
 class FittedStack:
-    """``coefficients`` (outputs, members) and ``intercepts`` (outputs,) on logits, or on values for regression.
+    """``coefficients`` (outputs, members) and ``intercepts`` (outputs,) on a scale of :func:`to_scale`.
 
     A row of NaN coefficients stands for the plain mean.
     """
 
     coefficients: Array
     intercepts: Array
-    task: str
+    scale: str
+    task: Task
 
     @property
     def weights(self) -> Array | None:
         """Coefficients over their sum, averaged over the outputs; None where they have no positive sum."""
-        fitted = self.coefficients[~np.isnan(self.coefficients).any(axis=1)]
-        return (
-            normalised(fitted.mean(axis=0))
-            if len(fitted)
-            else np.full(self.coefficients.shape[1], 1.0 / self.coefficients.shape[1])
+        fitted = ~np.isnan(self.coefficients).any(axis=1)
+        return normalised(
+            self.coefficients[fitted].mean(axis=0) if fitted.any() else np.ones(self.coefficients.shape[1])
         )
 
     def predict(self, P: Array) -> Array:
@@ -65,56 +71,55 @@ class FittedStack:
                 continue
             total = np.full(P.shape[1], intercept)
             for coefficient, member in zip(coefficients, P[:, :, k], strict=True):
-                total += coefficient * (member if self.task == "regression" else logit(member))
-            out[:, k] = total if self.task == "regression" else _sigmoid(total)
-        return valid_outputs(out, self.task)  # type: ignore[arg-type]
+                total += coefficient * to_scale(member, self.scale)
+            out[:, k] = from_scale(total, self.scale)
+        return valid_outputs(out, self.task)
 
 
-def logit(probability: Array) -> Array:
-    """log(p / (1 - p)) as float64, p clipped to [1e-4, 1 - 1e-4]: a member that is surely wrong once must not rule."""
-    clipped = np.clip(np.asarray(probability, dtype=np.float64), LOGIT_CLIP, 1.0 - LOGIT_CLIP)
-    return np.log(clipped) - np.log1p(-clipped)
+def to_scale(values: Array, scale: str) -> Array:
+    """Predictions as float64 on the scale that the stack is linear on.
 
-
-def normalised(weights: Array) -> Array | None:
-    """Weights over their sum, or None where the sum is not positive."""
-    total = float(weights.sum())
-    return weights / total if total > 1e-9 else None
-
-
-def best_strength(parts: Array, strengths: tuple[float, ...], losses: Callable[[Array, Array], Array]) -> float:
-    """The strength with the least mean loss over the parts; a tie goes to the stronger penalty, which is named first.
-
-    Args:
-        losses: of (rows to fit on, rows to score), as masks: the summed loss of each strength, NaN where it has none.
+    ``value``: as they are. ``log``: log(1 + value), negative values as 0. ``logit``: log(p / (1 - p)), p clipped to
+    [1e-4, 1 - 1e-4], so that a member that is surely wrong once does not rule.
     """
-    total = np.zeros(len(strengths))
-    for part in np.unique(parts):
-        inside = parts == part
-        found = losses(~inside, inside)
-        total += np.where(np.isnan(found), 0.0, found)
-    return strengths[int(np.argmin(total))]
+    values = np.asarray(values, dtype=np.float64)
+    if scale == "value":
+        return values
+    if scale == "log":
+        return np.log1p(np.maximum(values, 0.0))
+    clipped = np.clip(values, LOGIT_CLIP, 1.0 - LOGIT_CLIP)
+    logits: Array = np.log(clipped) - np.log1p(-clipped)
+    return logits
 
 
-def _fit_logistic(P: Array, y: Array, parts: Array, problem: Problem) -> tuple[Array, float]:
-    if y.min() == y.max():
-        return np.full(len(P), np.nan), 0.0
-    X = logit(P.T)
-    centre, scale = X.mean(axis=0), X.std(axis=0)
-    scale[scale < 1e-9] = 1.0
-    X = (X - centre) / scale
+def from_scale(values: Array, scale: str) -> Array:
+    """The inverse of :func:`to_scale`."""
+    if scale == "value":
+        return values
+    return np.expm1(values) if scale == "log" else 0.5 * (1.0 + np.tanh(0.5 * values))
+
+
+def _fit_ridge(members: Array, y: Array, parts: Array) -> tuple[Array, float]:
+    path = RidgePath.of(members, y, parts)
+    return path.solve(best_strength(parts, path.losses))
+
+
+def _fit_logistic(X: Array, y: Array, parts: Array, problem: Problem) -> tuple[Array, float]:
+    centre, spread = X.mean(axis=0), X.std(axis=0)
+    spread[spread < 1e-9] = 1.0
+    X = (X - centre) / spread
     if any(len(np.unique(y[parts != part])) < 2 for part in np.unique(parts)):
         parts = seeded_parts(problem, len(np.unique(parts)))
 
-    def losses(fit: Array, score: Array) -> Array:
-        if y[fit].min() == y[fit].max():
-            return np.full(len(C_GRID), np.nan)
-        path = _logistic_path(X[fit], y[fit], C_GRID)
-        return np.array([_binary_loss(y[score], X[score] @ w + b) for w, b in path])
+    def losses(part: int) -> Array:
+        inside = parts == part
+        if y[~inside].min() == y[~inside].max():
+            return np.full(len(STRENGTHS), np.nan)
+        path = _logistic_path(X[~inside], y[~inside], STRENGTHS)
+        return np.array([_log_loss(y[inside], X[inside] @ coefficients + b) for coefficients, b in path])
 
-    strength = best_strength(parts, C_GRID, losses)
-    coefficients, intercept = _logistic_path(X, y, (strength,))[0]
-    coefficients = coefficients / scale
+    coefficients, intercept = _logistic_path(X, y, (best_strength(parts, losses),))[0]
+    coefficients = coefficients / spread
     return coefficients, float(intercept - coefficients @ centre)
 
 
@@ -129,15 +134,5 @@ def _logistic_path(X: Array, y: Array, strengths: tuple[float, ...]) -> list[tup
     return path
 
 
-def _fit_ridge(P: Array, y: Array, parts: Array, problem: Problem) -> tuple[Array, float]:
-    path = RidgePath.of(P, y, parts)
-    strength = best_strength(parts, C_GRID, lambda fit, score: path.losses(int(parts[np.argmax(score)]), C_GRID))
-    return path.solve(strength)
-
-
-def _binary_loss(y: Array, z: Array) -> float:
-    return float(np.sum(np.logaddexp(0.0, z) - y * z))
-
-
-def _sigmoid(z: Array) -> Array:
-    return 0.5 * (1.0 + np.tanh(0.5 * z))
+def _log_loss(y: Array, logits: Array) -> float:
+    return float(np.sum(np.logaddexp(0.0, logits) - y * logits))
