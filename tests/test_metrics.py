@@ -193,6 +193,12 @@ def test_map_at_1_and_top_1_are_the_accuracy(predictions: dict[Task, Scored]) ->
     assert get_metric("map@1").score(y, outputs) == get_metric("top_k@1").score(y, outputs) == accuracy
 
 
+@pytest.mark.parametrize("name", ["map@3", "top_k@2"])
+def test_a_model_that_says_the_same_of_every_class_is_not_rewarded(name: str) -> None:
+    score = get_metric(name, task="multiclass").score([0, 1, 2, 3], np.full((4, 4), 0.25))
+    assert score == pytest.approx({"map@3": (1 + 1 / 2 + 1 / 3 + 0) / 4, "top_k@2": 2 / 4}[name])
+
+
 def test_gini_is_the_insurance_contests_code(predictions: dict[Task, Scored]) -> None:
     def reference(actual: np.ndarray, predicted: np.ndarray) -> float:
         order = np.lexsort((np.arange(len(actual)), -predicted))
@@ -371,6 +377,20 @@ def test_qwk_is_cohens_kappa_from_the_confusion_matrix(pair: Scored) -> None:
     assert get_metric("qwk", task="multiclass").score(y, outputs) == pytest.approx(kappa, nan_ok=True, abs=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore:.*:UserWarning")  # scikit-learn says so when a class is missing
+@LAWS
+@given(scored("multiclass"))
+def test_classes_without_a_row_are_treated_as_by_scikit_learn(pair: Scored) -> None:
+    y, outputs = pair
+    for name, reference in (
+        ("balanced_accuracy", sk.balanced_accuracy_score),
+        ("f1_macro", lambda y, p: sk.f1_score(y, p, average="macro", zero_division=0)),
+        ("mcc", sk.matthews_corrcoef),
+    ):
+        score = get_metric(name, task="multiclass").score(y, outputs)
+        assert score == pytest.approx(reference(y, outputs.argmax(axis=1)), abs=1e-12), name
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 @LAWS
 @given(scored("multilabel"))
@@ -443,6 +463,10 @@ def test_one_threshold_a_label() -> None:
 
 def test_an_output_at_the_threshold_is_below_it() -> None:
     assert to_labels([[0.5], [0.51]], task="binary").ravel().tolist() == [0, 1]
+
+
+def test_an_output_at_a_cut_point_is_below_it() -> None:
+    assert to_labels([1.5, 1.51], task="regression", thresholds=[1.5], span=(1, 2)).tolist() == [1, 2]
 
 
 def test_float32_outputs_meet_the_threshold_as_float64() -> None:
@@ -602,6 +626,13 @@ def test_the_task_is_inferred_where_it_was_not_said(predictions: dict[Task, Scor
         y, outputs = predictions[task]
         y = np.round(y / 100) if name == "qwk" and task == "regression" else y
         assert get_metric(name).score(y, outputs) == get_metric(name, task=task).score(y, outputs), (name, task)
+
+
+def test_a_task_that_was_said_is_not_inferred() -> None:
+    y, outputs, cuts = [0, 1, 1], [[0.1], [0.5], [0.9]], [0.3, 0.95]
+    assert get_metric("qwk", task="regression").score(y, outputs, thresholds=cuts) == 1  # ratings, of which none is 2
+    with pytest.raises(ConfigError, match="2 thresholds for 1 outputs"):
+        get_metric("qwk").score(y, outputs, thresholds=cuts)
 
 
 def test_a_metric_can_be_sent_to_another_process() -> None:
