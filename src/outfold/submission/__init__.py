@@ -1,0 +1,10 @@
+"""The file that is sent: built from outputs in the form that the sample submission asks for, and checked against it."""
+
+from __future__ import annotations
+
+from outfold.submission.build import build
+from outfold.submission.check import AlreadySent, check
+from outfold.submission.form import Form, form_of
+from outfold.submission.text import csv_bytes
+
+__all__ = ["AlreadySent", "Form", "build", "check", "csv_bytes", "form_of"]

@@ -1,0 +1,98 @@
+"""A last look at the file before a submission is spent on it: everything that is wrong, at once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from outfold.errors import SubmissionError, some
+from outfold.metrics import Metric, Task
+from outfold.submission import contents
+from outfold.submission.form import Form, form_of
+from outfold.submission.text import csv_bytes
+
+
+class AlreadySent(SubmissionError):
+    """The same bytes were sent before.
+
+    Attributes:
+        file: the name of the file of that time.
+    """
+
+    def __init__(self, file: str) -> None:
+        super().__init__(f"this submission is byte for byte {file}, which was sent before")
+        self.file = file
+
+
+def check(
+    frame: pd.DataFrame,
+    sample: pd.DataFrame,
+    *,
+    task: Task,
+    targets: Sequence[str],
+    classes: Sequence[Any] | None,
+    metric: Metric,
+    id_column: str | None = None,
+    tag_separator: str = " ",
+    earlier: Mapping[str, str] | None = None,
+) -> list[str]:
+    """Refuse a submission that the host would refuse, or that would waste a try.
+
+    Args:
+        frame: the submission, after the user's post-processing.
+        sample: the sample submission as read.
+        task, targets, classes, metric, id_column, tag_separator: as for :func:`outfold.submission.build`.
+        earlier: SHA-256 of the files sent before, and their names.
+
+    Returns:
+        what looks odd and may still be meant, in plain words.
+
+    Raises:
+        SubmissionError: all problems in one message: columns, ids, order, missing or infinite values, probabilities
+            outside [0, 1] or that don't sum to 1, labels that are none, the same prediction in every row.
+        AlreadySent: nothing else is wrong, and the same bytes were sent before.
+    """
+    form = form_of(sample, task=task, targets=targets, classes=classes, metric=metric, id_column=id_column)
+    problems = _columns(frame, sample)
+    if not problems:
+        names = [str(name) for name in (targets if classes is None else classes)]
+        problems = _ids(frame, sample, form) + contents.faults(frame, form, names, task, metric, tag_separator)
+        problems += [] if problems else contents.constant(frame, form)
+    if problems:
+        listed = "".join(f"\n  - {problem}" for problem in problems)
+        raise SubmissionError(f"the submission must not be sent:{listed}")
+    if earlier:
+        sent = earlier.get(hashlib.sha256(csv_bytes(frame)).hexdigest())
+        if sent is not None:
+            raise AlreadySent(sent)
+    return contents.oddities(frame, form, task)
+
+
+def _columns(frame: pd.DataFrame, sample: pd.DataFrame) -> list[str]:
+    have, want = [str(name) for name in frame.columns], [str(name) for name in sample.columns]
+    if have == want:
+        return []
+    absent, extra = [name for name in want if name not in have], [name for name in have if name not in want]
+    told = [f"columns missing: {some(absent)}"] if absent else []
+    told += [f"columns that the sample does not have: {some(extra)}"] if extra else []
+    return told or [f"the columns are {some(have, 8)}; the sample's order is {some(want, 8)}"]
+
+
+def _ids(frame: pd.DataFrame, sample: pd.DataFrame, form: Form) -> list[str]:
+    have, want = pd.Index(frame[form.id_column]), pd.Index(sample[form.id_column])
+    if have.equals(want):
+        return []
+    problems = [] if len(have) == len(want) else [f"{len(have)} rows; the sample has {len(want)}"]
+    absent, extra = want.difference(have, sort=False), have.difference(want, sort=False)
+    twice = have[have.duplicated()].unique().difference(want[want.duplicated()])
+    problems += [f"{len(absent)} ids missing: {some(absent)}"] if len(absent) else []
+    problems += [f"{len(extra)} ids that the sample does not have: {some(extra)}"] if len(extra) else []
+    problems += [f"{len(twice)} ids stand twice: {some(twice)}"] if len(twice) else []
+    if not problems:
+        row = int(np.flatnonzero(np.asarray(have != want))[0])
+        problems = [f"the ids are in another order than the sample's, from row {row + 1} on ({have[row]})"]
+    return problems
