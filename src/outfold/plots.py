@@ -33,7 +33,7 @@ STYLE = {
 
 
 def new_figure(width: float = 8.0, height: float = 4.0) -> Figure:
-    """An empty figure of ``width`` x ``height`` inches in the house style; belongs to no window and needs no closing."""
+    """An empty figure of ``width`` x ``height`` inches in the house style; it belongs to no window."""
     import matplotlib as mpl
     from cycler import cycler
     from matplotlib.figure import Figure as MatplotlibFigure

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from outfold.contest import Contest
-from outfold.ensemble.bootstrap import Comparison, paired_bootstrap
 from outfold.ensemble.blend import BlendResult, blend
+from outfold.ensemble.compare import Comparison, paired_bootstrap
 from outfold.errors import MismatchError
 from outfold.plots import bars
 from outfold.stages.context import Context, command
@@ -46,8 +46,7 @@ def ensemble(context: Context) -> Manifest:
             os.utime(layout.test(BLEND))
             reporter.note(f"ensemble: up to date (honest {before.metric} {before.score:.5f})")
             return before
-        manifest = _blend(context, names, manifests, made_of)
-    return manifest
+        return _blend(context, names, manifests, made_of)
 
 
 def _current(context: Context, name: str) -> Manifest:
@@ -124,8 +123,9 @@ def _versus_best(
     return paired_bootstrap(
         contest.metric,
         contest.truth(ids),
-        result.oof,
         best,
+        result.oof,
+        task=contest.task,
         groups=None if groups is None else groups.to_numpy(),
         draws=500,
         seed=seed,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from outfold.contest import Contest
@@ -39,7 +40,8 @@ def submit(
         stage = "ensemble" if name == BLEND else f"train {name}"
         raise DataError(f"{name}: nothing to send yet", remedy=f"Run `{command(context.root, stage)}` first.")
     frame = _built(context, contest, manifest, name)
-    check(frame, contest.sample, **_what(contest))
+    for warning in check(frame, contest.sample, **_what(contest)):
+        reporter.warn(f"submission: {warning}")
     data = csv_bytes(frame)
     sha256 = hashlib.sha256(data).hexdigest()
     file = layout.submissions / f"{name}-{sha256[:8]}.csv"
@@ -78,10 +80,18 @@ def _built(context: Context, contest: Contest, manifest: Manifest, name: str) ->
         contest.sample,
         outputs,
         thresholds=manifest.extra.get("thresholds"),
+        span=_span(contest),
         clip=context.competition.submission.clip or None,
         **_what(contest),
     )
-    return contest.postprocess(frame)
+    return contest.hooks.postprocess(frame)
+
+
+def _span(contest: Contest) -> tuple[float, float] | None:
+    """The least and the greatest rating, where a metric on labels turns numbers into ratings."""
+    if contest.task != "regression" or contest.metric.wants != "labels":
+        return None
+    return float(np.rint(contest.y.min())), float(np.rint(contest.y.max()))
 
 
 def _what(contest: Contest) -> dict:
