@@ -102,7 +102,9 @@ class ImageFeatures(StrictModel):
     size: int = Field(default=8, ge=1, le=64)
     """Side of the small grey copy whose pixels are features."""
     statistics: bool = True
-    """Mean, spread, quantiles, edges and moments of each channel; width, height, aspect and file size."""
+    """Mean, spread, skew and quantiles of grey and of each colour; edges, moments and profiles; width, height, aspect and file size."""
+    gradients: bool = True
+    """How much gradient of each of 8 directions lies in each cell of a 4 x 4 grid."""
 
 
 class GbdtPipeline(ModelPipelineBase):
@@ -111,21 +113,21 @@ class GbdtPipeline(ModelPipelineBase):
     learner: Literal["gbdt"]
     """gbdt: gradient-boosted decision trees (LightGBM)."""
     params: dict[str, Any] = {}
-    """Any LightGBM parameter, by LightGBM's own name."""
+    """Any LightGBM parameter, by any of LightGBM's names for it."""
     rounds: int = Field(default=2000, ge=1)
     """The most rounds of boosting."""
     early_stopping: int = Field(default=100, ge=0)
-    """Stop when the inner split has not got better for so many rounds; 0 takes all rounds."""
+    """Stop when the inner split has not got better for so many rounds; 0 takes all rounds, and so does boosting: dart, which cannot stop."""
     inner_fraction: float = Field(default=0.2, gt=0, lt=1)
     """Share of each fold's training part that chooses the number of rounds. Never the rows that score."""
     refit: bool = True
     """Train again on the fold's whole training part, with the number of rounds found."""
     class_weight: Literal["balanced"] | None = None
-    """balanced: each class weighs the same, however rare."""
+    """balanced: each class weighs the same, however rare; in a multilabel task, the two sides of each label."""
     image_features: ImageFeatures = ImageFeatures()
-    """Features from images."""
+    """Features from images, where the contest has them."""
     features: list[str] | None = None
-    """Use these columns only."""
+    """Use these columns only; `image` stands for the features from images."""
     seed: int = 0
     """Seed of bagging and of the inner split."""
 

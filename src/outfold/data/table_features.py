@@ -1,0 +1,123 @@
+"""Columns as numbers for a learner of tables, by what the fold's training part alone has shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from outfold.data.date_parts import DATE_PARTS, date_parts
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How rows become numbers: fitted once on training rows, then applied to any rows.
+
+    Attributes:
+        continuous: columns taken as they are.
+        dates: columns taken apart by :func:`outfold.data.date_parts.date_parts`.
+        categories: of each categorical column, its categories as text; a category's place is its code.
+        medians: by numeric feature that had no missing value in training: what a missing one becomes later. (A feature
+            with missing values in training keeps them as NaN, which trees learn from.)
+    """
+
+    continuous: tuple[str, ...]
+    dates: tuple[str, ...]
+    categories: dict[str, tuple[str, ...]]
+    medians: dict[str, float]
+
+    @classmethod
+    def fit(
+        cls, rows: pd.DataFrame, *, continuous: Sequence[str], categorical: Sequence[str], dates: Sequence[str]
+    ) -> Encoding:
+        """Learn the categories and medians of these rows, and of no others."""
+        categories = {name: tuple(sorted(set(as_category(rows[name]).dropna()))) for name in categorical}
+        bare = cls(tuple(continuous), tuple(dates), categories, {})
+        numeric = bare._numeric(rows)
+        medians = {str(name): float(column.median()) for name, column in numeric.items() if column.notna().all()}
+        return cls(bare.continuous, bare.dates, categories, medians)
+
+    @property
+    def names(self) -> list[str]:
+        """The features, in order: continuous, date parts (``column.part``), categorical."""
+        return [*self._numeric_names, *self.categories]
+
+    @property
+    def _numeric_names(self) -> list[str]:
+        return [*self.continuous, *(f"{name}.{part}" for name in self.dates for part in DATE_PARTS)]
+
+    def apply(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The features as float64, by id: codes for categories, NaN for one that is missing or was never seen."""
+        numeric = self._numeric(rows).fillna(self.medians)
+        codes = {
+            name: pd.Series(pd.Categorical(as_category(rows[name]), categories=list(known)).codes, index=rows.index)
+            for name, known in self.categories.items()
+        }
+        coded = pd.DataFrame(codes, index=rows.index, columns=list(self.categories)).astype("float64")
+        return pd.concat([numeric, coded.where(coded >= 0)], axis=1)
+
+    def _numeric(self, rows: pd.DataFrame) -> pd.DataFrame:
+        columns = [as_number(rows[name]).rename(name) for name in self.continuous]
+        parts = [date_parts(rows[name]).add_prefix(f"{name}.") for name in self.dates]
+        return pd.concat([pd.DataFrame(index=rows.index), *columns, *parts], axis=1)
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        return {
+            "continuous": list(self.continuous),
+            "dates": list(self.dates),
+            "categories": {name: list(known) for name, known in self.categories.items()},
+            "medians": self.medians,
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Encoding:
+        """What ``to_json`` gave, back."""
+        categories = {name: tuple(known) for name, known in value["categories"].items()}
+        return cls(tuple(value["continuous"]), tuple(value["dates"]), categories, dict(value["medians"]))
+
+
+def as_number(column: pd.Series) -> pd.Series:
+    """A column as float64; NaN where a cell is no number, or an infinite one."""
+    numbers = pd.to_numeric(column, errors="coerce").astype("float64")
+    return numbers.where(np.isfinite(numbers))
+
+
+def as_category(column: pd.Series) -> pd.Series:
+    """A column's categories as text, None where missing: the same value is the same text whatever the column's type.
+
+    One missing cell turns a file's whole numbers into fractions (``3`` into ``3.0``), and its booleans into objects;
+    that must not make other categories of them.
+    """
+    codes, values = pd.factorize(column)
+    texts = np.array([*(_text(value) for value in values), None], dtype=object)
+    return pd.Series(texts[codes], index=column.index, dtype=object)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def plain_names(names: Sequence[str]) -> list[str]:
+    """Names with letters, digits, ``_``, ``.`` and ``-`` only, each still different from the others.
+
+    LightGBM's model files hold no blanks, commas, colons, quotes or brackets in a feature's name; file systems have
+    dislikes of their own.
+    """
+    taken: set[str] = set()
+    plain: list[str] = []
+    for name in names:
+        stem = candidate = re.sub(r"[^\w.-]", "_", str(name)) or "_"
+        number = 1
+        while candidate.casefold() in taken:
+            number += 1
+            candidate = f"{stem}-{number}"
+        taken.add(candidate.casefold())
+        plain.append(candidate)
+    return plain

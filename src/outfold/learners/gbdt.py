@@ -1,0 +1,255 @@
+"""LightGBM on the contest's table, and on numbers from its images."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from outfold.config.pipeline import GbdtPipeline
+from outfold.contest import Contest
+from outfold.data.image_features import image_features
+from outfold.data.table_features import Encoding, plain_names
+from outfold.errors import ConfigError, DataError, nearest, some
+from outfold.folds import inner_split
+from outfold.learners.boosting import Rows, balanced_weights, stopped_early, trained
+from outfold.learners.learner import Part
+from outfold.learners.lightgbm_params import resolve, stops_early
+from outfold.learners.lightgbm_runtime import load_lightgbm
+from outfold.progress import Reporter
+from outfold.store.predictions import prediction_frame
+from outfold.store.shelf import Shelf
+from outfold.threads import thread_count
+
+MEMBER = "gbdt"
+IMAGE = "image"
+"""What a pipeline's ``features`` calls the features from images."""
+_FITTED = "fitted.json"
+
+
+class GbdtLearner:
+    """Gradient-boosted trees: one booster for a binary or multiclass task, one a label or target for the others."""
+
+    def __init__(self, contest: Contest, config: GbdtPipeline, name: str, reporter: Reporter) -> None:
+        """Check the pipeline's file against the contest; no image is read yet.
+
+        Raises:
+            ConfigError: parameters, columns or a class weight that do not fit.
+        """
+        self.contest, self.config, self.name, self.reporter = contest, config, name, reporter
+        self._where = contest.layout.pipeline_config(name)
+        self._params = resolve(
+            config.params,
+            task=contest.task,
+            classes=len(contest.classes or ()),
+            seed=config.seed,
+            threads=thread_count(),
+            where=self._where,
+        )
+        self._stops = stops_early(self._params, config.early_stopping, self._where)
+        self._check_class_weight()
+        roles = contest.roles
+        self._continuous, self._categorical, self._dates = (
+            [column for column in columns if self._wants(column)]
+            for columns in (roles.continuous, roles.categorical, roles.dates)
+        )
+        self._with_images = roles.image and self._wants(IMAGE)
+        self._check_features()
+        self._images: dict[Part, tuple[pd.DataFrame, pd.Series]] = {}
+
+    def check(self) -> None:
+        """Describe the images of both parts now, so that unreadable ones are told before anything is trained.
+
+        Raises:
+            DataError: images that cannot be read, all of a part told together (``on_bad_image: error``).
+        """
+        if self._with_images:
+            self._image_features("train")
+            self._image_features("test")
+
+    def fit(self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf) -> None:
+        """Train one fold and leave its boosters, as LightGBM's own text, on the shelf.
+
+        ``valid`` is not looked at: the number of rounds is chosen on an inner split of ``train``.
+
+        Raises:
+            DataError: no row is left to learn from.
+            ConfigError: LightGBM refuses a parameter.
+        """
+        began = time.monotonic()
+        train = self._readable(train)
+        encoding = Encoding.fit(
+            self.contest.rows("train", train),
+            continuous=self._continuous,
+            categorical=self._categorical,
+            dates=self._dates,
+        )
+        features, names = self._features("train", train, encoding)
+        categorical = [names.index(column) for column in encoding.categories]
+        params = {"min_data_in_leaf": _leaf_rows(len(train))} | self._params
+        rounds: dict[str, int] = {}
+        files: dict[str, str] = {}
+        for label_name, label in self._labels(train).items():
+            weight = balanced_weights(label) if self.config.class_weight else None
+            rows = Rows(features, label, weight, plain_names(names), categorical)
+            what = f"{self.name} fold {fold}" + (f" {label_name}" if label_name else "")
+            booster, rounds[label_name] = self._boost(rows, train, params, what)
+            stem = plain_names([*files, label_name])[-1]
+            files[label_name] = f"model-{stem}.txt" if label_name else "model.txt"
+            text = booster.model_to_string(num_iteration=rounds[label_name])
+            shelf.put(files[label_name], text.encode("utf-8"))
+        fitted = {"encoding": encoding.to_json(), "features": names, "models": files, "rounds": rounds}
+        shelf.put(_FITTED, (json.dumps(fitted, indent=1) + "\n").encode("utf-8"))
+        shelf.finish(members=[MEMBER], rounds=list(rounds.values()), seconds=time.monotonic() - began)
+
+    def predict(self, part: Part, ids: pd.Index, shelves: Mapping[int, Shelf]) -> pd.DataFrame:
+        """Predict rows with every fold given.
+
+        Returns:
+            A frame as in :mod:`outfold.store.predictions`: probabilities, or values in a regression.
+        """
+        frames = []
+        with self.reporter.bar(f"{self.name}: predict {part}", len(shelves), "folds") as bar:
+            for fold, shelf in shelves.items():
+                fitted = _fitted(shelf)
+                features, names = self._features(part, ids, Encoding.from_json(fitted["encoding"]))
+                if names != fitted["features"]:
+                    raise DataError(
+                        f"{shelf.folder}: trained on other features than the contest has now",
+                        remedy=f"Remove {shelf.folder} and run `outfold train {self.name}`.",
+                    )
+                layers = [self._probabilities(_load(shelf, file), features) for file in fitted["models"].values()]
+                frames.append(prediction_frame(ids, fold, MEMBER, self.contest.outputs, np.hstack(layers)))
+                bar.advance(1)
+        return pd.concat(frames, ignore_index=True)
+
+    def summarise(self, shelves: Mapping[int, Shelf], folder: Path) -> None:
+        """Write ``importance.csv`` and ``importance.png``: what the boosters looked at, over the folds."""
+        from outfold.learners.importance import gains, write_importance
+
+        by_fold = {}
+        for fold, shelf in shelves.items():
+            fitted = _fitted(shelf)
+            by_fold[fold] = gains([_load(shelf, file) for file in fitted["models"].values()], fitted["features"])
+        write_importance(by_fold, Path(folder), title=self.name)
+
+    def _wants(self, column: str) -> bool:
+        return self.config.features is None or column in self.config.features
+
+    def _check_features(self) -> None:
+        roles = self.contest.roles
+        known = [*roles.continuous, *roles.categorical, *roles.dates, *([IMAGE] if roles.image else [])]
+        for column in self.config.features or ():
+            if column not in known:
+                hint = nearest(column, known) or f"there are {some(known, 10)}"
+                raise ConfigError(f"{self._where}: features: no such column '{column}'; {hint}")
+        if not (self._continuous or self._categorical or self._dates or self._with_images):
+            raise ConfigError(
+                f"{self._where}: the contest has no columns that gbdt can learn from",
+                remedy=f"Give some a role (continuous, categorical, dates) in {self.contest.layout.competition}.",
+            )
+
+    def _check_class_weight(self) -> None:
+        if self.config.class_weight is None:
+            return
+        if self.contest.task == "regression":
+            raise ConfigError(f"{self._where}: class_weight: a regression has no classes")
+        for rival in ("is_unbalance", "scale_pos_weight"):
+            if rival in self._params:
+                raise ConfigError(f"{self._where}: class_weight and params.{rival} would balance twice; keep one")
+
+    def _boost(self, rows: Rows, ids: pd.Index, params: Mapping[str, Any], what: str) -> tuple[Any, int]:
+        """A booster and how many of its rounds count."""
+        rounds = self.config.rounds
+        if self._stops:
+            learn, choose = self._inner(ids)
+            with self.reporter.bar(f"{what}: choosing rounds", rounds, "rounds") as bar:
+                booster, rounds = stopped_early(
+                    rows.some(learn), rows.some(choose), params, rounds, self.config.early_stopping, bar, self._where
+                )
+            if not self.config.refit:
+                return booster, rounds
+        with self.reporter.bar(what, rounds, "rounds") as bar:
+            return trained(rows, params, rounds, bar, self._where), rounds
+
+    def _inner(self, ids: pd.Index) -> tuple[np.ndarray, np.ndarray]:
+        """Places of the rows to learn from and of those to choose by, split as the folds are."""
+        learn, choose = inner_split(
+            ids,
+            fraction=self.config.inner_fraction,
+            seed=self.config.seed,
+            kind=self.contest.config.folds.kind or "kfold",
+            y=self.contest.truth(ids),
+            task=self.contest.task,
+            groups=self.contest.groups(ids),
+            dates=self.contest.dates(ids),
+        )
+        return ids.get_indexer(learn), ids.get_indexer(choose)
+
+    def _labels(self, ids: pd.Index) -> dict[str, np.ndarray]:
+        """What each booster learns, by output; one booster for all outputs has no name."""
+        y = self.contest.truth(ids)
+        if y.ndim == 1:
+            return {"": y}
+        return dict(zip(self.contest.outputs, y.T, strict=True))
+
+    def _probabilities(self, booster: Any, features: np.ndarray) -> np.ndarray:
+        """(n, outputs of this booster); the classes of a multiclass task sum to 1."""
+        found = np.asarray(booster.predict(features, num_threads=thread_count()), dtype=np.float64)
+        if self.contest.task != "multiclass":
+            return found.reshape(len(features), 1)
+        found = found[:, : len(self.contest.outputs)]
+        return found / found.sum(axis=1, keepdims=True)
+
+    def _features(self, part: Part, ids: pd.Index, encoding: Encoding) -> tuple[np.ndarray, list[str]]:
+        """(n, features), and the features' names."""
+        frames = [encoding.apply(self.contest.rows(part, ids))] if encoding.names else []
+        if self._with_images:
+            frames.append(self._image_features(part)[0].loc[ids].add_prefix(f"{IMAGE}."))
+        table = pd.concat(frames, axis=1)
+        return table.to_numpy(), [str(name) for name in table.columns]
+
+    def _image_features(self, part: Part) -> tuple[pd.DataFrame, pd.Series]:
+        """Features of all images of a part, and why one could not be read, by id."""
+        if part not in self._images:
+            ids = (self.contest.train if part == "train" else self.contest.test).index
+            table, bad = image_features(
+                part,
+                self.contest.images(part, ids),
+                self.config.image_features,
+                self.contest.layout.cache,
+                self.reporter,
+                on_bad=self.contest.config.on_bad_image,
+            )
+            table.index = bad.index = ids
+            unread = bad.index[bad != ""]
+            if len(unread):
+                self.reporter.warn(f"{len(unread)} {part} images cannot be read ({some(unread)}): taken as plain grey")
+            self._images[part] = table, bad
+        return self._images[part]
+
+    def _readable(self, ids: pd.Index) -> pd.Index:
+        """The rows to learn from: an unreadable image teaches nothing (``on_bad_image: drop``)."""
+        if self._with_images:
+            ids = ids[(self._image_features("train")[1].loc[ids] == "").to_numpy()]
+        if len(ids) < 2:
+            raise DataError(f"{self.name}: {len(ids)} rows to learn from; expected at least 2")
+        return ids
+
+
+def _leaf_rows(rows: int) -> int:
+    """The fewest rows of a leaf: LightGBM's 20, and less where that would leave small data hardly a split."""
+    return max(5, min(20, rows // 50))
+
+
+def _fitted(shelf: Shelf) -> dict[str, Any]:
+    return dict(json.loads(shelf.path(_FITTED).read_text(encoding="utf-8")))
+
+
+def _load(shelf: Shelf, file: str) -> Any:
+    return load_lightgbm().Booster(model_str=shelf.path(file).read_text(encoding="utf-8"))

@@ -1,0 +1,67 @@
+"""What boosters looked at: a table, and a picture of its top."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from outfold import plots
+from outfold.store.atomic import write_text
+
+_TOP = 25
+
+
+def gains(boosters: Sequence[Any], features: Sequence[str]) -> pd.DataFrame:
+    """Of each feature: ``gain``, its share of all that these boosters gained, and ``splits``, how often it was used."""
+    gain = np.sum([booster.feature_importance("gain") for booster in boosters], axis=0)
+    splits = np.sum([booster.feature_importance("split") for booster in boosters], axis=0)
+    return pd.DataFrame(
+        {"gain": gain / (gain.sum() or 1.0), "splits": splits}, index=pd.Index(features, name="feature")
+    )
+
+
+def write_importance(by_fold: Mapping[int, pd.DataFrame], folder: Path, *, title: str) -> None:
+    """Write ``importance.csv`` (feature, gain_mean, gain_std, splits) and ``importance.png``, greatest first.
+
+    ``gain_mean`` and ``gain_std`` are over folds, of a feature's share of the fold's whole gain; ``splits`` is summed.
+    """
+    gain = pd.DataFrame({fold: frame["gain"] for fold, frame in by_fold.items()})
+    splits = pd.DataFrame({fold: frame["splits"] for fold, frame in by_fold.items()})
+    table = pd.DataFrame(
+        {"gain_mean": gain.mean(axis=1), "gain_std": gain.std(axis=1, ddof=0), "splits": splits.sum(axis=1).astype(int)}
+    )
+    table = table.sort_values(["gain_mean", "feature"], ascending=[False, True])
+    write_text(folder / "importance.csv", table.to_csv(float_format="%.6g", lineterminator="\n"))
+    _draw(table, folder / "importance.png", title)
+
+
+def pixel_map(gain: pd.Series) -> np.ndarray | None:
+    """The gain of ``image.pixel_r_c`` as a small image (rows, columns), or None where there are no pixels."""
+    places = gain.index.str.extract(r"^image\.pixel_(\d+)_(\d+)$").dropna().astype(int)
+    if places.empty:
+        return None
+    found = np.zeros((places[0].max() + 1, places[1].max() + 1))
+    found[places[0], places[1]] = gain.to_numpy()[places.index]
+    return found
+
+
+def _draw(table: pd.DataFrame, path: Path, title: str) -> None:
+    top, pixels = 100 * table.head(_TOP), pixel_map(table["gain_mean"])
+    with plots.drawing():
+        figure = plots.new_figure(8.0 if pixels is None else 12.0, 1.2 + 0.28 * len(top))
+        axes = figure.subplots(
+            1, 1 if pixels is None else 2, squeeze=False, width_ratios=None if pixels is None else (3, 2)
+        )
+        bars = axes[0, 0]
+        means, spreads = (dict(zip(top.index, top[name], strict=True)) for name in ("gain_mean", "gain_std"))
+        plots.draw_bars(bars, means, errors=spreads)
+        bars.set(title=f"{title}: gain by feature", xlabel="% of the gain; mean and spread over folds", xlim=(0, None))
+        if pixels is not None:
+            shown = axes[0, 1].imshow(100 * pixels, cmap="viridis")
+            axes[0, 1].set(title="gain by pixel of the small copy", xticks=[], yticks=[])
+            figure.colorbar(shown, ax=axes[0, 1], label="%", shrink=0.6)
+        plots.save(figure, path)
