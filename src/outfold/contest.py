@@ -9,17 +9,16 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from outfold.config.competition import CompetitionConfig, ImageSource, Task
+from outfold.config.competition import CompetitionConfig, Task
 from outfold.config.load import load_competition
-from outfold.data.column_types import typed_series
 from outfold.data.dates import parse_dates
 from outfold.data.ids import check_test_ids, settle_ids
-from outfold.data.image_files import locate, render
+from outfold.data.part_images import drop_missing, find_images, image_columns, type_image_columns
 from outfold.data.parts import Part, read_parts, read_sample
 from outfold.data.roles import Roles, check_declared, infer_roles
 from outfold.data.sample import check_sample
-from outfold.data.targets import Target, read_target, target_columns
-from outfold.errors import ConfigError, DataError, nearest, some
+from outfold.data.targets import Target, raw_targets, read_target, target_columns
+from outfold.errors import ConfigError, nearest, some
 from outfold.hooks import Hooks
 from outfold.metrics import Metric, default_metric, get_metric
 from outfold.store.layout import Layout
@@ -134,26 +133,23 @@ def load_contest(root: Path, config: CompetitionConfig | None = None) -> Contest
     config = config or load_competition(layout.competition)
     hooks = Hooks(layout.hooks)
     sample, id_column = read_sample(config, layout)
-    train, test = read_parts(config, layout, sample, id_column)
+    train, test = read_parts(config, layout, sample, id_column, image_columns(config.columns.image))
     notes = [*sample.notes, *train.notes, *test.notes]
-    raw = target_columns(train.frame, config.target, train.path)
+    target_columns(train.frame, config.target, train.path)
     _settle(train, test, sample)
     check_test_ids(test.frame.index, sample.frame.index, test.path, sample.path)
-    images = _images(config, layout, id_column, train, test)
+    images = find_images(config, layout.inputs, id_column, train, test)
     if images and config.on_bad_image == "drop":
-        train, dropped = _drop_missing(train, images)
+        train, images, dropped = drop_missing(train, images)
         notes += dropped
-    raw = train.frame[raw.columns]
+    raw = target_columns(train.frame, config.target, train.path)
     target, metric = _target(config, hooks, raw, train.path)
     notes += target.notes
     check_sample(sample.frame, target, id_column, config.target, sample.path)
-    train_frame, test_frame, found = _features(config, hooks, train, test, target)
-    roles, left = infer_roles(
-        config.columns, train_frame, test_frame, _reserved(config, train_frame), image=bool(images)
-    )
-    notes += [*found, *left]
-    dates = _dates(roles.dates, train_frame, test_frame, train.path, test.path)
-    whole = pd.concat([train_frame.assign(**dates[0]), raw.apply(typed_series)], axis=1)
+    train_rows, test_rows = _features(config, hooks, train, test)
+    roles, left = infer_roles(config.columns, train_rows, test_rows, _reserved(config), image=bool(images))
+    notes += left
+    train_rows, test_rows = _with_dates(roles.dates, train_rows, test_rows, train.path, test.path)
     return Contest(
         root=layout.root,
         config=config,
@@ -163,8 +159,8 @@ def load_contest(root: Path, config: CompetitionConfig | None = None) -> Contest
         targets=list(config.target),
         classes=target.classes,
         outputs=target.outputs,
-        train=whole,
-        test=test_frame.assign(**dates[1]),
+        train=pd.concat([train_rows, raw_targets(raw)], axis=1),
+        test=test_rows,
         y=target.y,
         roles=roles,
         sample=sample.frame.reset_index(names=id_column),
@@ -199,93 +195,36 @@ def _target(config: CompetitionConfig, hooks: Hooks, raw: pd.DataFrame, path: Pa
     return target, get_metric(named or default_metric(target.task), task=target.task)
 
 
-def _features(
-    config: CompetitionConfig, hooks: Hooks, train: Part, test: Part, target: Target
-) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+def _features(config: CompetitionConfig, hooks: Hooks, train: Part, test: Part) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The feature columns of both parts, after the user's hook; the target is kept from it, since it would leak."""
-    features = train.frame.drop(columns=config.target).apply(typed_series)
-    rest = test.frame.drop(columns=[name for name in config.target if name in test.frame.columns]).apply(typed_series)
-    made, made_test = hooks.features(features, rest)
-    for frame in (made, made_test):
+    rows, test_rows = (part.frame.drop(columns=config.target, errors="ignore") for part in (train, test))
+    rows, test_rows = hooks.features(*type_image_columns(image_columns(config.columns.image), rows, test_rows))
+    for frame in (rows, test_rows):
         taken = [name for name in config.target if name in frame.columns]
         if taken:
             raise ConfigError(
                 f"{hooks.path}: features returned the target {some(taken)} as a feature", remedy="Name it otherwise."
             )
-    check_declared(config.columns, made, made_test, (train.path, test.path))
+    check_declared(config.columns, rows, test_rows, (train.path, test.path))
     for key in ("group", "date", "column"):
         name = getattr(config.folds, key)
-        if name is not None and name not in made.columns:
-            hint = nearest(name, [str(column) for column in made.columns]) or "name a column of it"
+        if name is not None and name not in rows.columns:
+            known = [str(column) for column in rows.columns]
+            hint = nearest(name, known) or f"its columns are {some(known, limit=8)}"
             raise ConfigError(f"competition/competition.yaml: folds.{key}: {train.path} has no column {name!r}; {hint}")
-    return made, made_test, []
+    return rows, test_rows
 
 
-def _reserved(config: CompetitionConfig, frame: pd.DataFrame) -> set[str]:
+def _reserved(config: CompetitionConfig) -> set[str]:
     """Columns that split the rows or name an image: no features, unless the contest file gives them a role."""
-    names = {config.columns.group, config.folds.group, config.folds.date, config.folds.column}
-    source = config.columns.image
-    for text in [source] if isinstance(source, str) else [source.train, source.test] if source else []:
-        names.update(name for name in frame.columns if text == name or f"{{{name}" in text)
-    return {name for name in names if name is not None}
+    folds = {config.columns.group, config.folds.group, config.folds.date, config.folds.column}
+    return {name for name in folds if name is not None} | image_columns(config.columns.image)
 
 
-def _dates(
+def _with_dates(
     names: list[str], train: pd.DataFrame, test: pd.DataFrame, train_path: Path, test_path: Path
-) -> tuple[dict[str, pd.Series], dict[str, pd.Series]]:
-    parsed = {
-        name: parse_dates([train[name], test[name]], [f"{train_path}: {name}", f"{test_path}: {name}"])
-        for name in names
-    }
-    return {name: both[0] for name, both in parsed.items()}, {name: both[1] for name, both in parsed.items()}
-
-
-Images = dict[str, tuple[pd.Series, np.ndarray]]
-
-
-def _images(config: CompetitionConfig, layout: Layout, id_column: str, train: Part, test: Part) -> Images:
-    """For each part the images' paths by id, and which of them are there; empty where the contest has none.
-
-    Raises:
-        DataError: images are missing, all of them told together.
-    """
-    source = config.columns.image
-    if source is None and train.images is None and test.images is None:
-        return {}
-    sources = {"train": source.train, "test": source.test} if isinstance(source, ImageSource) else {}
-    result: Images = {}
-    missing: list[str] = []
-    for name, part in (("train", train), ("test", test)):
-        template = sources.get(name) or (source if isinstance(source, str) else None)
-        if part.images is None and template is None:
-            raise ConfigError(
-                f"{layout.competition}: columns.image: the {name} rows have no images, the others have",
-                remedy="Say where they lie: `columns: {image: {train: ..., test: ...}}`.",
-            )
-        relative = part.images if part.images is not None else render(str(template), part.frame, id_column, part.path)
-        paths, there = locate(layout.inputs, relative)
-        result[name] = (pd.Series(paths, index=part.frame.index, dtype=object), there)
-        if not there.all():
-            lost = np.array(paths, dtype=object)[~there]
-            missing.append(f"{len(lost)} of {len(paths)} {name} images are not there: {some(lost)}")
-    if missing and config.on_bad_image == "error":
-        raise DataError(
-            "; ".join(missing),
-            remedy="Mend columns.image, or say `on_bad_image: drop` to leave such training rows out.",
-        )
-    return result
-
-
-def _drop_missing(train: Part, images: Images) -> tuple[Part, list[str]]:
-    """Without the training rows whose image is not there; test rows stay, since each needs a prediction."""
-    notes = []
-    paths, there = images["train"]
-    if not there.all():
-        lost = train.frame.index[~there]
-        notes.append(f"{len(lost)} training rows are dropped, since their image is not there: {some(lost)}")
-        images["train"] = (paths[there], there[there])
-        train = Part(train.path, train.frame[there], None, train.notes)
-    absent = images["test"][0].index[~images["test"][1]]
-    if len(absent):
-        notes.append(f"{len(absent)} test rows have no image and are predicted from a grey one: {some(absent)}")
-    return train, notes
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    for name in names:
+        dates, test_dates = parse_dates([train[name], test[name]], [f"{train_path}: {name}", f"{test_path}: {name}"])
+        train, test = train.assign(**{name: dates}), test.assign(**{name: test_dates})
+    return train, test

@@ -23,7 +23,7 @@ def typed(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return column.cast(pa.float64())
     trimmed = pc.utf8_trim_whitespace(column)
     # Arrow reads 0x1F as a number; in a table it is a code
-    if not pc.any(pc.starts_with(trimmed, "0x"), min_count=0).as_py():
+    if not pc.any(pc.match_substring_regex(trimmed, "^0[xX]"), min_count=0).as_py():
         for kind in (pa.int64(), pa.float64()):
             try:
                 return trimmed.cast(kind)

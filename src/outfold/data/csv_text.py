@@ -6,7 +6,6 @@ import csv
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -34,12 +33,16 @@ def read_bytes(path: Path) -> bytes:
         raise DataError(
             f"{path}: the gzip file is cut short or damaged ({error})", remedy="Remove it and download it again."
         ) from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
     if not data.strip():
         raise DataError(
             f"{path}: the file is empty; expected a line of column names, then rows", remedy="Download it again."
         )
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise DataError(f"{path}: UTF-16 text; expected UTF-8", remedy="Save it as UTF-8.")
+    if data[:4] == b"PK\x03\x04":
+        raise DataError(f"{path}: a zip archive; expected a table", remedy="Unzip it, and name the file that is in it.")
     return data
 
 
@@ -51,7 +54,9 @@ def read_header(path: Path, data: bytes) -> tuple[list[str], str]:
     Raises:
         DataError: a name stands twice, or the header is no text.
     """
-    first = next((line for line in _lines(data) if line.strip()), b"")
+    first = data.split(b"\n", 1)[0]
+    if not first.strip():
+        raise DataError(f"{path}: line 1: blank; expected the names of the columns")
     try:
         text = first.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError as error:
@@ -123,9 +128,12 @@ def _diagnose(path: Path, data: bytes, names: list[str], delimiter: str) -> None
                 )
             start = rows.line_num + 1
     except csv.Error as error:
+        cut = "unexpected end" in str(error)
+        told = "a quote is opened and never closed" if cut else f"a quote stands where none may ({error})"
+        remedy = "A file cut short ends like this: download it again, or mend the line."
         raise DataError(
-            f"{path}: line {start}: a quote is opened and never closed ({error})",
-            remedy="A file cut short ends like this: download it again, or mend the line.",
+            f"{path}: line {start}: {told}",
+            remedy=remedy if cut else "A quote inside a quoted cell is written twice: mend the line.",
         ) from None
 
 
@@ -134,7 +142,3 @@ def _not_utf8(path: Path, data: bytes, error: UnicodeDecodeError) -> DataError:
     return DataError(
         f"{path}: line {line}: not UTF-8 text ({error.reason} at byte {error.start})", remedy="Save it as UTF-8."
     )
-
-
-def _lines(data: bytes) -> Iterator[bytes]:
-    yield from io.BytesIO(data[: 1 << 20])

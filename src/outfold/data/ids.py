@@ -56,7 +56,8 @@ def settle_ids(*indices: pd.Index) -> list[pd.Index]:
     """All as int64 if every id of all of them is a whole number in its usual form; otherwise all stay text."""
     if all(canonical_integers(index.to_series()) for index in indices):
         return [pd.Index(index.to_numpy(dtype=object).astype(np.int64), name="id") for index in indices]
-    return [pd.Index(index, name="id") for index in indices]
+    # through plain objects, so that ids from tables and from file names are of one type
+    return [pd.Index(index.to_numpy(dtype=object), name="id") for index in indices]
 
 
 def check_test_ids(test: pd.Index, sample: pd.Index, test_path: Path, sample_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from string import Formatter
 
@@ -88,27 +89,29 @@ def _texts(source: str, field: str, spec: str, frame: pd.DataFrame, id_column: s
         raise ConfigError(f"competition/competition.yaml: columns.image: {source!r}: {field}: {error}") from None
 
 
-@dataclass(frozen=True)
 class Listing:
-    """The files of one folder: their names, and for a name without ending the image that has it."""
+    """The files of one folder, listed once."""
 
-    names: frozenset[str]
-    by_stem: dict[str, str]
+    def __init__(self, folder: str) -> None:
+        try:
+            self.names = frozenset(os.listdir(folder))  # noqa: PTH208 - a Path each is slow
+        except (FileNotFoundError, NotADirectoryError):
+            self.names = frozenset()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.names
+
+    @cached_property
+    def by_stem(self) -> dict[str, str]:
+        """For a name without its ending the image that has it."""
+        rank = {ending: position for position, ending in enumerate(IMAGE_EXTENSIONS)}
+        images = [(rank[ending], name) for name in self.names if (ending := _ending(name)) in rank]
+        return {name[: -len(_ending(name))]: name for _, name in sorted(images, reverse=True)}
 
 
-def _list(folder: str) -> Listing:
-    try:
-        with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries]
-    except (FileNotFoundError, NotADirectoryError):
-        names = []
-    by_stem: dict[str, str] = {}
-    rank = {ending: position for position, ending in enumerate(IMAGE_EXTENSIONS)}
-    for name in sorted(names, key=lambda name: rank.get(os.path.splitext(name)[1].lower(), len(rank))):  # noqa: PTH122
-        stem, ending = os.path.splitext(name)  # noqa: PTH122 - a Path each would take a second for 100,000
-        if ending.lower() in rank:
-            by_stem.setdefault(stem, name)
-    return Listing(frozenset(names), by_stem)
+def _ending(name: str) -> str:
+    stem, dot, ending = name.rpartition(".")
+    return f".{ending.lower()}" if stem and dot else ""
 
 
 def locate(inputs: Path, relative: Sequence[str]) -> tuple[list[str], np.ndarray]:
@@ -118,19 +121,19 @@ def locate(inputs: Path, relative: Sequence[str]) -> tuple[list[str], np.ndarray
         absolute paths in the same order, and a mask (n,) of those that are there.
     """
     base = os.fspath(inputs.absolute())
-    split = [os.path.split(os.path.join(base, name)) for name in relative]  # noqa: PTH118
     listings: dict[str, Listing] = {}
     paths: list[str] = []
-    there = np.ones(len(split), dtype=bool)
-    for row, (folder, name) in enumerate(split):
+    there = np.ones(len(relative), dtype=bool)
+    for row, path in enumerate(relative):
+        folder, _, name = path.rpartition("/")
         listing = listings.get(folder)
         if listing is None:
-            listing = listings[folder] = _list(folder)
-        if name not in listing.names:
+            listing = listings[folder] = Listing(f"{base}/{folder}")
+        if name not in listing:
             found = listing.by_stem.get(name)
             there[row] = found is not None
-            name = found or name
-        paths.append(f"{folder}{os.sep}{name}")
+            path = path[: len(path) - len(name)] + (found or name)
+        paths.append(f"{base}/{path}")
     return paths, there
 
 

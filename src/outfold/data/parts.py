@@ -12,7 +12,7 @@ import pandas as pd
 from outfold.config.competition import CompetitionConfig
 from outfold.data.column_types import MISSING_WORDS, is_text
 from outfold.data.ids import take_ids
-from outfold.data.image_files import class_folders, folder_images, name_test_images, template_fields
+from outfold.data.image_files import class_folders, folder_images, name_test_images
 from outfold.data.tables import Table, column_names, read_table
 from outfold.errors import DataError, nearest, some
 from outfold.store.layout import Layout
@@ -62,15 +62,24 @@ def read_sample(config: CompetitionConfig, layout: Layout) -> tuple[Part, str]:
     return Part(path, frame, notes=table.notes), id_column
 
 
-def read_parts(config: CompetitionConfig, layout: Layout, sample: Part, id_column: str) -> tuple[Part, Part]:
+def read_parts(
+    config: CompetitionConfig, layout: Layout, sample: Part, id_column: str, naming: Collection[str]
+) -> tuple[Part, Part]:
     """The training and the test rows. Text and numbers are told apart alike in both.
+
+    Args:
+        config: the contest file.
+        layout: where the files lie.
+        sample: the sample submission, whose rows are the test set where nothing else lists them.
+        id_column: read as text.
+        naming: columns that name the images: left as text, since ``007`` in them is ``007.png``.
 
     Raises:
         DataError: a file is missing or damaged, or an id is missing or stands twice.
     """
     train_path = find_input(layout, "train", config.train)
     test_path = find_input(layout, "test", config.test) if config.test else sample.path
-    verbatim = {id_column, *config.target, *_image_columns(config)}
+    verbatim = {id_column, *config.target, *naming}
     test = _test_without_table(config, layout, sample, test_path)
     if train_path.is_dir():
         images, notes = class_folders(layout.inputs, config.train)
@@ -103,14 +112,6 @@ def _test_without_table(config: CompetitionConfig, layout: Layout, sample: Part,
         twice = ids[ids.duplicated()].unique()
         raise DataError(f"{path}: {len(twice)} names stand for more than one image: {some(twice)}")
     return Part(path, pd.DataFrame(index=ids), images.paths)
-
-
-def _image_columns(config: CompetitionConfig) -> set[str]:
-    source = config.columns.image
-    if source is None:
-        return set()
-    sources = [source] if isinstance(source, str) else [source.train, source.test]
-    return {field for text in sources for field in (template_fields(text) if "{" in text else [text])} - {"id"}
 
 
 def _part(table: Table, id_column: str) -> Part:

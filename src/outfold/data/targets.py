@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from outfold.config.competition import Task
-from outfold.data.column_types import MISSING_WORDS, is_text
+from outfold.data.column_types import MISSING_WORDS, is_text, typed_series
 from outfold.errors import ConfigError, DataError, nearest, some
 
 FEW = 20
@@ -103,11 +103,17 @@ def read_target(
     return _classes(raw.iloc[:, 0], inferred, positive, path, notes)
 
 
+def raw_targets(raw: pd.DataFrame) -> pd.DataFrame:
+    """The target columns for the eye: numbers where every value is one, and otherwise as they stand in the file."""
+    typed = {str(name): typed_series(raw[name]) for name in raw}
+    return raw.assign(**{name: values for name, values in typed.items() if not is_text(values)})
+
+
 def _infer(raw: pd.DataFrame, separator: str, allowed: Sequence[Task]) -> tuple[Task, tuple[str, ...]]:
     likely, note = _likely(raw, separator)
-    fitting = [task for task in likely if not allowed or task in allowed]
-    chosen = fitting[0] if fitting else likely[0]
-    return chosen, (note,) if note and chosen == likely[0] and not allowed else ()
+    fitting = [task for task in likely if not allowed or task in allowed] or likely
+    # where the metric leaves one task only, nothing was guessed
+    return fitting[0], (note,) if note and fitting[0] == likely[0] and len(fitting) > 1 else ()
 
 
 def _likely(raw: pd.DataFrame, separator: str) -> tuple[list[Task], str]:
@@ -120,7 +126,9 @@ def _likely(raw: pd.DataFrame, separator: str) -> tuple[list[Task], str]:
     numbers = _as_numbers(values)
     if numbers is None:
         if _looks_like_tags(values, separator):
-            note = f"target {name}: read as tags separated by {separator!r}; if a cell is one class, say `task: multiclass`"
+            note = (
+                f"target {name}: read as tags separated by {separator!r}; if a cell is a class, say `task: multiclass`"
+            )
             return ["multilabel", "multiclass"], note
         return (["binary", "multiclass"] if distinct == 2 else ["multiclass", "multilabel"]), ""
     if not (numbers % 1 == 0).all():
@@ -265,7 +273,7 @@ def _by_positive(classes: list[Any], positive: Any) -> list[Any]:
     if positive is None:
         return sorted(classes, key=lambda value: (str(value).casefold(), value) if isinstance(value, str) else value)
     said = {str(positive), str(int(positive))} if isinstance(positive, bool) else {str(positive)}
-    chosen = [value for value in classes if str(value) in said]
+    chosen = [value for value in classes if str(value) in said or (value == positive and not isinstance(value, str))]
     if len(chosen) != 1:
         raise ConfigError(
             f"competition/competition.yaml: positive: {positive!r} is none of the target's values {some(classes)}"
