@@ -42,7 +42,7 @@ def build(
         id_column: None: the sample's first column.
         thresholds: for metrics on labels; one number, or one per output in the order of ``classes``; cut points for
             ratings.
-        span: the lowest and highest rating of the truth, to which ratings are clipped.
+        span: the lowest and highest rating of the truth; needed for ratings, which cut points alone do not tell.
         clip: probabilities are brought into [clip, 1 - clip], and rows that summed to 1 made to do so again.
         tag_separator: between the labels of one cell.
 
@@ -52,20 +52,21 @@ def build(
 
     Raises:
         SubmissionError: the sample's columns fit no form, an id has no output, or an output is not finite.
+        ValueError: ratings without a span.
     """
     form = form_of(sample, task=task, targets=targets, classes=classes, metric=metric, id_column=id_column)
     names = [str(name) for name in (targets if classes is None else classes)]
     ids = pd.Index(sample[form.id_column])
     values = _values(outputs, ids, names, task)
-    result = pd.DataFrame({form.id_column: sample[form.id_column].to_numpy()})
+    if form.kind == "rating" and span is None:
+        raise ValueError("ratings need a span: the lowest and highest rating of the truth")
     if form.kind == "values":
         values = np.maximum(values, 0.0) if metric.name == "rmsle" else values  # as the metric does
     elif form.kind != "rating":
         values = _probabilities(values, task, clip if metric.wants == "probabilities" else None)
     columns = _columns(form, values, names, task, list(classes or ()), metric, thresholds, span, tag_separator)
-    for name in form.columns:
-        result[name] = columns[name]
-    return result[[str(name) for name in sample.columns]]
+    columns[form.id_column] = sample[form.id_column].to_numpy()
+    return pd.DataFrame({name: columns[name] for name in map(str, sample.columns)})
 
 
 def _values(outputs: pd.DataFrame, ids: pd.Index, names: list[str], task: Task) -> np.ndarray:

@@ -83,7 +83,8 @@ def _columns(frame: pd.DataFrame, sample: pd.DataFrame) -> list[str]:
 
 
 def _ids(frame: pd.DataFrame, sample: pd.DataFrame, form: Form) -> list[str]:
-    have, want = pd.Index(frame[form.id_column]), pd.Index(sample[form.id_column])
+    # as text, which is what the file holds: 892 and "892" are one id
+    have, want = (pd.Index(table[form.id_column].astype(str)) for table in (frame, sample))
     if have.equals(want):
         return []
     problems = [] if len(have) == len(want) else [f"{len(have)} rows; the sample has {len(want)}"]
