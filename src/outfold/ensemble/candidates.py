@@ -8,14 +8,20 @@ from outfold.ensemble.problem import Array
 
 
 def between(scores: Array, most: int) -> Array:
-    """Ascending thresholds that lie between distinct scores, so that no score equals one; at most ``most``, by rank."""
+    """Ascending thresholds that lie between distinct scores, so that no score equals one; at most ``most``.
+
+    Where there are more, a third are even in rank and a third each close in on the greatest and on the least score, in
+    geometric steps: the best threshold for one positive in a thousand lies there.
+    """
     distinct = np.unique(np.asarray(scores, dtype=np.float64))
     if len(distinct) == 1:
         return np.array([0.5])
     middles = (distinct[1:] + distinct[:-1]) / 2.0
     if len(middles) <= most:
         return middles
-    by_rank = np.quantile(np.sort(scores), np.linspace(0, 1, most), method="nearest")
+    tail = np.geomspace(1.0 / len(scores), 0.5, most // 3)
+    levels = np.concatenate([np.linspace(0, 1, most - 2 * len(tail)), tail, 1.0 - tail])
+    by_rank = np.quantile(scores, levels, method="nearest")
     return middles[np.unique(np.clip(np.searchsorted(distinct, by_rank), 0, len(middles) - 1))]
 
 

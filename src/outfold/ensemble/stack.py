@@ -6,13 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from outfold.ensemble.logistic import log_loss_of_logits, logistic_path
+from outfold.ensemble.objective import subsample
 from outfold.ensemble.pooling import fit_pool
-from outfold.ensemble.problem import Array, Fitted, Problem, normalised, seeded_parts, valid_outputs
+from outfold.ensemble.problem import Array, Fitted, Problem, normalised, valid_outputs
 from outfold.ensemble.ridge import RidgePath
 from outfold.ensemble.strength import STRENGTHS, best_strength
 from outfold.metrics import Task
 
 LOGIT_CLIP = 1e-4
+FIT_ROWS = 200_000
+STRENGTH_ROWS = 10_000
+"""Rows that choose the strength of the logistic penalty: with more rows than these it hardly matters."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,8 @@ class Stack:
             return fit_pool(P, problem)
         regression, logs = problem.task == "regression", problem.metric.name == "rmsle"
         scale = ("log" if logs else "value") if regression else "logit"
+        if not regression:
+            P, problem = subsample(P, problem, FIT_ROWS)
         truth, parts = problem.columns(), problem.parts()
         truth = np.log1p(truth) if scale == "log" else truth
         coefficients, intercepts = np.full((truth.shape[1], len(P)), np.nan), np.zeros(truth.shape[1])
@@ -37,7 +44,7 @@ class Stack:
             if y.min() == y.max():
                 continue
             X = to_scale(P[:, :, k], scale)
-            fitted = _fit_ridge(X, y, parts) if regression else _fit_logistic(X.T, y, parts, problem)
+            fitted = _fit_ridge(X, y, parts) if regression else _fit_logistic(X.T, y, parts, problem.seed)
             coefficients[k], intercepts[k] = fitted
         return FittedStack(coefficients, intercepts, scale, problem.task)
 
@@ -104,35 +111,22 @@ def _fit_ridge(members: Array, y: Array, parts: Array) -> tuple[Array, float]:
     return path.solve(best_strength(parts, path.losses))
 
 
-def _fit_logistic(X: Array, y: Array, parts: Array, problem: Problem) -> tuple[Array, float]:
+def _fit_logistic(X: Array, y: Array, parts: Array, seed: int) -> tuple[Array, float]:
     centre, spread = X.mean(axis=0), X.std(axis=0)
     spread[spread < 1e-9] = 1.0
     X = (X - centre) / spread
-    if any(len(np.unique(y[parts != part])) < 2 for part in np.unique(parts)):
-        parts = seeded_parts(problem, len(np.unique(parts)))
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(y))[:STRENGTH_ROWS])
+    some, truth, part_of = X[chosen], y[chosen], parts[chosen]
 
     def losses(part: int) -> Array:
-        inside = parts == part
-        if y[~inside].min() == y[~inside].max():
+        inside = part_of == part
+        if truth[~inside].min() == truth[~inside].max():
             return np.full(len(STRENGTHS), np.nan)
-        path = _logistic_path(X[~inside], y[~inside], STRENGTHS)
-        return np.array([_log_loss(y[inside], X[inside] @ coefficients + b) for coefficients, b in path])
+        path = logistic_path(some[~inside], truth[~inside], STRENGTHS)
+        return np.array(
+            [log_loss_of_logits(truth[inside], some[inside] @ coefficients + b) for coefficients, b in path]
+        )
 
-    coefficients, intercept = _logistic_path(X, y, (best_strength(parts, losses),))[0]
+    coefficients, intercept = logistic_path(X, y, (best_strength(part_of, losses),))[0]
     coefficients = coefficients / spread
     return coefficients, float(intercept - coefficients @ centre)
-
-
-def _logistic_path(X: Array, y: Array, strengths: tuple[float, ...]) -> list[tuple[Array, float]]:
-    from sklearn.linear_model import LogisticRegression
-
-    model = LogisticRegression(solver="lbfgs", max_iter=500, warm_start=True)
-    path = []
-    for strength in strengths:
-        model.set_params(C=strength).fit(X, y)
-        path.append((model.coef_[0].copy(), float(model.intercept_[0])))
-    return path
-
-
-def _log_loss(y: Array, logits: Array) -> float:
-    return float(np.sum(np.logaddexp(0.0, logits) - y * logits))

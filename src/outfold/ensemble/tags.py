@@ -30,7 +30,7 @@ def tune_tags(metric: Metric, y: Array, outputs: Array) -> Array:
     present = np.flatnonzero(truth.any(axis=0))
     if metric.name == "f1_macro":  # a mean over the labels: each by itself
         for k in present:
-            limits = between(scores[:, k], 100)
+            limits = between(scores[:, k], 60)
             one = [metric.score(truth[:, [k]], scores[:, [k]], thresholds=limit) for limit in limits]
             found[k] = middle_of_best(limits, np.array(one))[0]
         return found
