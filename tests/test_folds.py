@@ -383,6 +383,14 @@ def test_a_holdout_keeps_groups_whole_and_classes_in_proportion() -> None:
     assert warnings == []
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_holdout_shares_the_classes_even_where_each_group_is_of_one_class(seed: int) -> None:
+    groups = by_id(np.repeat(np.arange(40), 5), names(200))
+    y = groups % 4
+    folds, _ = make_folds(names(200), kind="holdout", y=y, groups=groups, seed=seed)
+    assert y[folds.valid(0)].value_counts().reindex(range(4), fill_value=0).between(5, 15).all()
+
+
 def test_a_holdout_by_date_is_the_latest_rows() -> None:
     dates = by_id(np.random.default_rng(0).integers(0, 40, 200), names(200))
     folds, _ = make_folds(names(200), kind="holdout", dates=dates)

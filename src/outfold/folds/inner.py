@@ -10,7 +10,8 @@ from outfold.errors import ConfigError
 from outfold.folds import part
 from outfold.folds.rows import check_ids, codes_of, instants, known
 from outfold.folds.strata import task_of, truth
-from outfold.folds.table import FoldKind, Task
+from outfold.folds.table import FoldKind
+from outfold.metrics import Task
 
 
 def inner_split(

@@ -13,7 +13,8 @@ from outfold.folds import assign, part
 from outfold.folds.rows import by_id, check_ids, codes_of, instants, known
 from outfold.folds.strata import bins_for, quantile_bins, strata_of, task_of, truth
 from outfold.folds.suspicion import suspicions
-from outfold.folds.table import NEVER_SCORED, FoldKind, Folds, Task
+from outfold.folds.table import NEVER_SCORED, FoldKind, Folds
+from outfold.metrics import Task
 
 GROUPED = ("group", "stratified_group")
 STRATIFIED = ("stratified", "stratified_group", "multilabel_stratified", "stratified_regression")

@@ -8,7 +8,7 @@ import numpy as np
 
 from outfold.errors import DataError
 from outfold.folds.strata import strata_of
-from outfold.folds.table import Task
+from outfold.metrics import Task
 
 DRAWS = 50
 

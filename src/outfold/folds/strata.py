@@ -9,7 +9,7 @@ import pandas as pd
 
 from outfold.errors import DataError, some
 from outfold.folds.rows import by_id
-from outfold.folds.table import Task
+from outfold.metrics import Task
 
 MOST_BINS = 20
 

@@ -11,7 +11,8 @@ import pandas as pd
 from outfold.errors import some
 from outfold.folds.rows import by_id
 from outfold.folds.strata import class_codes
-from outfold.folds.table import NEVER_SCORED, Folds, Task
+from outfold.folds.table import NEVER_SCORED, Folds
+from outfold.metrics import Task
 
 
 def torn(folds: Folds, keys: pd.Series) -> pd.DataFrame:

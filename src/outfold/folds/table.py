@@ -24,7 +24,6 @@ FoldKind = Literal[
     "holdout",
     "stratified_regression",
 ]
-Task = Literal["binary", "multiclass", "multilabel", "regression"]
 
 NEVER_SCORED = -1
 
