@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 
@@ -50,7 +52,10 @@ def _of_text(values: pd.Series) -> list[pd.Series]:
     readings = []
     for option in options:
         try:
-            dates = pd.to_datetime(values, errors="coerce", utc=True, **option)  # type: ignore[call-overload]
+            with warnings.catch_warnings():
+                # pandas remarks on the order of day and month, which is what is being tried here
+                warnings.simplefilter("ignore", UserWarning)
+                dates = pd.to_datetime(values, errors="coerce", utc=True, **option)  # type: ignore[call-overload]
         except (ValueError, TypeError, OverflowError):
             continue
         readings.append(dates.dt.tz_localize(None))

@@ -142,5 +142,8 @@ def _to_pandas(table: pa.Table) -> pd.DataFrame:
             column = column.cast(pa.timestamp("ms"))
         elif pa.types.is_dictionary(column.type):
             column = pc.cast(column, column.type.value_type)
+        elif pa.types.is_boolean(column.type) and column.null_count:
+            # a third value makes them categories; pandas would have a column of objects
+            column = pc.cast(column, pa.string())
         plain[name] = column
     return pa.table(plain).to_pandas()

@@ -80,10 +80,15 @@ def read_target(
 
     Raises:
         DataError: missing values, or values that contradict the task that was said.
-        ConfigError: ``positive`` is none of the two classes.
+        ConfigError: ``positive`` is none of the two classes, or the task is not binary.
     """
     inferred, notes = (task, ()) if task is not None else _infer(raw, separator, allowed)
     assert inferred is not None
+    if positive is not None and inferred != "binary":
+        raise ConfigError(
+            f"competition/competition.yaml: positive: {positive!r} has no meaning for a {inferred} task; {path} holds one",
+            remedy="Leave the key out, or say `task: binary`.",
+        )
     tags = inferred == "multilabel" and raw.shape[1] == 1
     if not tags:
         _refuse_missing(raw, path)

@@ -1,0 +1,129 @@
+"""The user's own functions: found by name, called by id, their mistakes told by line."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from contest_folder import iris_tables, write_contest
+
+from outfold.contest import Contest, load_contest
+from outfold.errors import ConfigError
+
+
+def contest(root: Path, hooks: str, **keys: object) -> Contest:
+    return load_contest(write_contest(root, *iris_tables(), target="species", hooks=hooks, **keys))
+
+
+METRIC = """
+import numpy as np
+def top_miss(y, p):
+    return float(np.mean(p.argmax(axis=1) != y))
+top_miss.greater_is_better = False
+"""
+
+
+def test_a_metric_of_ones_own_is_called_by_its_name(tmp_path: Path) -> None:
+    metric = contest(tmp_path, METRIC, metric="hooks.py:top_miss").metric
+    assert (metric.name, metric.greater_is_better, metric.wants) == ("top_miss", False, "probabilities")
+    assert metric.score(np.array([0, 1, 2]), np.array([[1, 0, 0], [1, 0, 0], [0, 0, 1]])) == pytest.approx(1 / 3)
+
+
+def test_a_metric_of_ones_own_works_in_another_process(tmp_path: Path) -> None:
+    metric = contest(tmp_path, METRIC, metric="hooks.py:top_miss").metric
+    code = "import pickle, sys; m = pickle.load(sys.stdin.buffer); print(m.score([0, 1], [[0.9, 0.1, 0]] * 2))"
+    done = subprocess.run([sys.executable, "-c", code], input=pickle.dumps(metric), capture_output=True, check=True)
+    assert float(done.stdout) == 0.5
+
+
+def test_a_metric_that_is_not_there_names_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"hooks\.py: there is no function 'top_mis'; did you mean top_miss"):
+        contest(tmp_path, METRIC, metric="hooks.py:top_mis")
+
+
+def test_a_metric_without_a_file_of_hooks_is_refused(tmp_path: Path) -> None:
+    root = write_contest(tmp_path, *iris_tables(), target="species", metric="hooks.py:mine")
+    with pytest.raises(ConfigError, match=r"hooks\.py: no such file.*'mine'"):
+        load_contest(root)
+
+
+def test_a_metric_that_raises_is_told_by_file_line_and_message(tmp_path: Path) -> None:
+    metric = contest(tmp_path, "def mine(y, p):\n\n    return 1 / 0\n", metric="hooks.py:mine").metric
+    with pytest.raises(ConfigError, match=r"hooks\.py: line 3: mine: ZeroDivisionError: division by zero"):
+        metric.score(np.array([0, 1]), np.eye(3)[:2])
+
+
+def test_features_are_added_by_id_and_get_a_role(tmp_path: Path) -> None:
+    hooks = """
+def features(train, test):
+    for frame in (train, test):
+        frame["petal area"] = frame["petal length (cm)"] * frame["petal width (cm)"]
+    return train.sort_index(), test
+"""
+    found = contest(tmp_path, hooks)
+    assert "petal area" in found.roles.continuous
+    assert found.train.index.tolist() == iris_tables()[0]["flower"].tolist()
+    area = found.train["petal length (cm)"] * found.train["petal width (cm)"]
+    np.testing.assert_allclose(found.train["petal area"], area)
+    assert "petal area" in found.test
+
+
+def test_features_never_see_the_target(tmp_path: Path) -> None:
+    hooks = "def features(train, test):\n    assert 'species' not in train, 'a leak'\n    return train, test\n"
+    assert "species" in contest(tmp_path, hooks).train
+
+
+def test_features_that_are_changed_in_place_by_mistake_do_not_lose_rows(tmp_path: Path) -> None:
+    hooks = "def features(train, test):\n    return train.iloc[:-2], test\n"
+    with pytest.raises(ConfigError, match=r"did not keep the ids of train: 100 rows went in, 98 came out"):
+        contest(tmp_path, hooks)
+
+
+def test_features_that_lose_the_index_are_refused(tmp_path: Path) -> None:
+    hooks = "def features(train, test):\n    return train, test.reset_index(drop=True)\n"
+    with pytest.raises(ConfigError, match=r"did not keep the ids of test"):
+        contest(tmp_path, hooks)
+
+
+def test_features_that_return_one_table_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"features returned DataFrame, expected two"):
+        contest(tmp_path, "def features(train, test):\n    return train\n")
+
+
+def test_a_mistake_in_features_is_told_by_its_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"hooks\.py: line 2: features: KeyError: 'petals'"):
+        contest(tmp_path, "def features(train, test):\n    return train['petals'], test\n")
+
+
+def test_a_file_that_is_no_python_is_told_by_its_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"hooks\.py: line 2: "):
+        contest(tmp_path, "x = 1\ndef features(train, test)\n    return train, test\n")
+
+
+def test_a_file_that_fails_on_import_is_told_by_its_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"hooks\.py: line 2: ModuleNotFoundError: .*no_such_library"):
+        contest(tmp_path, "\nimport no_such_library\n")
+
+
+def test_an_edited_file_is_loaded_anew_at_once(tmp_path: Path) -> None:
+    text = "def features(train, test):\n    return train.assign(k=train.index % 2), test.assign(k=test.index % 2)\n"
+    assert "k" in contest(tmp_path, text).train
+    assert "j" in contest(tmp_path, text.replace("k=", "j=")).train
+
+
+def test_postprocess_changes_the_submission_and_must_return_one(tmp_path: Path) -> None:
+    found = contest(tmp_path, "def postprocess(frame):\n    frame['setosa'] = 0.25\n    return frame\n")
+    changed = found.hooks.postprocess(found.sample)
+    assert (changed["setosa"] == 0.25).all() and (found.sample["setosa"] != 0.25).all()
+    (tmp_path / "competition" / "hooks.py").write_text("def postprocess(frame):\n    frame['setosa'] = 1\n")
+    with pytest.raises(ConfigError, match=r"postprocess returned NoneType, expected a DataFrame"):
+        found.hooks.postprocess(found.sample)
+
+
+def test_without_hooks_nothing_is_changed(tmp_path: Path) -> None:
+    found = load_contest(write_contest(tmp_path, *iris_tables(), target="species"))
+    assert found.hooks.postprocess(found.sample) is found.sample
