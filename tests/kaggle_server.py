@@ -9,14 +9,21 @@ import base64
 import hashlib
 import io
 import json
+import os
 import threading
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
+
+import pytest
+
+from outfold.hosts.retries import Patience
+from outfold.progress import LineReporter
 
 USER, KEY, TOKEN = "testuser", "k3y-that-must-not-leak", "KGAT_t0ken-that-must-not-leak"
 SIGNATURE = "s1gnature-that-must-not-leak"
@@ -183,7 +190,7 @@ class KaggleServer:
             {
                 "ref": ref,
                 "fileName": self.uploads[f"{token}.name"].decode(),
-                "date": (datetime.now(timezone.utc) + timedelta(seconds=ref)).strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+                "date": (datetime.now(UTC) + timedelta(seconds=ref)).strftime("%Y-%m-%dT%H:%M:%S.000Z"),
                 "description": request.get("submissionDescription", ""),
                 "status": "PENDING",
                 "sha256": hashlib.sha256(self.uploads[token]).hexdigest(),
@@ -240,3 +247,33 @@ class KaggleServer:
         except OSError:
             # the client went away, as it does with a body that it will ask for by range
             pass
+
+
+def reach(monkeypatch: pytest.MonkeyPatch, home: Path, server: KaggleServer) -> None:
+    """Point the unmodified client at the server, with a home folder of its own and no credentials at all."""
+    for name in [*os.environ]:
+        if name.startswith("KAGGLE_") or name.lower() in ("no_proxy", "http_proxy", "https_proxy", "all_proxy"):
+            monkeypatch.delenv(name)
+    home.mkdir(exist_ok=True)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.setenv("KAGGLE_API_ENVIRONMENT", "LOCALHOST")
+    monkeypatch.setenv("http_proxy", server.url)
+
+
+class Heard(LineReporter):
+    """A reporter whose lines a test can read."""
+
+    def __init__(self) -> None:
+        self.lines = io.StringIO()
+        super().__init__(self.lines)
+
+    @property
+    def text(self) -> str:
+        return self.lines.getvalue()
+
+
+def swift(**changes: Any) -> Patience:
+    """Patience that loses no time: pauses of a hundredth, bodies that stall after half a second."""
+    return Patience(**{"first_s": 0.01, "read_s": 0.5, "connect_s": 2.0, **changes})
