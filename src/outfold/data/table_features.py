@@ -35,7 +35,7 @@ class Encoding:
         cls, rows: pd.DataFrame, *, continuous: Sequence[str], categorical: Sequence[str], dates: Sequence[str]
     ) -> Encoding:
         """Learn the categories and medians of these rows, and of no others."""
-        categories = {name: tuple(sorted(set(as_category(rows[name]).dropna()))) for name in categorical}
+        categories = {name: categories_of(rows[name]) for name in categorical}
         bare = cls(tuple(continuous), tuple(dates), categories, {})
         numeric = bare._numeric(rows)
         medians = {str(name): float(column.median()) for name, column in numeric.items() if column.notna().all()}
@@ -53,12 +53,8 @@ class Encoding:
     def apply(self, rows: pd.DataFrame) -> pd.DataFrame:
         """The features as float64, by id: codes for categories, NaN for one that is missing or was never seen."""
         numeric = self._numeric(rows).fillna(self.medians)
-        codes = {
-            name: pd.Series(pd.Categorical(as_category(rows[name]), categories=list(known)).codes, index=rows.index)
-            for name, known in self.categories.items()
-        }
-        coded = pd.DataFrame(codes, index=rows.index, columns=list(self.categories)).astype("float64")
-        return pd.concat([numeric, coded.where(coded >= 0)], axis=1)
+        codes = {name: category_codes(rows[name], known) for name, known in self.categories.items()}
+        return pd.concat([numeric, pd.DataFrame(codes, index=rows.index, columns=list(self.categories))], axis=1)
 
     def _numeric(self, rows: pd.DataFrame) -> pd.DataFrame:
         columns = [as_number(rows[name]).rename(name) for name in self.continuous]
@@ -87,21 +83,36 @@ def as_number(column: pd.Series) -> pd.Series:
     return numbers.where(np.isfinite(numbers))
 
 
-def as_category(column: pd.Series) -> pd.Series:
-    """A column's categories as text, None where missing: the same value is the same text whatever the column's type.
+def categories_of(column: pd.Series) -> tuple[str, ...]:
+    """The distinct values of a column as text, sorted; missing ones left out."""
+    return tuple(sorted({_text(value) for value in column.dropna().unique()}))
 
-    One missing cell turns a file's whole numbers into fractions (``3`` into ``3.0``), and its booleans into objects;
-    that must not make other categories of them.
+
+def category_codes(column: pd.Series, known: Sequence[str]) -> np.ndarray:
+    """The place of each cell's value among the known categories, as float64; NaN where it is missing or not among them.
+
+    One cell can change the type that a file's column is read as: whole numbers become fractions beside a missing one
+    (``3``, ``3.0``), and numbers and truth values remain text beside a word (``03``, ``true``). A value that is not
+    known as it stands is therefore looked up by what it means.
     """
-    codes, values = pd.factorize(column)
-    texts = np.array([*(_text(value) for value in values), None], dtype=object)
-    return pd.Series(texts[codes], index=column.index, dtype=object)
+    places = {text: float(place) for place, text in enumerate(known)}
+    meanings = {_meaning(text): place for text, place in reversed(places.items())}
+    found, values = pd.factorize(column)
+    texts = [_text(value) for value in values]
+    codes = [places.get(text, meanings.get(_meaning(text), np.nan)) for text in texts]
+    return np.array([*codes, np.nan])[found]
 
 
 def _text(value: Any) -> str:
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
         return str(int(value))
     return str(value)
+
+
+def _meaning(text: str) -> str:
+    if re.fullmatch(r"\s*[+-]?\d{1,15}(\.\d*)?\s*", text):
+        return _text(float(text))
+    return text.strip().capitalize() if text.strip().lower() in ("true", "false") else text
 
 
 def plain_names(names: Sequence[str]) -> list[str]:
