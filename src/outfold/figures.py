@@ -101,7 +101,7 @@ class Figures:
         work = self.work
         if not work.contest.roles.image:
             raise DataError("figures.worst: the contest has no images", remedy="Use worst(), the same as a table.")
-        from outfold.data.image_decode import decode_image
+        from outfold.data.image_decode import decode
 
         table = work.worst(pipeline, n)
         across = min(8, max(1, len(table)))
@@ -113,7 +113,7 @@ class Figures:
             for axes in grid:
                 axes.axis("off")
             for axes, path, (name, row) in zip(grid, paths, table.iterrows(), strict=False):
-                axes.imshow(decode_image(path))
+                axes.imshow(decode(path))
                 axes.set_title(f"{name}\n{row['truth']}, not {row['predicted']}", fontsize=7, fontweight="normal")
             figure.suptitle(f"The worst rows, {pipeline}: truth and prediction", x=0.01, ha="left", fontsize=11)
         return figure

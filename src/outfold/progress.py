@@ -57,6 +57,16 @@ def _said(fields: dict[str, Any]) -> str:
     return "  ".join(f"{key} {value}" for key, value in fields.items() if value not in (None, ""))
 
 
+def _numeric_columns(rows: Sequence[Sequence[Any]], width: int) -> list[bool]:
+    """Which columns hold numbers, and are set flush right."""
+
+    def is_number(cell: Any) -> bool:
+        text = str(cell).strip()
+        return text in ("", "-") or text.lstrip("+-").replace(",", "").replace(".", "", 1).rstrip("%").isdigit()
+
+    return [i > 0 and all(is_number(row[i]) for row in rows) for i in range(width)]
+
+
 class _LineBar:
     """Progress where there is no terminal: at most a line every ``every`` seconds, and one at the end."""
 
@@ -105,9 +115,10 @@ class LineReporter(Reporter):
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         cells = [[str(cell) for cell in row] for row in rows]
         widths = [max(len(str(name)), *(len(row[i]) for row in cells), 0) for i, name in enumerate(columns)]
+        right = _numeric_columns(rows, len(columns))
         lines = [title] if title else []
         lines += [
-            "  " + "  ".join(c.rjust(w) if i else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
+            "  " + "  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True))
             for row in [[str(name) for name in columns], *cells]
         ]
         print("\n".join(line.rstrip() for line in lines), file=self.stream, flush=True)
@@ -140,8 +151,8 @@ class RichReporter(Reporter):
         from rich.text import Text
 
         table = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
-        for i, name in enumerate(columns):
-            table.add_column(str(name), justify="left" if i == 0 else "right")
+        for name, right in zip(columns, _numeric_columns(rows, len(columns)), strict=True):
+            table.add_column(str(name), justify="right" if right else "left")
         for row in rows:
             table.add_row(*(Text(str(cell)) for cell in row))
         self.console.print(table)

@@ -42,7 +42,7 @@ def read_folds(path: Path) -> Folds:
         table = pq.read_table(path)
         facts = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
         frame: pd.DataFrame = table.to_pandas()
-        folds = Folds(frame=frame, kind=facts["kind"], n=int(facts["n"]), repeats=int(facts["repeats"]))  # type: ignore[arg-type]
+        folds = Folds(frame=frame, kind=facts["kind"], n=int(facts["n"]), repeats=int(facts["repeats"]))
     except (OSError, pa.ArrowException, KeyError, ValueError) as error:
         raise DataError(f"{path}: damaged ({error})", remedy="Remove it and run `outfold split`.") from None
     if folds.hash != facts["hash"]:
