@@ -42,7 +42,7 @@ class Phase(StrictModel):
     weight_decay: float | None = Field(default=None, ge=0)
     """Weight decay; norms and biases are left out."""
     momentum: float | None = Field(default=None, ge=0, lt=1)
-    """Momentum of SGD, or the first beta of AdamW."""
+    """Momentum of SGD, or the first beta of AdamW. one_cycle moves it from .95 to .85 and back unless it is set here."""
     dropout: float | None = Field(default=None, ge=0, lt=1)
     """Dropout before the classifier."""
     label_smoothing: float | None = Field(default=None, ge=0, lt=1)

@@ -50,6 +50,12 @@ class ImagePipeline(ModelPipelineBase):
     """Any timm model's name."""
     weights: str = "pretrained"
     """pretrained (timm's hub), none (random), or a file of weights (safetensors or a state dict), relative to the contest's root."""
+    timm_args: dict[str, Any] = {}
+    """Further arguments of timm's create_model, by timm's own names (`pad_type: same` for weights that come from TensorFlow)."""
+    mean: list[float] | None = None
+    """Mean of each channel, for pixels in [0, 1], that the weights were trained with. Left out: the model's own."""
+    std: list[float] | None = None
+    """Standard deviation of each channel. Left out: the model's own."""
     seed: int = 0
     """Seed of everything that is random in this pipeline."""
     size: int = Field(default=224, ge=8)

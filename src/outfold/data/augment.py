@@ -1,0 +1,120 @@
+"""Augmentation: parameters drawn a row at a time, applied to the whole batch on the device in one resampling.
+
+The presets are fast.ai 0.7's: basic = rotation of up to 10 degrees (three rows in four), zoom up to 1.1 with the crop
+anywhere in what the zoom left over, brightness and contrast of .05; side_on = basic and left-right flips; top_down =
+basic and the 8 symmetries of the square.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outfold.config.phase import Preset
+from outfold.randomness import row_uniforms
+
+if TYPE_CHECKING:
+    import torch
+
+_DRAWS = 9
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """A preset at a strength. Strength scales every magnitude; at 0 nothing is changed, nor flipped."""
+
+    preset: Preset = "none"
+    strength: float = 1.0
+    degrees: float = 10.0
+    rotate_share: float = 0.75
+    max_zoom: float = 1.1
+    lighting: float = 0.05
+
+    @property
+    def is_none(self) -> bool:
+        return self.preset == "none" or self.strength == 0
+
+    def draw(self, seed: int, rows: NDArray[np.integer]) -> Draw:
+        """The parameters of these rows: each row's depend on ``seed`` and its own number alone.
+
+        Args:
+            rows: (n,) the rows' positions in the contest's table.
+        """
+        u = row_uniforms(seed, rows, _DRAWS)
+        signed = 2 * u - 1
+        angle = np.deg2rad(self.degrees * self.strength) * signed[:, 1] * (u[:, 0] < self.rotate_share)
+        zoom = 1 + (self.max_zoom - 1) * self.strength * u[:, 2]
+        # after a zoom the picture is larger than the frame by (zoom - 1): the crop lies anywhere in it
+        spare = 1 - 1 / zoom
+        shift = np.stack([spare * signed[:, 3], spare * signed[:, 4]], axis=1)
+        turns, mirror = np.zeros(len(u), np.int64), np.zeros(len(u), bool)
+        if self.preset in ("side_on", "top_down"):
+            mirror = u[:, 5] < 0.5
+        if self.preset == "top_down":
+            turns = np.floor(4 * u[:, 6]).astype(np.int64)
+        light = self.lighting * self.strength
+        contrast = light * signed[:, 8]
+        gain = np.where(contrast < 0, 1 / (1 - contrast), 1 + contrast)
+        return Draw(_matrices(angle, zoom, shift, turns, mirror), light * signed[:, 7], gain)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What happens to each row.
+
+    Attributes:
+        theta: (n, 2, 3) maps output to input coordinates, both in [-1, 1].
+        brightness: (n,) added, in units of the full range.
+        contrast: (n,) factor about the image's own mean.
+    """
+
+    theta: NDArray[np.float64]
+    brightness: NDArray[np.float64]
+    contrast: NDArray[np.float64]
+
+
+def _matrices(
+    angle: NDArray[np.float64],
+    zoom: NDArray[np.float64],
+    shift: NDArray[np.float64],
+    turns: NDArray[np.int64],
+    mirror: NDArray[np.bool_],
+) -> NDArray[np.float64]:
+    # quarter turns come from a table, for cos(90 degrees) is not quite 0 in floating point
+    cos = np.cos(angle) * _COS[turns] - np.sin(angle) * _SIN[turns]
+    sin = np.sin(angle) * _COS[turns] + np.cos(angle) * _SIN[turns]
+    flip = np.where(mirror, -1.0, 1.0)
+    theta = np.empty((len(angle), 2, 3))
+    theta[:, 0, 0], theta[:, 0, 1] = cos / zoom * flip, -sin / zoom
+    theta[:, 1, 0], theta[:, 1, 1] = sin / zoom * flip, cos / zoom
+    theta[:, :, 2] = shift
+    return theta
+
+
+_COS, _SIN = np.array([1.0, 0.0, -1.0, 0.0]), np.array([0.0, 1.0, 0.0, -1.0])
+
+
+def apply(images: torch.Tensor, draw: Draw) -> torch.Tensor:
+    """Resample and relight a batch on the device that it is on.
+
+    Args:
+        images: (n, channels, size, size) floats in [0, 1].
+
+    Returns:
+        The same shape, in [0, 1]; what lies outside of the picture is its reflection.
+    """
+    import torch
+    from torch.nn import functional
+
+    def column(values: NDArray[np.float64]) -> torch.Tensor:
+        return torch.from_numpy(values).to(images.device, images.dtype, non_blocking=True)
+
+    grid = functional.affine_grid(column(draw.theta), list(images.shape), align_corners=False)
+    images = functional.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    mean = images.mean(dim=(1, 2, 3), keepdim=True)
+    gain = column(draw.contrast)[:, None, None, None]
+    offset = column(draw.brightness)[:, None, None, None]
+    return ((images - mean) * gain + mean + offset).clamp_(0, 1)

@@ -1,0 +1,236 @@
+"""The image learner: a timm model, trained by the engine on the decoded images, its snapshots voting under TTA."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from outfold.config.pipeline import ImagePipeline, Tta
+from outfold.contest import Contest
+from outfold.data.augment import Augmentation
+from outfold.data.image_batches import ImageSource
+from outfold.errors import ConfigError, DataError
+from outfold.learners.image_history import draw_history
+from outfold.learners.image_rows import ContestImages, PhaseImages, tta_batches
+from outfold.learners.learner import Part
+from outfold.progress import Reporter
+from outfold.randomness import derive_seed
+from outfold.store.predictions import prediction_frame
+from outfold.store.shelf import Shelf
+from outfold.training.checkpoint import CHECKPOINT, load_member, weights_file
+from outfold.training.device import Precision, pick_device, pick_precision, reproducible
+from outfold.training.fit import Fit, check_batches, check_recipe, fit
+from outfold.training.losses import Loss
+from outfold.training.models import ModelSpec, build_model, normalisation
+from outfold.training.order import even_batches
+from outfold.training.recipe import PhasePlan, plan_phases
+from outfold.training.tta import tta_weights, vote
+
+MODEL = "model.json"
+PARTS: tuple[Part, ...] = ("train", "test")
+_GPU_SHARE, _CPU_BYTES = 0.5, 4e9
+
+
+@dataclass(frozen=True)
+class _Voter:
+    """One member of one fold, and what it takes to use it."""
+
+    fold: int
+    member: str
+    size: int
+    mean: list[float]
+    std: list[float]
+    loss: Loss
+    shelf: Shelf
+
+
+class ImageLearner:
+    """Any timm model on the contest's images: the ``learner: image`` of a pipeline."""
+
+    def __init__(self, contest: Contest, config: ImagePipeline, name: str, reporter: Reporter) -> None:
+        self.contest, self.config, self.name, self.reporter = contest, config, name, reporter
+        self.where = str(contest.layout.pipeline_config(name))
+        self.images = ContestImages(contest, config, reporter)
+        self.device = pick_device(config.device, self.where)
+
+    def check(self) -> None:
+        """Raise what would stop ``fit`` before it begins; the images are decoded on the way, where they are not yet."""
+        config, contest = self.config, self.contest
+        smooths = config.label_smoothing or any(phase.label_smoothing for phase in config.phases)
+        if contest.task == "regression" and smooths:
+            raise ConfigError(f"{self.where}: label_smoothing: is for classes; this contest's task is regression")
+        if contest.task == "regression" and config.class_weight:
+            raise ConfigError(f"{self.where}: class_weight: is for classes; this contest's task is regression")
+        for key in ("mean", "std"):
+            given = getattr(config, key)
+            if given is not None and len(given) not in (1, config.channels):
+                raise ConfigError(f"{self.where}: {key}: has {len(given)} numbers; channels: {config.channels}")
+        with reproducible(self.device):
+            model = build_model(self._spec(), config.weights, contest.root)
+        check_recipe(model, config.phases, self.where)
+        for size in sorted({phase.size or config.size for phase in config.phases}):
+            for part in PARTS:
+                self.images.cache(part, size)
+
+    def fit(self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf) -> None:
+        """Train one fold and leave its members, their description and the history on the shelf."""
+        config, contest = self.config, self.contest
+        index = contest.train.index
+        bad = self.images.cache("train", config.phases[0].size or config.size).bad
+        rows = np.array([row for row in index.get_indexer(train) if row not in bad], dtype=np.int64)
+        watched = np.asarray(index.get_indexer(valid), dtype=np.int64)
+        if not len(rows):
+            raise DataError(f"{self.name} fold {fold}: no training image can be read")
+        plans = plan_phases(config, len(rows), self.where)
+        check_batches(len(rows), plans)
+        balanced = config.class_weight == "balanced"
+        y, outputs = contest.y, len(contest.outputs)
+
+        def loss(smoothing: float) -> Loss:
+            return Loss.for_rows(contest.task, y[rows], outputs, smoothing=smoothing, balanced=balanced).to(self.device)
+
+        with reproducible(self.device):
+            torch.manual_seed(derive_seed(config.seed, fold, "weights"))
+            model = build_model(self._spec(), config.weights, contest.root).to(self.device)
+            mean, std = normalisation(model, config.channels, config.mean, config.std)
+            targets = loss(0.0).targets(y)
+
+            def data(plan: PhasePlan) -> PhaseImages:
+                return PhaseImages(
+                    source=ImageSource(
+                        self.images.cache("train", plan.size).pixels, mean, std, self.device, config.workers
+                    ),
+                    targets=targets,
+                    truth=y[watched],
+                    watched=watched,
+                    augmentation=Augmentation(plan.augment, plan.strength),
+                    loss=loss(0.0),
+                    precision=self._precision(plan.size),
+                    metric=contest.metric,
+                    batch_size=plan.batch_size,
+                )
+
+            done = fit(
+                Fit(
+                    label=self.name,
+                    fold=fold,
+                    seed=config.seed,
+                    rows=rows,
+                    phases=plans,
+                    data=data,
+                    loss=lambda plan: loss(plan.label_smoothing),
+                    optimizer=config.optimizer,
+                    precision=lambda plan: self._precision(plan.size),
+                    shelf=shelf,
+                    reporter=self.reporter,
+                ),
+                model,
+            )
+        plain = loss(0.0)
+        described = {
+            "model": config.model,
+            "members": done.members,
+            "outputs": contest.outputs,
+            "mean": mean,
+            "std": std,
+            "center": plain.center.tolist(),
+            "scale": plain.scale.tolist(),
+        }
+        shelf.put(MODEL, (json.dumps(described, indent=2) + "\n").encode())
+        seconds = sum(entry["seconds"] for entry in done.history)
+        shelf.finish(members=[member["name"] for member in done.members], epochs=len(done.history), seconds=seconds)
+        shelf.discard(CHECKPOINT)
+
+    def _spec(self, size: int | None = None) -> ModelSpec:
+        config = self.config
+        return ModelSpec(
+            config.model,
+            len(self.contest.outputs),
+            config.channels,
+            size or config.size,
+            config.timm_args,
+            self.where,
+        )
+
+    def _precision(self, size: int) -> Precision:
+        return pick_precision(self.config.precision, self.device, size, self.where)
+
+    def predict(self, part: Part, ids: pd.Index, shelves: Mapping[int, Shelf]) -> pd.DataFrame:
+        """Every member of every fold on these rows, under TTA, in float32; each row is read once.
+
+        Returns:
+            id, fold, member, and the outputs.
+        """
+        index = self.contest.train.index if part == "train" else self.contest.test.index
+        rows = np.asarray(index.get_indexer(ids), dtype=np.int64)
+        voters = [voter for fold, shelf in sorted(shelves.items()) for voter in self._voters(fold, shelf)]
+        frames: list[pd.DataFrame] = []
+        with reproducible(self.device):
+            torch.manual_seed(0)
+            groups = self._groups(voters)
+            with self.reporter.bar(f"{self.name} predict {part}", len(rows) * len(groups), "images") as bar:
+                for group in groups:
+                    values = self._vote(part, rows, group, lambda n: bar.advance(n, models=len(voters)))
+                    frames += [
+                        prediction_frame(ids, voter.fold, voter.member, self.contest.outputs, value)
+                        for voter, value in zip(group, values, strict=True)
+                    ]
+        return pd.concat(frames, ignore_index=True)
+
+    def _voters(self, fold: int, shelf: Shelf) -> Iterator[_Voter]:
+        facts = json.loads(shelf.path(MODEL).read_text(encoding="utf-8"))
+        loss = Loss(self.contest.task, center=torch.tensor(facts["center"]), scale=torch.tensor(facts["scale"]))
+        for member in facts["members"]:
+            yield _Voter(fold, member["name"], member["size"], facts["mean"], facts["std"], loss.to(self.device), shelf)
+
+    def _groups(self, voters: Sequence[_Voter]) -> list[list[_Voter]]:
+        """Voters that share a size and fit into memory together: the images are read once for each group."""
+        free = torch.cuda.mem_get_info(self.device)[0] * _GPU_SHARE if self.device.type == "cuda" else _CPU_BYTES
+        groups: dict[tuple, list[_Voter]] = {}
+        used: dict[tuple, float] = {}
+        for voter in voters:
+            base = (voter.size, *voter.mean, *voter.std)
+            used[base] = used.get(base, 0) + voter.shelf.path(weights_file(voter.member)).stat().st_size
+            groups.setdefault((*base, used[base] // free), []).append(voter)
+        return list(groups.values())
+
+    def _vote(
+        self, part: Part, rows: NDArray[np.int64], voters: Sequence[_Voter], advance: Callable[[int], None]
+    ) -> list[NDArray[np.float32]]:
+        config, first = self.config, voters[0]
+        tta = config.tta if isinstance(config.tta, Tta) else Tta(n=config.tta)
+        augmentation = Augmentation(config.augment, config.strength)
+        passes = 0 if augmentation.is_none else tta.n
+        pixels = self.images.cache(part, first.size).pixels
+        source = ImageSource(pixels, first.mean, first.std, self.device, config.workers)
+        batches = even_batches(rows, config.batch_size)
+        return vote(
+            self._models(voters),
+            [voter.loss for voter in voters],
+            tta_batches(source, batches, augmentation, passes, derive_seed(config.seed, part)),
+            tta_weights(passes, tta.beta),
+            tta.average,
+            advance,
+        )
+
+    def _models(self, voters: Sequence[_Voter]) -> list[nn.Module]:
+        skeleton = build_model(self._spec(voters[0].size), "none", self.contest.root).eval().requires_grad_(False)
+        models = []
+        for voter in voters:
+            model = copy.deepcopy(skeleton)
+            model.load_state_dict(load_member(voter.shelf, voter.member))
+            models.append(model.to(self.device))
+        return models
+
+    def summarise(self, shelves: Mapping[int, Shelf], folder: Path) -> None:
+        """``history.png``: loss, metric and learning rate by epoch, a line a fold."""
+        draw_history(shelves, self.name, self.contest.metric.name, Path(folder) / "history.png")

@@ -1,0 +1,40 @@
+"""The picture of a training: loss, metric and learning rate by epoch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from outfold.plots import drawing, new_figure, save
+from outfold.store.shelf import Shelf
+from outfold.training.checkpoint import HISTORY
+
+
+def read_history(shelf: Shelf) -> list[dict[str, float]]:
+    """One entry an epoch, in order; empty where nothing was trained."""
+    if not shelf.has(HISTORY):
+        return []
+    return [json.loads(line) for line in shelf.path(HISTORY).read_text(encoding="utf-8").splitlines()]
+
+
+def draw_history(shelves: Mapping[int, Shelf], name: str, metric: str, path: Path) -> None:
+    """Write the picture: one line a fold."""
+    with drawing():
+        figure = new_figure(13.0, 3.6)
+        losses, scores, rates = figure.subplots(1, 3)
+        for number, (fold, shelf) in enumerate(sorted(shelves.items())):
+            history = read_history(shelf)
+            epochs = range(1, len(history) + 1)
+            colour = f"C{number % 10}"
+            losses.plot(epochs, [entry["loss"] for entry in history], color=colour, label=f"fold {fold}")
+            for axis, key, style in ((losses, "valid_loss", "--"), (scores, metric, "-"), (rates, "lr", "-")):
+                axis.plot(epochs, [entry.get(key, float("nan")) for entry in history], style, color=colour)
+        losses.set_title(f"{name}: loss (dashed: validation)")
+        losses.set_yscale("log")
+        losses.legend()
+        scores.set_title(f"{metric} on validation, without TTA")
+        rates.set_title("learning rate at the end of the epoch")
+        for axis in (losses, scores, rates):
+            axis.set_xlabel("epoch")
+        save(figure, path)

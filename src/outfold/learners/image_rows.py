@@ -1,0 +1,119 @@
+"""The contest's images as a phase of training or a prediction wants them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from outfold.config.pipeline import ImagePipeline
+from outfold.contest import Contest
+from outfold.data.augment import Augmentation
+from outfold.data.image_batches import ImageSource
+from outfold.data.image_cache import ImageCache, ImageSet, open_cache
+from outfold.errors import some
+from outfold.learners.learner import Part
+from outfold.metrics import Metric
+from outfold.progress import Reporter
+from outfold.randomness import derive_seed
+from outfold.training.device import Precision
+from outfold.training.losses import Loss
+from outfold.training.order import even_batches
+
+
+class ContestImages:
+    """Opens the decoded images of each part and size, once."""
+
+    def __init__(self, contest: Contest, config: ImagePipeline, reporter: Reporter) -> None:
+        self.contest, self.config, self.reporter = contest, config, reporter
+        self._open: dict[tuple[Part, int], ImageCache] = {}
+        self._told: set[Part] = set()
+
+    def cache(self, part: Part, size: int) -> ImageCache:
+        """All images of the part, in the order of its table; warns of those that cannot be read.
+
+        Raises:
+            DataError: some cannot be read, and ``on_bad_image`` says error.
+        """
+        if (part, size) not in self._open:
+            ids = self.contest.train.index if part == "train" else self.contest.test.index
+            images = ImageSet(part, self.contest.images(part, ids), size, self.config.resize, self.config.channels)
+            found = open_cache(
+                self.contest.layout.cache, images, self.reporter, on_bad=self.contest.config.on_bad_image
+            )
+            self._open[part, size] = found
+            self._warn(part, [str(ids[row]) for row in sorted(found.bad)])
+        return self._open[part, size]
+
+    def _warn(self, part: Part, bad: list[str]) -> None:
+        if bad and part not in self._told:
+            what = "are left out of training and predicted from grey" if part == "train" else "are predicted from grey"
+            self.reporter.warn(f"{len(bad)} {part} images cannot be read and {what}: {some(bad)}")
+        self._told.add(part)
+
+
+@dataclass(frozen=True)
+class PhaseImages:
+    """What one phase of one fold learns from, and is watched on: the engine's ``Data``.
+
+    Attributes:
+        source: all training images at the phase's size.
+        targets: of all training rows, as the loss wants them.
+        truth: the contest's own, of the rows to watch.
+        watched: rows to watch.
+    """
+
+    source: ImageSource
+    targets: Tensor
+    truth: NDArray
+    watched: NDArray[np.int64]
+    augmentation: Augmentation
+    loss: Loss
+    precision: Precision
+    metric: Metric
+    batch_size: int
+
+    def batches(self, batches: Sequence[NDArray[np.int64]], seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Augmented, normalised images and their targets, on the device."""
+        device = self.source.device
+        for rows, images in self.source.batches(batches):
+            augmented = self.source.augmented(images, rows, self.augmentation, seed)
+            yield self.source.normalised(augmented), self.targets[torch.from_numpy(rows)].to(device)
+
+    def validate(self, model: nn.Module) -> dict[str, float]:
+        """Loss and the contest's metric on the watched rows, without augmentation."""
+        if not len(self.watched):
+            return {}
+        model.eval()
+        parts: list[Tensor] = []
+        loss = self.loss.plain()
+        with torch.inference_mode(), self.precision.autocast():
+            for _, images in self.source.batches(even_batches(self.watched, self.batch_size)):
+                parts.append(model(self.source.normalised(images)).float())
+            outputs = torch.cat(parts)
+        targets = self.targets[torch.from_numpy(self.watched)].to(outputs.device)
+        predicted = loss.predictions(outputs).cpu().numpy()
+        return {
+            "valid_loss": float(loss.rows(outputs, targets).mean()),
+            self.metric.name: self.metric.score(self.truth, predicted)
+            if np.isfinite(predicted).all()
+            else float("nan"),
+        }
+
+
+def tta_batches(
+    source: ImageSource, batches: Sequence[NDArray[np.int64]], augmentation: Augmentation, passes: int, seed: int
+) -> Iterator[Iterator[Tensor]]:
+    """Of each batch, read once: the original and ``passes`` augmented variants, made as they are asked for."""
+
+    def variants(rows: NDArray[np.int64], images: Tensor) -> Iterator[Tensor]:
+        yield source.normalised(images)
+        for number in range(passes):
+            yield source.normalised(source.augmented(images, rows, augmentation, derive_seed(seed, "tta", number)))
+
+    for rows, images in source.batches(batches):
+        yield variants(rows, images)

@@ -1,0 +1,108 @@
+"""Where and in which number format the arithmetic happens, and that it happens the same way twice."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from outfold.errors import ConfigError
+
+FAST_BF16_PIXELS = 64
+"""On a CPU, smaller images are bound by overhead rather than by arithmetic, and bf16 gains nothing on them."""
+
+
+def pick_device(name: str, where: str) -> torch.device:
+    """``auto`` is the first GPU there is, else the CPU.
+
+    Raises:
+        ConfigError: no such device here.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda", 0)
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ConfigError(f"{where}: device: '{name}' is no device; auto, cpu, cuda, cuda:1, mps") from None
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(f"{where}: device: {name}; this machine has {torch.cuda.device_count()} CUDA GPUs")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise ConfigError(f"{where}: device: mps; this machine has none")
+    return device
+
+
+@dataclass(frozen=True)
+class Precision:
+    """The format of the forward pass; weights and the loss are float32 always."""
+
+    name: Literal["fp32", "bf16", "fp16"]
+    device: torch.device
+
+    def autocast(self) -> Any:
+        """The context for a forward pass."""
+        dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.name)
+        return torch.autocast(self.device.type, dtype=dtype, enabled=dtype is not None)
+
+    def scaler(self) -> torch.amp.GradScaler:
+        """Scales fp16 losses so that small gradients survive; does nothing for the other formats."""
+        return torch.amp.GradScaler(self.device.type, enabled=self.name == "fp16")
+
+
+def pick_precision(name: str, device: torch.device, size: int, where: str) -> Precision:
+    """``auto`` is bf16 where the device is fast at it, else fp16 on a GPU, else fp32.
+
+    Args:
+        size: pixels a side: see :data:`FAST_BF16_PIXELS`.
+
+    Raises:
+        ConfigError: fp16 on a CPU.
+    """
+    if name == "fp16" and device.type != "cuda":
+        raise ConfigError(f"{where}: precision: fp16 needs a CUDA GPU; this runs on {device.type}")
+    if name == "auto":
+        if device.type == "cuda":
+            # Ampere and later; before it bf16 is emulated, and slow
+            name = "bf16" if torch.cuda.get_device_capability(device)[0] >= 8 else "fp16"
+        else:
+            name = "bf16" if device.type == "cpu" and size >= FAST_BF16_PIXELS and cpu_has_bf16() else "fp32"
+    assert name in ("fp32", "bf16", "fp16")
+    return Precision(name, device)  # type: ignore[arg-type]
+
+
+def cpu_has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether this CPU multiplies bf16 in hardware (AVX-512 BF16, AMX); without it autocast is slower than float32."""
+    try:
+        flags = cpuinfo.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+@contextlib.contextmanager
+def reproducible(device: torch.device) -> Iterator[None]:
+    """The same numbers each time on the same machine, and the caller's random state and settings left as they were."""
+    # cuBLAS reads this when it starts
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    benchmark, fill = torch.backends.cudnn.benchmark, torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+    gpus = [device] if device.type == "cuda" else []
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=gpus):
+        # what has no reproducible form runs as it is rather than not at all
+        warnings.filterwarnings("ignore", message=".*does not have a deterministic implementation.*")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.backends.cudnn.benchmark = False
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+        try:
+            yield
+        finally:
+            torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+            torch.backends.cudnn.benchmark = benchmark
+            torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]

@@ -1,0 +1,304 @@
+"""The training loop: one engine for every neural model, in plain torch.
+
+A fold's training is a list of phases; a phase has a number of optimizer steps, a learning rate for each layer group,
+and a schedule that is a function of the step. What is random in an epoch (the order of rows, dropout, augmentation) is
+seeded by (seed, fold, phase, epoch): a training that was killed ends with the same bytes as one that was not.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from outfold.config.phase import Phase
+from outfold.errors import ConfigError, OutfoldError
+from outfold.progress import Bar, Reporter
+from outfold.randomness import derive_seed
+from outfold.store.shelf import Shelf
+from outfold.training.checkpoint import Progress, load_checkpoint, save_checkpoint, save_member
+from outfold.training.device import Precision
+from outfold.training.layer_groups import Freezing, freeze, layer_groups, spread_lr
+from outfold.training.losses import Loss
+from outfold.training.models import HeadDropout
+from outfold.training.optimizers import OptimizerName, make_optimizer, set_rates
+from outfold.training.order import epoch_steps
+from outfold.training.recipe import PhasePlan
+
+_CHECK_EVERY = 20
+"""On a GPU the loss is looked at every so many steps, for to look is to wait."""
+
+
+class Data(Protocol):
+    """What a phase learns from, and is watched on."""
+
+    def batches(self, batches: Sequence[NDArray[np.int64]], seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Inputs and targets of each batch of rows, on the device; what is random in them comes from ``seed``."""
+
+    def validate(self, model: nn.Module) -> dict[str, float]:
+        """Numbers to show: ``valid_loss`` and the contest's metric."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One fold's training, all but its data.
+
+    Attributes:
+        label: for the progress bar.
+        fold: its number.
+        seed: of everything random.
+        rows: (n,) the rows to learn from, named as the data's batches name them.
+        phases: the recipe.
+        data: what a phase learns from (its image size may be its own).
+        loss: of a phase.
+        optimizer: sgd or adamw.
+        precision: of a phase.
+        shelf: where the checkpoint, the members and the history go.
+    """
+
+    label: str
+    fold: int
+    seed: int
+    rows: NDArray[np.int64]
+    phases: Sequence[PhasePlan]
+    data: Callable[[PhasePlan], Data]
+    loss: Callable[[PhasePlan], Loss]
+    optimizer: OptimizerName
+    precision: Callable[[PhasePlan], Precision]
+    shelf: Shelf
+    reporter: Reporter
+
+
+def fit(job: Fit, model: nn.Module) -> Progress:
+    """Train ``model``, on its device, through all phases; goes on from the shelf's checkpoint where there is one.
+
+    Returns:
+        What was done: the members saved on the shelf, in order, and the history.
+
+    Raises:
+        ConfigError: learning rates or groups that do not fit the model.
+        OutfoldError: the loss is not finite; members saved before are kept.
+    """
+    return _Loop(job, model).run()
+
+
+class _Loop:
+    def __init__(self, job: Fit, model: nn.Module) -> None:
+        self.job, self.model = job, model
+        self.device = next(model.parameters()).device
+        self.groups = layer_groups(model)
+        self.dropout = HeadDropout(model)
+        self.progress = Progress()
+
+    def run(self) -> Progress:
+        job = self.job
+        loaded = load_checkpoint(job.shelf, self.device)
+        state = None
+        if loaded is not None:
+            self.progress, state = loaded
+            self.model.load_state_dict(state["model"])
+        done = sum(p.steps for p in job.phases[: self.progress.phase])
+        if self.progress.phase < len(job.phases):
+            plan = job.phases[self.progress.phase]
+            done += min(self.progress.epoch * plan.epoch_steps, plan.steps)
+        with job.reporter.bar(f"{job.label} fold {job.fold}", sum(p.steps for p in job.phases), "steps") as bar:
+            bar.advance(done)
+            while self.progress.phase < len(job.phases):
+                self._phase(job.phases[self.progress.phase], state, bar)
+                state = None
+        return self.progress
+
+    def _phase(self, plan: PhasePlan, state: dict | None, bar: Bar) -> None:
+        job, progress = self.job, self.progress
+        freezing = freeze(self.model, self.groups, plan.train, train_bn=plan.train_bn, where=plan.where)
+        self.dropout.rate = plan.dropout
+        precision, data, loss = job.precision(plan), job.data(plan), job.loss(plan)
+        rates = spread_lr(plan.lr, plan.lr_ratio, len(self.groups), plan.where)
+        optimizer = make_optimizer(
+            job.optimizer, self.model, self.groups, rates, plan.weight_decay, plan.momentum_at(0)
+        )
+        scaler = precision.scaler()
+        if state is not None and state["optimizer"] is not None:
+            optimizer.load_state_dict(state["optimizer"])
+            scaler.load_state_dict(state["scaler"])
+        step = _Step(self.model, freezing, optimizer, scaler, precision, loss, plan)
+        while progress.epoch < plan.epochs:
+            self._epoch(plan, step, data, bar)
+            progress.epoch += 1
+            last = progress.epoch == plan.epochs
+            if last:
+                progress.phase, progress.epoch = progress.phase + 1, 0
+                self._keep_final(plan)
+            save_checkpoint(job.shelf, progress, self.model, None if last else optimizer, scaler)
+            if last:
+                return
+
+    def _epoch(self, plan: PhasePlan, step: _Step, data: Data, bar: Bar) -> None:
+        job, epoch = self.job, self.progress.epoch
+        seed = derive_seed(job.seed, job.fold, plan.number, epoch)
+        torch.manual_seed(derive_seed(seed, "torch"))
+        order = epoch_steps(job.rows, plan.batch_size, plan.accumulate, derive_seed(seed, "order"))
+        first = epoch * plan.epoch_steps
+        order = order[: plan.steps - first]
+        batches = data.batches([batch for batches in order for batch in batches], derive_seed(seed, "augment"))
+        watch = _Watch(job, plan, epoch, first, self.device, bar)
+        for number, group in enumerate(order, start=first):
+            watch.add(step(number, self._waiting_for(batches, len(group), watch), sum(map(len, group))), group)
+            if number + 1 in plan.ends and plan.snapshots:
+                watch.check()
+                self._keep(f"snapshot-{1 + sum('snapshot' in m['name'] for m in self.progress.members)}", plan)
+        watch.check()
+        entry = watch.entry(step) | data.validate(self.model)
+        self.progress.history.append(entry)
+        bar.advance(0, **{key: _short(value) for key, value in entry.items() if key in watch.shown(entry)})
+
+    def _waiting_for(
+        self, batches: Iterator[tuple[Tensor, Tensor]], count: int, watch: _Watch
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """The next batches, the time to get them being counted as waiting."""
+        for _ in range(count):
+            began = time.perf_counter()
+            batch = next(batches)
+            watch.waited += time.perf_counter() - began
+            yield batch
+
+    def _keep(self, member: str, plan: PhasePlan) -> None:
+        save_member(self.job.shelf, member, self.model)
+        self.progress.members.append({"name": member, "size": plan.size})
+
+    def _keep_final(self, plan: PhasePlan) -> None:
+        if plan.number == len(self.job.phases) and not plan.snapshots:
+            self._keep("final", plan)
+
+
+@dataclass
+class _Step:
+    """One update of the weights."""
+
+    model: nn.Module
+    freezing: Freezing
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    precision: Precision
+    loss: Loss
+    plan: PhasePlan
+
+    def __call__(self, number: int, batches: Iterator[tuple[Tensor, Tensor]], rows: int) -> Tensor:
+        """Returns the mean loss of the step's rows, on the device, without waiting for it."""
+        self.freezing.train()
+        set_rates(self.optimizer, self.plan.lr_scale(number), self.plan.momentum_at(number))
+        total = torch.zeros((), device=self.precision.device)
+        for inputs, targets in batches:
+            with self.precision.autocast():
+                outputs = self.model(inputs)
+            # the mean over all rows of the step, however they are cut into batches
+            loss = self.loss.rows(outputs, targets).sum() / rows
+            self.scaler.scale(loss).backward()
+            total += loss.detach()
+        if self.plan.clip_grad is not None:
+            self.scaler.unscale_(self.optimizer)
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.plan.clip_grad)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad(set_to_none=True)
+        return total
+
+
+class _Watch:
+    """An epoch's losses, times and speed: what is shown, and what stops a training that has diverged."""
+
+    def __init__(self, job: Fit, plan: PhasePlan, epoch: int, first: int, device: torch.device, bar: Bar) -> None:
+        self.job, self.plan, self.epoch, self.first, self.bar = job, plan, epoch, first, bar
+        self.every = 1 if device.type == "cpu" else _CHECK_EVERY
+        self.losses: list[float] = []
+        self.pending: list[Tensor] = []
+        self.rows, self.weights, self.waited = 0, list[int](), 0.0
+        self.began = time.perf_counter()
+
+    def add(self, loss: Tensor, group: list[NDArray[np.int64]]) -> None:
+        self.pending.append(loss)
+        self.weights.append(sum(map(len, group)))
+        self.rows += self.weights[-1]
+        if len(self.pending) >= self.every:
+            self.check()
+
+    def check(self) -> None:
+        """Look at the losses that have not been looked at."""
+        if not self.pending:
+            return
+        values = torch.stack(self.pending).tolist()
+        for value in values:
+            step = self.first + len(self.losses)
+            if not math.isfinite(value):
+                raise self._diverged(value, step)
+            self.losses.append(value)
+        count, self.pending = len(self.pending), []
+        lr = self._top_lr(self.first + len(self.losses) - 1)
+        self.bar.advance(
+            count,
+            phase=f"{self.plan.number}/{len(self.job.phases)}",
+            epoch=f"{self.epoch + 1}/{self.plan.epochs}",
+            loss=f"{np.mean(self.losses[-20:]):.4f}",
+            lr=f"{lr:.2g}",
+            **{"img/s": f"{self.rows / (time.perf_counter() - self.began):.0f}"},
+        )
+
+    def _top_lr(self, step: int) -> float:
+        top = self.plan.lr[-1] if isinstance(self.plan.lr, list) else self.plan.lr
+        return top * self.plan.lr_scale(step)
+
+    def _diverged(self, value: float, step: int) -> OutfoldError:
+        return OutfoldError(
+            f"{self.job.label} fold {self.job.fold}: the loss is {value} in phase {self.plan.number}, "
+            f"epoch {self.epoch + 1}, step {step + 1} of the phase, at learning rate {self._top_lr(step):.3g}",
+            remedy=f"Lower lr: in {self.plan.where}, or set clip_grad: 1 and warmup:. Members saved before are kept.",
+        )
+
+    def entry(self, step: _Step) -> dict[str, float]:
+        seconds = time.perf_counter() - self.began
+        return {
+            "phase": self.plan.number,
+            "epoch": self.epoch + 1,
+            "step": self.first + len(self.losses),
+            "loss": float(np.average(self.losses, weights=self.weights)),
+            "lr": self._top_lr(self.first + len(self.losses) - 1),
+            "rows": self.rows,
+            "seconds": seconds,
+            "images_per_s": self.rows / seconds,
+            "waiting": self.waited / seconds,
+        }
+
+    @staticmethod
+    def shown(entry: dict[str, float]) -> list[str]:
+        hidden = {"phase", "epoch", "step", "loss", "lr", "rows", "seconds", "images_per_s", "waiting"}
+        return [key for key in entry if key not in hidden]
+
+
+def _short(value: float) -> str:
+    return f"{value:.4f}"
+
+
+def check_recipe(model: nn.Module, phases: Sequence[Phase], where: str) -> None:
+    """Raises ConfigError for learning rates or layer groups that the model does not have, before hours are spent."""
+    groups = layer_groups(model)
+    for number, phase in enumerate(phases):
+        spread_lr(phase.lr, phase.lr_ratio, len(groups), f"{where}: phases[{number}]")
+        freeze(model, groups, phase.train, train_bn=False, where=f"{where}: phases[{number}]")
+
+
+def check_batches(rows: int, plans: Sequence[PhasePlan]) -> None:
+    """Raises ConfigError for a batch of a single row, which BatchNorm cannot take statistics from."""
+    for plan in plans:
+        batches = -(-rows // plan.batch_size)
+        if rows // batches < 2:
+            raise ConfigError(
+                f"{plan.where}: batch_size: {plan.batch_size} cuts {rows} training rows into batches of one",
+                remedy="Take at least 2; accumulate: makes steps larger without more memory.",
+            )

@@ -1,0 +1,105 @@
+"""The loss and the activation that belong to a task; the loss owns both, so that they never disagree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from outfold.config.competition import Task
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A task's loss, a row at a time, and what turns the model's outputs into predictions.
+
+    Attributes:
+        task: binary (one logit), multiclass, multilabel (a logit a label), regression (a value a target).
+        smoothing: label smoothing: the targets move this far towards the uniform distribution.
+        weights: multiclass: (classes,); binary and multilabel: (2, labels), of the zeros and of the ones. Their mean
+            over the training rows is 1, so that the size of the steps stays as it was.
+        center, scale: (targets,): a regression's targets are learnt as (y - center) / scale.
+    """
+
+    task: Task
+    smoothing: float = 0.0
+    weights: Tensor | None = None
+    center: Tensor = field(default_factory=lambda: torch.zeros(1))
+    scale: Tensor = field(default_factory=lambda: torch.ones(1))
+
+    @classmethod
+    def for_rows(cls, task: Task, y: NDArray, outputs: int, *, smoothing: float = 0.0, balanced: bool = False) -> Loss:
+        """The loss for the training part of a fold: class weights or the targets' mean and spread are taken from it.
+
+        Args:
+            y: the fold's training targets as the contest has them.
+            outputs: number of classes, labels or targets.
+        """
+        if task == "regression":
+            table = np.asarray(y, np.float64).reshape(len(y), -1)
+            scale = table.std(axis=0)
+            scale[scale == 0] = 1.0  # a constant target: nothing to learn but its value
+            center, spread = torch.from_numpy(table.mean(axis=0)).float(), torch.from_numpy(scale).float()
+            return cls(task, center=center, scale=spread)
+        return cls(task, smoothing, _balance(task, y, outputs) if balanced else None)
+
+    def plain(self) -> Loss:
+        """Without smoothing and weights: what validation reports."""
+        return Loss(self.task, center=self.center, scale=self.scale)
+
+    def to(self, device: torch.device) -> Loss:
+        """The same on another device."""
+        weights = None if self.weights is None else self.weights.to(device)
+        return Loss(self.task, self.smoothing, weights, self.center.to(device), self.scale.to(device))
+
+    def rows(self, outputs: Tensor, y: Tensor) -> Tensor:
+        """The loss of each row, (n,) float32.
+
+        Args:
+            outputs: (n, outputs) logits or standardised values, of any float type.
+            y: as :meth:`targets` gives them.
+        """
+        outputs = outputs.float()
+        if self.task == "multiclass":
+            return functional.cross_entropy(
+                outputs, y, weight=self.weights, reduction="none", label_smoothing=self.smoothing
+            )
+        if self.task == "regression":
+            return functional.mse_loss(outputs, (y - self.center) / self.scale, reduction="none").mean(dim=1)
+        smooth = y * (1 - self.smoothing) + self.smoothing / 2
+        each = functional.binary_cross_entropy_with_logits(outputs, smooth, reduction="none")
+        if self.weights is not None:
+            each = each * torch.where(y > 0.5, self.weights[1], self.weights[0])
+        return each.mean(dim=1)
+
+    def predictions(self, outputs: Tensor) -> Tensor:
+        """Probabilities, or values in the targets' own units; float32."""
+        outputs = outputs.float()
+        if self.task == "multiclass":
+            return outputs.softmax(dim=1)
+        if self.task == "regression":
+            return outputs * self.scale + self.center
+        return outputs.sigmoid()
+
+    def targets(self, y: NDArray) -> Tensor:
+        """The contest's targets as :meth:`rows` wants them: int64 (n,) for classes, float32 (n, outputs) otherwise."""
+        if self.task == "multiclass":
+            return torch.from_numpy(np.array(y, dtype=np.int64))
+        return torch.from_numpy(np.array(y, dtype=np.float32).reshape(len(y), -1))
+
+
+def _balance(task: Task, y: NDArray, outputs: int) -> Tensor:
+    """Weights under which each class counts the same: n / (classes * count), as scikit-learn's ``balanced``."""
+    if task == "multiclass":
+        count = np.bincount(np.asarray(y), minlength=outputs)
+        seen = np.maximum(count, 1)
+        return torch.from_numpy(len(y) / ((count > 0).sum() * seen)).float()
+    ones = np.asarray(y, np.float64).reshape(len(y), -1).sum(axis=0)
+    counts = np.stack([len(y) - ones, ones])
+    weights = len(y) / (2 * np.maximum(counts, 1))
+    weights[:, (counts == 0).any(axis=0)] = 1.0  # a label that all rows share, or none has: nothing to balance
+    return torch.from_numpy(weights).float()

@@ -1,0 +1,50 @@
+"""The optimizer of a phase: one learning rate a layer group, no weight decay on norms and biases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import nn
+
+OptimizerName = Literal["sgd", "adamw"]
+
+
+def make_optimizer(
+    name: OptimizerName,
+    model: nn.Module,
+    groups: Sequence[Sequence[str]],
+    lrs: Sequence[float],
+    weight_decay: float,
+    momentum: float,
+) -> torch.optim.Optimizer:
+    """An optimizer over what learns. Each of its groups keeps its peak rate as ``peak_lr``.
+
+    Vectors and scalars (biases, norms) and what the model itself excepts (position embeddings) do not decay: pulling
+    them to zero regularises nothing.
+    """
+    parameters = dict(model.named_parameters())
+    excepted = set(getattr(model, "no_weight_decay", set)())
+    settings = []
+    for names, lr in zip(groups, lrs, strict=True):
+        learning = [name for name in names if parameters[name].requires_grad]
+        bare = {name for name in learning if parameters[name].ndim <= 1 or name in excepted}
+        for chosen, decay in (([n for n in learning if n not in bare], weight_decay), (sorted(bare), 0.0)):
+            if chosen:
+                members = [parameters[n] for n in chosen]
+                settings.append({"params": members, "lr": lr, "peak_lr": lr, "weight_decay": decay})
+    if name == "sgd":
+        # decay is outside of the momentum's reach only in AdamW; here it is part of the gradient, as everywhere
+        return torch.optim.SGD(settings, lr=lrs[-1], momentum=momentum)
+    return torch.optim.AdamW(settings, lr=lrs[-1], betas=(momentum, 0.999))
+
+
+def set_rates(optimizer: torch.optim.Optimizer, scale: float, momentum: float) -> None:
+    """The rates of the next step: each group's peak rate times ``scale``."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["peak_lr"] * scale
+        if "betas" in group:
+            group["betas"] = (momentum, group["betas"][1])
+        else:
+            group["momentum"] = momentum

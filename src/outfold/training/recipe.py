@@ -1,0 +1,100 @@
+"""A phase, resolved: every key has its value, and lengths are in optimizer steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from outfold.config.phase import Phase, Preset, Schedule
+from outfold.config.pipeline import ImagePipeline
+from outfold.training.order import steps_per_epoch
+from outfold.training.schedules import cycle_ends, lr_scale, one_cycle_momentum
+
+
+@dataclass(frozen=True)
+class PhasePlan:
+    """What the engine does in one phase.
+
+    Attributes:
+        number: from 1.
+        epoch_steps: optimizer steps of a whole epoch.
+        ends: the step at which each cycle ends (exclusive); the last one is the phase's length.
+        momentum: None where the schedule cycles it.
+        where: for messages.
+    """
+
+    number: int
+    train: Literal["head", "all"] | int
+    schedule: Schedule
+    epoch_steps: int
+    ends: tuple[int, ...]
+    warmup_steps: int
+    lr: float | list[float]
+    lr_ratio: float | None
+    momentum: float | None
+    weight_decay: float
+    batch_size: int
+    accumulate: int
+    clip_grad: float | None
+    dropout: float
+    label_smoothing: float
+    train_bn: bool
+    snapshots: bool
+    size: int
+    augment: Preset
+    strength: float
+    where: str
+
+    @property
+    def steps(self) -> int:
+        return self.ends[-1]
+
+    @property
+    def epochs(self) -> int:
+        """Epochs, the last of which may be cut short by a cycle of fractional length."""
+        return -(-self.steps // self.epoch_steps)
+
+    def lr_scale(self, step: int) -> float:
+        """The factor on every group's learning rate at this step of the phase."""
+        return lr_scale(self.schedule, step, self.ends, self.warmup_steps)
+
+    def momentum_at(self, step: int) -> float:
+        """The momentum at this step of the phase."""
+        return one_cycle_momentum(step, self.steps) if self.momentum is None else self.momentum
+
+
+def plan_phases(config: ImagePipeline, rows: int, where: str) -> list[PhasePlan]:
+    """The pipeline's phases for a training part of ``rows`` rows."""
+    return [_plan(config, phase, number, rows, where) for number, phase in enumerate(config.phases, start=1)]
+
+
+def _plan(config: ImagePipeline, phase: Phase, number: int, rows: int, where: str) -> PhasePlan:
+    def value(key: str) -> Any:
+        own = getattr(phase, key)
+        return getattr(config, key) if own is None else own
+
+    epoch_steps = steps_per_epoch(rows, value("batch_size"), value("accumulate"))
+    cycles_momentum = phase.kind == "one_cycle" and phase.momentum is None
+    return PhasePlan(
+        number=number,
+        train=phase.train,
+        schedule=phase.kind,
+        epoch_steps=epoch_steps,
+        ends=tuple(cycle_ends(phase.cycle_epochs, epoch_steps)),
+        warmup_steps=round(phase.warmup * epoch_steps),
+        lr=phase.lr,
+        lr_ratio=phase.lr_ratio,
+        momentum=None if cycles_momentum else value("momentum"),
+        weight_decay=value("weight_decay"),
+        batch_size=value("batch_size"),
+        accumulate=value("accumulate"),
+        clip_grad=value("clip_grad"),
+        dropout=value("dropout"),
+        label_smoothing=value("label_smoothing"),
+        train_bn=bool(value("train_bn")),
+        snapshots=phase.snapshots,
+        size=value("size"),
+        augment=value("augment"),
+        strength=value("strength"),
+        where=f"{where}: phases[{number - 1}]",
+    )
