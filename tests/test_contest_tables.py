@@ -158,3 +158,18 @@ def test_dates_decimals_and_categories_of_parquet_become_plain(tmp_path: Path) -
     assert frame["price"].tolist() == [1.5, 2.25]
     assert frame["shop"].tolist() == ["a", "b"]
     assert frame["open"].tolist()[0] == "true" and pd.isna(frame["open"][1])
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ("1 0 1", [1, 0, 1]),
+        ("01 02 03", ["01", "02", "03"]),
+        ("NA EU AS", ["NA", "EU", "AS"]),
+        ("1.5 -2 0", [1.5, -2, 0]),
+    ],
+)
+def test_a_target_is_numbers_or_untouched_text(tmp_path: Path, cells: str, expected: list) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["y", *cells.split()]))
+    assert read_table(path, targets=["y"]).frame["y"].tolist() == expected

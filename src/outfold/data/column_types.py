@@ -34,6 +34,15 @@ def typed(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column
 
 
+def typed_target(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A target column as numbers where every cell is one in its usual form (``01`` is not); otherwise as it stands."""
+    found = typed(column)
+    if pa.types.is_integer(found.type) or pa.types.is_floating(found.type):
+        padded = pc.match_substring_regex(column, r"^\s*[+-]?0[0-9]")
+        return column if pc.any(padded, min_count=0).as_py() else found
+    return column
+
+
 def typed_series(values: pd.Series) -> pd.Series:
     """:func:`typed` for a pandas Series; anything but text is returned as it is."""
     if not is_text(values):

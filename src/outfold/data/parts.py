@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -79,21 +80,24 @@ def read_parts(
     """
     train_path = find_input(layout, "train", config.train)
     test_path = find_input(layout, "test", config.test) if config.test else sample.path
-    verbatim = {id_column, *config.target, *naming}
+    verbatim = {id_column, *naming}
+    read = partial(read_table, targets=config.target, cache=layout.cache)
     test = _test_without_table(config, layout, sample, test_path)
     if train_path.is_dir():
         images, notes = class_folders(layout.inputs, config.train)
         frame = pd.DataFrame({config.target[0]: images.labels}, index=pd.Index(images.ids, dtype=object, name="id"))
         train = Part(train_path, frame, images.paths, notes)
-        return train, test or _part(read_table(test_path, verbatim=verbatim, cache=layout.cache), id_column)
-    first = read_table(train_path, verbatim=verbatim, cache=layout.cache)
+        return train, test or _part(read(test_path, verbatim=verbatim), id_column)
+    first = read(train_path, verbatim=verbatim)
     if test is not None:
         return _part(first, id_column), test
-    second = read_table(test_path, verbatim=verbatim, cache=layout.cache)
-    mixed = _mixed(first.frame, second.frame, verbatim)
+    second = read(test_path, verbatim=verbatim)
+    mixed = _mixed(first.frame, second.frame, {*verbatim, *config.target})
     if mixed:
-        first = _with_text(first, mixed, verbatim, layout.cache)
-        second = _with_text(second, mixed, verbatim, layout.cache)
+        first, second = (
+            Table(table.path, _with_text(read(table.path, verbatim={*verbatim, *mixed}).frame, mixed), table.notes)
+            for table in (first, second)
+        )
         both = f"{train_path.name} and {test_path.name}"
         note = f"{some(mixed)}: text in one of {both}, numbers in the other; read as text in both"
         first = Table(first.path, first.frame, (*first.notes, note))
@@ -118,22 +122,21 @@ def _part(table: Table, id_column: str) -> Part:
     return Part(table.path, take_ids(table.frame, id_column, table.path), notes=table.notes)
 
 
-def _mixed(train: pd.DataFrame, test: pd.DataFrame, verbatim: Collection[str]) -> list[str]:
+def _mixed(train: pd.DataFrame, test: pd.DataFrame, apart: Collection[str]) -> list[str]:
     """Columns that are text in one table, and something else in the other, where they hold anything at all."""
     return [
         name
         for name in train.columns
         if name in test.columns
-        and name not in verbatim
+        and name not in apart
         and is_text(train[name]) != is_text(test[name])
         and train[name].notna().any()
         and test[name].notna().any()
     ]
 
 
-def _with_text(table: Table, names: list[str], verbatim: Collection[str], cache: Path) -> Table:
-    again = read_table(table.path, verbatim={*verbatim, *names}, cache=cache).frame
+def _with_text(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     for name in names:
-        values = again[name] if is_text(again[name]) else again[name].astype(object).map(str, na_action="ignore")
-        again[name] = values.where(~values.isin(MISSING_WORDS), np.nan)
-    return Table(table.path, again, table.notes)
+        values = frame[name] if is_text(frame[name]) else frame[name].astype(object).map(str, na_action="ignore")
+        frame[name] = values.where(~values.isin(MISSING_WORDS), np.nan)
+    return frame

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from outfold.data.column_types import typed
+from outfold.data.column_types import typed, typed_target
 from outfold.data.csv_text import parse, read_bytes, read_header
 from outfold.errors import DataError, some
 from outfold.store.atomic import atomic_path
@@ -49,13 +49,16 @@ def column_names(path: Path) -> list[str]:
     return read_header(path, read_bytes(path))[0]
 
 
-def read_table(path: Path, *, verbatim: Collection[str] = (), cache: Path | None = None) -> Table:
+def read_table(
+    path: Path, *, verbatim: Collection[str] = (), targets: Collection[str] = (), cache: Path | None = None
+) -> Table:
     """Read a table, its types inferred.
 
     Args:
         path: ``.parquet``, or a CSV of any name; ``.gz`` is unpacked.
         verbatim: columns of a CSV that stay the text that they are, where only an empty cell is missing (``007`` is an
             id, ``NA`` a class).
+        targets: columns of a CSV that become numbers where every cell is one, and else stay the text that they are.
         cache: folder for a Parquet copy of a large CSV, made on the first reading and taken as long as the file's size
             and time stamp stay what they were.
 
@@ -64,7 +67,7 @@ def read_table(path: Path, *, verbatim: Collection[str] = (), cache: Path | None
     """
     if is_parquet(path):
         return Table(path, _to_pandas(_read_parquet(path)))
-    copy = _copy_of(path, verbatim, cache)
+    copy = _copy_of(path, verbatim, targets, cache)
     if copy is not None and copy.exists():
         try:
             return _from_copy(path, copy)
@@ -72,7 +75,10 @@ def read_table(path: Path, *, verbatim: Collection[str] = (), cache: Path | None
             copy.unlink(missing_ok=True)
     text, delimiter = parse(path, read_bytes(path))
     notes = _delimiter_note(path, delimiter)
-    columns = [text[name] if name in verbatim else typed(text[name]) for name in text.column_names]
+    columns = [
+        text[name] if name in verbatim else typed_target(text[name]) if name in targets else typed(text[name])
+        for name in text.column_names
+    ]
     table = pa.table(dict(zip(text.column_names, columns, strict=True)))
     if copy is not None:
         for old in copy.parent.glob(f"{path.name}-*.parquet"):
@@ -82,7 +88,7 @@ def read_table(path: Path, *, verbatim: Collection[str] = (), cache: Path | None
     return Table(path, _to_pandas(table), notes)
 
 
-def _copy_of(path: Path, verbatim: Collection[str], cache: Path | None) -> Path | None:
+def _copy_of(path: Path, verbatim: Collection[str], targets: Collection[str], cache: Path | None) -> Path | None:
     """Where the Parquet copy of a CSV lies, by everything that it depends on; None where none is worth while."""
     if cache is None or not path.is_file():
         return None
@@ -90,7 +96,12 @@ def _copy_of(path: Path, verbatim: Collection[str], cache: Path | None) -> Path 
     if stat.st_size < CACHE_FROM_BYTES:
         return None
     key = fingerprint(
-        path=str(path.absolute()), size=stat.st_size, mtime_ns=stat.st_mtime_ns, verbatim=sorted(verbatim), rev=REVISION
+        path=str(path.absolute()),
+        size=stat.st_size,
+        mtime_ns=stat.st_mtime_ns,
+        verbatim=sorted(verbatim),
+        targets=sorted(targets),
+        revision=REVISION,
     )
     return cache / "tables" / f"{path.name}-{key[:16]}.parquet"
 

@@ -86,7 +86,7 @@ def read_target(
     assert inferred is not None
     if positive is not None and inferred != "binary":
         raise ConfigError(
-            f"competition/competition.yaml: positive: {positive!r} has no meaning for a {inferred} task; {path} holds one",
+            f"competition/competition.yaml: positive: {positive!r} has no meaning for a {inferred} task",
             remedy="Leave the key out, or say `task: binary`.",
         )
     tags = inferred == "multilabel" and raw.shape[1] == 1
