@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 from pathlib import Path
@@ -18,7 +17,7 @@ from hypothesis.extra import numpy as hnp
 from outfold.errors import SubmissionError
 from outfold.hosts.leaderboard import score_submission
 from outfold.metrics import Metric, Task, get_metric
-from outfold.submission import AlreadySent, build, check, csv_bytes
+from outfold.submission import build, check, csv_bytes
 
 ROWS = 40
 IDS = [f"img_{i}.png" for i in range(ROWS)]
@@ -439,16 +438,6 @@ def test_ids_that_became_text_are_the_same_ids() -> None:
     outputs = pd.DataFrame({"price": np.arange(30, dtype=np.float32)}, index=range(30))
     sent = build(sample, outputs, **PRICE)
     assert check(sent.assign(id=sent["id"].astype(str)), sample, **PRICE) == []
-
-
-def test_the_same_bytes_are_known_again() -> None:
-    sent, sample = good()
-    earlier = {hashlib.sha256(csv_bytes(sent)).hexdigest(): "blend-1a2b3c4d.csv"}
-    with pytest.raises(AlreadySent, match=r"blend-1a2b3c4d\.csv") as again:
-        check(sent, sample, earlier=earlier, **SPECIES_LOSS)
-    assert again.value.file == "blend-1a2b3c4d.csv"
-    sent.loc[0, SPECIES] = [0.5, 0.25, 0.25]
-    assert check(sent, sample, earlier=earlier, **SPECIES_LOSS) == []
 
 
 # --- the bytes ---

@@ -76,6 +76,7 @@ def _make(contest: Contest, config: FoldsConfig) -> tuple[Folds, list[str]]:
         column=contest.fold_column(ids),
         fraction=config.fraction,
         bins=config.bins,
+        classes=contest.classes,
     )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from outfold.submission.build import build
-from outfold.submission.check import AlreadySent, check
+from outfold.submission.check import check
 from outfold.submission.form import Form, form_of
 from outfold.submission.text import csv_bytes
 
-__all__ = ["AlreadySent", "Form", "build", "check", "csv_bytes", "form_of"]
+__all__ = ["Form", "build", "check", "csv_bytes", "form_of"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,19 +12,6 @@ from outfold.errors import SubmissionError, some
 from outfold.metrics import Metric, Task
 from outfold.submission import contents
 from outfold.submission.form import Form, form_of
-from outfold.submission.text import csv_bytes
-
-
-class AlreadySent(SubmissionError):
-    """The same bytes were sent before.
-
-    Attributes:
-        file: the name of the file of that time.
-    """
-
-    def __init__(self, file: str) -> None:
-        super().__init__(f"this submission is byte for byte {file}, which was sent before")
-        self.file = file
 
 
 def check(
@@ -38,7 +24,6 @@ def check(
     metric: Metric,
     id_column: str | None = None,
     tag_separator: str = " ",
-    earlier: Mapping[str, str] | None = None,
 ) -> list[str]:
     """Refuse a submission that the host would refuse, or that would waste a try.
 
@@ -46,7 +31,6 @@ def check(
         frame: the submission, after the user's post-processing.
         sample: the sample submission as read.
         task, targets, classes, metric, id_column, tag_separator: as for :func:`outfold.submission.build`.
-        earlier: SHA-256 of the files sent before, and their names.
 
     Returns:
         what looks odd and may still be meant, in plain words.
@@ -54,7 +38,6 @@ def check(
     Raises:
         SubmissionError: all problems in one message: columns, ids, order, missing or infinite values, probabilities
             outside [0, 1] or that don't sum to 1, labels that are none, the same prediction in every row.
-        AlreadySent: nothing else is wrong, and the same bytes were sent before.
     """
     form = form_of(sample, task=task, targets=targets, classes=classes, metric=metric, id_column=id_column)
     problems = _columns(frame, sample)
@@ -65,10 +48,6 @@ def check(
     if problems:
         listed = "".join(f"\n  - {problem}" for problem in problems)
         raise SubmissionError(f"the submission must not be sent:{listed}")
-    if earlier:
-        sent = earlier.get(hashlib.sha256(csv_bytes(frame)).hexdigest())
-        if sent is not None:
-            raise AlreadySent(sent)
     return contents.oddities(frame, form, task)
 
 
