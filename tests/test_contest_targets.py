@@ -112,6 +112,7 @@ def test_a_guess_that_might_be_wrong_is_told_and_a_sure_one_is_not() -> None:
     assert "say `task: multiclass`" in target(whole).notes[0]
     assert target(whole, allowed=("regression",)).notes == ()
     assert target(whole, task="regression").notes == ()
+    assert target([str(n) for n in range(2000)]).notes == ()
 
 
 def test_raw_targets_are_numbers_only_where_every_value_is_one() -> None:

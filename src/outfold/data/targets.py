@@ -18,6 +18,9 @@ from outfold.errors import ConfigError, DataError, nearest, some
 FEW = 20
 """A target of whole numbers with up to so many distinct ones is taken for classes."""
 
+MANY = 1000
+"""With more distinct whole numbers than these nobody would take them for classes, and nothing is said of it."""
+
 _INTEGER = re.compile(r"(0|-?[1-9]\d*)(\.0*)?")
 _BINARY_WORDS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
 
@@ -142,6 +145,8 @@ def _likely(raw: pd.DataFrame, separator: str) -> tuple[list[Task], str]:
         return ["binary", "multiclass", "regression"], ""
     if distinct <= min(FEW, len(values) // 2):
         return ["multiclass", "regression"], ""
+    if distinct > MANY:
+        return ["regression", "multiclass"], ""
     note = (
         f"target {name}: {distinct} whole numbers were taken for amounts; if they are classes, say `task: multiclass`"
     )
