@@ -3,6 +3,7 @@
 The client reaches it with ``KAGGLE_API_ENVIRONMENT=LOCALHOST`` and ``http_proxy`` set to :attr:`KaggleServer.url`.
 """
 
+# ruff: noqa: N802 - methods are named after the endpoints that they answer
 from __future__ import annotations
 
 import base64
