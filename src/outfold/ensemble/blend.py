@@ -9,7 +9,7 @@ import numpy as np
 
 from outfold.ensemble.combiners import get_combiner
 from outfold.ensemble.members import checked_members
-from outfold.ensemble.problem import Array, Combiner, Fitted, Problem, WeightedMean, seeded_parts
+from outfold.ensemble.problem import Array, Combiner, Fitted, Problem, seeded_parts
 from outfold.ensemble.threads import one_thread
 from outfold.ensemble.thresholds import decide, nested_thresholds, rating_span, tune_thresholds
 from outfold.errors import MismatchError
@@ -67,13 +67,18 @@ class BlendResult:
         return decide(outputs, self.thresholds, task=self.task, span=self.span)
 
 
-@dataclass(frozen=True, eq=False)
 class Single:
-    """What any combiner comes to with one member: that member."""
+    """What any combiner comes to with one member: that member, to the bit."""
+
+    weights = np.ones(1)
 
     def fit(self, P: Array, problem: Problem) -> Fitted:
         """Nothing is fitted."""
-        return WeightedMean(np.ones(1), problem.task)
+        return self
+
+    def predict(self, P: Array) -> Array:
+        """(1, n, outputs) to (n, outputs) float32."""
+        return np.array(P[0], dtype=np.float32)
 
 
 def blend(

@@ -9,7 +9,8 @@ import numpy as np
 from outfold.ensemble.objective import Objective, objective
 from outfold.ensemble.problem import Array, Fitted, Problem, WeightedMean
 
-TIE = 1e-12
+TIE = 1e-7
+"""Losses that differ by less than this share of them are equal: mixtures are float32, and round."""
 
 
 def greedy_counts(goal: Objective, *, steps: int = 25, patience: int = 10) -> Array:
@@ -33,7 +34,7 @@ def greedy_counts(goal: Objective, *, steps: int = 25, patience: int = 10) -> Ar
         counts = counts.copy()
         counts[chosen] += 1
         since += 1
-        if losses[chosen] < best_loss - TIE * abs(losses[chosen]) or step == 1:
+        if losses[chosen] + TIE * abs(losses[chosen]) < best_loss or step == 1:
             best_loss, best_counts, since = losses[chosen], counts, 0
         if since >= patience:
             break
