@@ -1,0 +1,147 @@
+"""The command line: exit codes, plain words, no tracebacks."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import REPO, outfold
+
+import outfold as package
+
+
+def test_version_and_help() -> None:
+    assert outfold(REPO, "--version").stdout.strip() == f"outfold {package.__version__}"
+    said = outfold(REPO, "--help").stdout
+    for stage in ("download", "split", "train", "predict", "ensemble", "submit", "doctor", "config", "schema"):
+        assert stage in said
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "from outfold.cli import app\n"
+        "try: app(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'timm', 'pandas', 'numpy', 'lightgbm', 'sklearn', 'kaggle', 'matplotlib', 'pydantic'}\n"
+        "print('loaded:', sorted(heavy & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "loaded: []" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["tran"], "Did you mean"),
+        (["train", "--nope"], "No such option"),
+        (["train", "lightgmb"], "did you mean lightgbm?"),
+        (["submit"], "nothing to send yet"),
+        (["predict"], "Run `outfold"),
+        (["train", "--fold", "9"], "--fold"),
+    ],
+)
+def test_a_user_s_mistake_is_one_message_and_exit_code_2(tabular: Path, arguments: list[str], said: str) -> None:
+    outfold(tabular, "download")
+    if "--fold" in arguments:
+        outfold(tabular, "split")
+    done = outfold(tabular, *arguments, check=False)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    done = outfold(tmp_path, "--debug", "split", check=False)
+    assert done.returncode == 2
+    assert "Traceback" in done.stderr
+    assert "no such file" in done.stderr
+
+
+def test_a_typo_in_a_pipeline_stops_before_anything_is_trained(tabular: Path) -> None:
+    (tabular / "pipelines" / "lightgbm.yaml").write_text("learner: gbdt\nround: 10\n")
+    outfold(tabular, "download")
+    outfold(tabular, "split")
+    done = outfold(tabular, "train", "lightgbm", check=False)
+    assert done.returncode == 2
+    assert "lightgbm.yaml:2: unknown key 'round'; did you mean rounds?" in done.stderr
+    assert not (tabular / "artifacts" / "lightgbm" / "folds").exists()
+
+
+def test_check_reads_everything_and_trains_nothing(tabular: Path) -> None:
+    outfold(tabular, "download")
+    said = outfold(tabular, "check").stdout
+    assert "binary" in said
+    assert "pipelines/shallow.yaml: gbdt, ready" in said
+    assert not (tabular / "artifacts" / "shallow").exists()
+
+
+def test_config_prints_every_default(tabular: Path) -> None:
+    said = outfold(tabular, "config").stdout
+    assert "on_bad_image: error" in said
+    assert "inner_fraction: 0.2" in said
+    assert "combiner: mean3" in said
+
+
+def test_doctor_finds_the_machine_and_no_secret(tmp_path: Path) -> None:
+    (tmp_path / "competition").mkdir()
+    (tmp_path / "competition" / "competition.yaml").write_text("host: kaggle\nslug: titanic\n")
+    secret = "0123456789abcdef0123456789abcdef"
+    done = outfold(tmp_path, "doctor", KAGGLE_USERNAME="someone", KAGGLE_KEY=secret, HOME=str(tmp_path))
+    assert "cores" in done.stdout
+    assert "KAGGLE_KEY" in done.stdout
+    assert secret not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_run_says_how_to_go_on(tabular: Path, number: int, code: int) -> None:
+    (tabular / "pipelines" / "lightgbm.yaml").write_text("learner: gbdt\nrounds: 100000\nearly_stopping: 0\n")
+    outfold(tabular, "download")
+    outfold(tabular, "split")
+    child = subprocess.Popen(
+        [sys.executable, "-m", "outfold", "--root", str(tabular), "train", "lightgbm"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not (tabular / "artifacts" / "lightgbm" / "folds" / "0").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    child.send_signal(number)
+    _, said = child.communicate(timeout=60)
+    assert child.returncode == code
+    assert f"Run `outfold --root {tabular} train lightgbm` to go on." in said
+    assert "Traceback" not in said
+
+
+def test_no_terminal_means_plain_lines(tabular: Path) -> None:
+    outfold(tabular, "download")
+    outfold(tabular, "split")
+    said = outfold(tabular, "train", "lightgbm").stdout
+    assert "\x1b[" not in said
+    assert "out of fold" in said
+
+
+def test_a_full_disk_is_told_and_loses_nothing(tabular: Path) -> None:
+    """The system refuses to make a file durable, as it does when the disk is full."""
+    for stage in ("download", "split"):
+        outfold(tabular, stage)
+    folds = (tabular / "artifacts" / "folds.parquet").read_bytes()
+    code = (
+        "import errno, os, sys\n"
+        "def full(handle): raise OSError(errno.ENOSPC, 'No space left on device')\n"
+        "os.fsync = full\n"
+        "from outfold.cli import main\n"
+        f"sys.argv = ['outfold', '--root', {str(tabular)!r}, 'train', 'lightgbm']\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "no space left on the disk" in done.stderr
+    assert (tabular / "artifacts" / "folds.parquet").read_bytes() == folds
+    assert "out of fold" in outfold(tabular, "train", "lightgbm").stdout
