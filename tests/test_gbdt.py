@@ -153,6 +153,28 @@ def test_a_class_that_is_missing_from_a_training_part_gets_next_to_nothing(tmp_p
     assert (values.argmax(axis=1) == contest.y)[contest.y != 1].mean() > 0.97
 
 
+def test_a_date_is_seconds_and_calendar_parts(tmp_path: Path) -> None:
+    day = pd.Series(pd.date_range("2019-03-01", periods=600, freq="D"))
+    sales = (day.dt.dayofweek == 5) * 10.0 + np.sin(np.arange(600))
+    contest = write_contest(
+        tmp_path, pd.DataFrame({"day": day, "sales": sales}), ["sales"], "regression", "columns: {dates: [day]}\n"
+    )
+    folds = split(contest, 2)
+    learner, shelves = trained(contest, folds, **QUICK)
+    assert np.corrcoef(oof(contest, folds, learner, shelves)[:, 0], contest.y)[0, 1] > 0.95
+    learner.summarise(shelves, tmp_path)
+    assert pd.read_csv(tmp_path / "importance.csv")["feature"][0] == "day.day_of_week"
+
+
+@pytest.mark.parametrize("params", [{"boosting": "dart"}, {"boosting": "rf"}, {"data_sample_strategy": "goss"}])
+def test_other_kinds_of_boosting(binary: Contest, params: dict[str, str]) -> None:
+    folds = split(binary, 2)
+    learner, shelves = trained(binary, folds, "-".join(params.values()), rounds=30, early_stopping=5, params=params)
+    assert binary.metric.score(binary.y, oof(binary, folds, learner, shelves)) > 0.93
+    if params == {"boosting": "dart"}:
+        assert (shelves[0].done or {})["rounds"] == [30]
+
+
 @pytest.mark.skipif(not TITANIC.exists(), reason="OUTFOLD_TEST_DATA has no titanic")
 def test_titanic_with_its_text_and_missing_values(tmp_path: Path) -> None:
     (tmp_path / "competition").mkdir()
@@ -229,6 +251,16 @@ def test_the_inner_split_tears_no_group_apart(tmp_path: Path) -> None:
     assert len(choose) / len(contest.train) == pytest.approx(0.3, abs=0.05)
 
 
+def test_in_a_time_series_the_latest_rows_choose(tmp_path: Path) -> None:
+    days = pd.date_range("2020-01-01", periods=569).strftime("%Y-%m-%d")
+    table = cancer().assign(day=np.random.default_rng(0).permutation(days))
+    more = "columns: {dates: [day]}\nfolds: {kind: time_series, n: 3, date: day}\n"
+    contest = write_contest(tmp_path, table, ["target"], "binary", more)
+    learn, choose = learner_of(contest)._inner(contest.train.index)
+    day = contest.train["day"].to_numpy()
+    assert day[learn].max() < day[choose].min()
+
+
 def test_a_second_run_gives_the_same_bytes(binary: Contest) -> None:
     folds = split(binary, 2)
     first = oof(binary, folds, *trained(binary, folds, "first", **QUICK))
@@ -244,21 +276,23 @@ def test_the_number_of_threads_changes_nothing(binary: Contest, monkeypatch: pyt
     assert alone.tobytes() == two.tobytes()
 
 
-def test_a_killed_fold_is_not_done_and_trains_to_the_same_models(binary: Contest, tmp_path: Path) -> None:
+@pytest.mark.parametrize("file", ["model.txt", "fitted.json"])
+def test_a_fold_killed_at_a_write_is_not_done_and_trains_to_the_same_models(
+    binary: Contest, tmp_path: Path, file: str
+) -> None:
     folds = split(binary, 2)
-    _, whole = trained(binary, folds, "never-killed", **QUICK)
+    _, whole = trained(binary, folds, f"whole-{file}", **QUICK)
 
-    class Killed(Reporter):
-        def bar(self, *args: Any, **keys: Any) -> Any:
-            if "choosing" not in args[0]:
+    class Killed(Shelf):
+        def put(self, name: str, data: bytes) -> None:
+            if name == file:
                 raise KeyboardInterrupt
-            return super().bar(*args, **keys)
+            super().put(name, data)
 
-    shelf = Shelf.open(tmp_path / "fold", "made of this")
-    learner = GbdtLearner(binary, configured(**QUICK), "lightgbm", Killed())
+    dying = Killed.open(tmp_path / "fold", "made of this")
     with pytest.raises(KeyboardInterrupt):
-        learner.fit(0, folds.train(0), folds.valid(0), shelf)
-    assert shelf.done is None
+        learner_of(binary, **QUICK).fit(0, folds.train(0), folds.valid(0), dying)
+    assert dying.done is None
     shelf = Shelf.open(tmp_path / "fold", "made of this")
     learner_of(binary, **QUICK).fit(0, folds.train(0), folds.valid(0), shelf)
     assert models(shelf) == models(whole[0])
@@ -290,6 +324,7 @@ def test_an_alias_is_lightgbms_own_name(binary: Contest) -> None:
         ({"params": {"categorical_feature": "0"}}, r"columns\.categorical"),
         ({"params": {"objective": "regression"}}, "does not fit a binary task; one of binary"),
         ({"params": {"num_class": 3}}, "num_class"),
+        ({"params": {"num_leaves": {"most": 3}}}, r"params\.num_leaves: expected a number, a word or a list"),
         ({"params": {"metric": "none"}}, "leaves nothing to choose"),
         ({"params": {"scale_pos_weight": 3}, "class_weight": "balanced"}, "balance twice"),
         ({"features": ["mean_radios"]}, "no such column 'mean_radios'; did you mean mean_radius"),

@@ -23,7 +23,7 @@ def describe(pixels: NDArray[np.uint8], *, size: int, statistics: bool, gradient
     ``pixel_r_c`` is a grey copy of ``size`` x ``size``. Of grey and of each colour: mean, std, skew, quantiles.
     ``row_r`` and ``column_c`` are means along lines; ``hu_k`` the seven moments of Hu (1962), which know no place,
     scale or rotation, as signed logarithms; ``edges`` the mean and spread of the Sobel gradient; ``sharpness`` the
-    logarithm of the Laplacian's variance. ``gradient_r_c_d`` are histograms of oriented gradients (Dalal & Triggs, 2005).
+    logarithm of the Laplacian's variance; ``gradient_r_c_d`` histograms of oriented gradients (Dalal & Triggs, 2005).
 
     Args:
         pixels: (height, width, 3) uint8, RGB.

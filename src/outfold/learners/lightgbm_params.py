@@ -105,6 +105,8 @@ def resolve(
             raise ConfigError(f"{where}: params.{name}: cannot be set: {_NOT_HERE[main]}")
         if main in said:
             raise ConfigError(f"{where}: params.{name}: another name for {main}, which is set already")
+        if isinstance(value, Mapping):
+            raise ConfigError(f"{where}: params.{name}: expected a number, a word or a list, found a mapping")
         said[main] = value
     _check_objective(said, task, classes, where)
     defaults = DEFAULTS | _DETERMINISTIC | {"objective": _OBJECTIVES[task][0], "seed": seed, "num_threads": threads}
