@@ -185,6 +185,19 @@ def test_the_same_seed_gives_the_same_bits(task: str, metric: str) -> None:
     np.testing.assert_array_equal(first.predict(case["P"]), second.predict(case["P"]))
 
 
+def test_the_number_of_threads_does_not_change_a_bit() -> None:
+    import scipy.optimize  # noqa: F401  # brings a BLAS of its own, which the limits below must reach
+    from threadpoolctl import threadpool_limits
+
+    case = members_for("regression", "rmse", n=3000, members=20)
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(limits=threads, user_api="blas"):
+            found.append(blend(**case))
+    np.testing.assert_array_equal(found[0].oof, found[1].oof)
+    np.testing.assert_array_equal(found[0].weights, found[1].weights)
+
+
 @pytest.mark.parametrize("combiner", sorted(COMBINERS))
 def test_a_row_s_prediction_does_not_depend_on_the_rows_beside_it(combiner: str) -> None:
     case = members_for("binary", "auc")

@@ -51,10 +51,9 @@ class Greedy:
 
     def fit(self, P: Array, problem: Problem) -> Fitted:
         """Weights are counts over their sum; all of them 0 or more."""
-        samples = bootstrap_rows(problem, self.bags) if self.bags else [np.arange(len(problem))]
         weights = np.zeros(len(P))
-        for rows in samples:
-            goal = objective(P[:, rows], problem.take(rows))
+        for rows in bootstrap_rows(problem, self.bags) if self.bags else [None]:
+            goal = objective(P, problem) if rows is None else objective(P[:, rows], problem.take(rows))
             counts = greedy_counts(goal, steps=self.steps, patience=self.patience)
             weights += counts / counts.sum()
         return WeightedMean(weights / weights.sum(), problem.task)

@@ -111,7 +111,7 @@ def weighted_sum(weights: Array, P: Array) -> Array:
     total = np.zeros(P.shape[1:], dtype=np.float64)
     for weight, member in zip(weights, P, strict=True):
         if weight != 0.0:
-            total += weight * member
+            total += np.multiply(member, weight, dtype=np.float64)
     return total
 
 

@@ -78,20 +78,20 @@ class FittedStack:
                 continue
             total = np.full(P.shape[1], intercept)
             for coefficient, member in zip(coefficients, P[:, :, k], strict=True):
-                total += coefficient * to_scale(member, self.scale)
+                total += np.multiply(to_scale(member, self.scale), coefficient, dtype=np.float64)
             out[:, k] = from_scale(total, self.scale)
         return valid_outputs(out, self.task)
 
 
 def to_scale(values: Array, scale: str) -> Array:
-    """Predictions as float64 on the scale that the stack is linear on.
+    """Predictions on the scale that the stack is linear on.
 
-    ``value``: as they are. ``log``: log(1 + value), negative values as 0. ``logit``: log(p / (1 - p)), p clipped to
-    [1e-4, 1 - 1e-4], so that a member that is surely wrong once does not rule.
+    ``value``: as they are. As float64, ``log``: log(1 + value), negative values as 0; ``logit``: log(p / (1 - p)), p
+    clipped to [1e-4, 1 - 1e-4], so that a member that is surely wrong once does not rule.
     """
-    values = np.asarray(values, dtype=np.float64)
     if scale == "value":
         return values
+    values = np.asarray(values, dtype=np.float64)
     if scale == "log":
         return np.log1p(np.maximum(values, 0.0))
     clipped = np.clip(values, LOGIT_CLIP, 1.0 - LOGIT_CLIP)
