@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outfold.ensemble import COMBINERS, blend
+from outfold.ensemble.combiners import Uniform
 from outfold.errors import ConfigError, MismatchError
 from outfold.metrics import get_metric
 
@@ -185,17 +186,22 @@ def test_the_same_seed_gives_the_same_bits(task: str, metric: str) -> None:
     np.testing.assert_array_equal(first.predict(case["P"]), second.predict(case["P"]))
 
 
-def test_the_number_of_threads_does_not_change_a_bit() -> None:
-    import scipy.optimize  # noqa: F401  # brings a BLAS of its own, which the limits below must reach
-    from threadpoolctl import threadpool_limits
+def test_combiners_are_fitted_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    import scipy.optimize  # noqa: F401  # brings a BLAS of its own
+    from threadpoolctl import threadpool_info, threadpool_limits
 
-    case = members_for("regression", "rmse", n=3000, members=20)
-    found = []
-    for threads in (1, 2):
-        with threadpool_limits(limits=threads, user_api="blas"):
-            found.append(blend(**case))
-    np.testing.assert_array_equal(found[0].oof, found[1].oof)
-    np.testing.assert_array_equal(found[0].weights, found[1].weights)
+    seen: list[int] = []
+
+    class Witness(Uniform):
+        def fit(self, P: Any, problem: Any) -> Any:
+            seen.extend(library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas")
+            return super().fit(P, problem)
+
+    monkeypatch.setitem(COMBINERS, "mean", lambda problem: Witness())
+    with threadpool_limits(limits=2, user_api="blas"):
+        blend(**members_for("regression", "rmse"), combiner="mean")
+    assert seen
+    assert set(seen) == {1}
 
 
 @pytest.mark.parametrize("combiner", sorted(COMBINERS))
