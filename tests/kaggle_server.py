@@ -73,9 +73,11 @@ class KaggleServer:
         self.archive_name = f"{SLUG}.zip"
         self.sizes = {name: len(data) for name, data in files.items()}
         self.page = 2
+        self.numbered_pages = False
         self.submissions: list[dict[str, Any]] = []
         self.scored: dict[str, Any] = {"status": "COMPLETE", "publicScore": "0.75", "privateScore": ""}
         self.pending_for = 0
+        self.longest_description = 500
         self.left = 5
         self.limits: dict[str, Any] | None = None
         self.uploads: dict[str, bytes] = {}
@@ -192,7 +194,7 @@ class KaggleServer:
                 "ref": ref,
                 "fileName": self.uploads[f"{token}.name"].decode(),
                 "date": (datetime.now(UTC) + timedelta(seconds=ref)).strftime("%Y-%m-%dT%H:%M:%S.000Z"),
-                "description": request.get("submissionDescription", ""),
+                "description": request.get("submissionDescription", "")[: self.longest_description],
                 "status": "PENDING",
                 "sha256": hashlib.sha256(self.uploads[token]).hexdigest(),
             }
@@ -206,8 +208,12 @@ class KaggleServer:
                     each.update(self.scored)
         elif self.submissions:
             self.pending_for -= 1
-        begin = int(request.get("pageToken") or 0)
         latest_first = [{k: v for k, v in each.items() if k != "sha256"} for each in reversed(self.submissions)]
+        if self.numbered_pages:
+            size = request["pageSize"]
+            begin = (request.get("page", 1) - 1) * size
+            return {"submissions": latest_first[begin : begin + size]}
+        begin = int(request.get("pageToken") or 0)
         more = begin + self.page < len(latest_first)
         told = latest_first[begin : begin + self.page]
         return {"submissions": told, "nextPageToken": str(begin + self.page) if more else ""}

@@ -45,6 +45,12 @@ def _hash(folder: Path) -> str:
     return total.hexdigest()
 
 
+def _pixels(path: Path) -> np.ndarray:
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    assert image is not None, path
+    return image
+
+
 def test_the_tables_and_the_images_name_the_same_ids(inputs: Path) -> None:
     for part in ("train", "test"):
         ids = pd.read_csv(inputs / f"{part}.csv")["id"]
@@ -88,7 +94,7 @@ def test_the_order_of_the_ids_says_nothing_about_the_label() -> None:
 def test_an_image_is_32_by_32_greyscale_and_shows_its_digit(inputs: Path) -> None:
     # a plain nearest neighbour in pixel space knows the digits: the picture belongs to its id
     train = pd.read_csv(inputs / "train.csv")
-    read = {part: {p.stem: cv2.imread(str(p), -1) for p in (inputs / part).iterdir()} for part in ("train", "test")}
+    read = {part: {p.stem: _pixels(p) for p in (inputs / part).iterdir()} for part in ("train", "test")}
     assert {(image.shape, image.dtype.name) for image in read["train"].values()} == {((32, 32), "uint8")}
     known = np.stack([read["train"][identity] for identity in train["id"]]).reshape(len(train), -1).astype(np.float32)
     solution = digits().solution.iloc[:200]

@@ -173,6 +173,32 @@ def test_a_list_that_lags_behind_is_read_again_before_another_try(
     assert len(server.submissions) == 1
 
 
+def test_a_description_that_kaggle_shortens_is_still_known_after_a_break(
+    server: KaggleServer, host: KaggleHost, file: Path
+) -> None:
+    server.longest_description = 10
+    server.suffer("CreateSubmission", Fault(drop="after"))
+    assert host.submit(file, "a long description", Heard(), wait_s=5).status == "complete"
+    assert len(server.submissions) == 1
+
+
+def test_a_team_mates_submission_of_that_moment_is_not_taken_for_ours(
+    server: KaggleServer, host: KaggleHost, file: Path
+) -> None:
+    real = server._GetSubmissionLimits
+
+    def meanwhile(request: object) -> dict[str, object]:
+        told = real(request)
+        theirs = {"ref": 500, "fileName": "blend.csv", "date": "2018-01-31T00:00:00.000Z", "description": "theirs"}
+        server.submissions.append({**theirs, "status": "COMPLETE", "publicScore": "0.1", "sha256": "other"})
+        return told
+
+    server._GetSubmissionLimits = meanwhile  # type: ignore[method-assign]
+    server.suffer("CreateSubmission", Fault(drop="before"))
+    assert host.submit(file, "ours", Heard(), wait_s=5).public == 0.75
+    assert [each["sha256"] for each in server.submissions] == ["other", digest(file)]
+
+
 def test_another_file_of_the_same_name_is_not_taken_for_this_one(
     server: KaggleServer, host: KaggleHost, file: Path
 ) -> None:
@@ -228,9 +254,13 @@ def test_a_file_that_was_never_sent_has_no_status(server: KaggleServer, host: Ka
     assert host.status(file, digest(file), Heard()) is None
 
 
-def test_a_submission_on_a_later_page_is_found(server: KaggleServer, host: KaggleHost, file: Path) -> None:
+@pytest.mark.parametrize("numbered", [False, True])
+def test_a_submission_on_a_later_page_is_found(
+    server: KaggleServer, host: KaggleHost, file: Path, numbered: bool
+) -> None:
     first = host.submit(file, "", Heard(), wait_s=5)
-    for number in range(7):
+    server.numbered_pages, server.page = numbered, 150
+    for number in range(450):
         server.submissions.append({**server.submissions[0], "ref": 2000 + number, "description": "by hand"})
     assert host.status(file, digest(file), Heard()) == first
 

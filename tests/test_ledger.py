@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from outfold.errors import DataError
 from outfold.store import ledger
 
-ANY_TEXT = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\0"), max_size=60)
+ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60)
 
 
 @pytest.fixture

@@ -75,6 +75,7 @@ class KaggleHost:
                 return
             reporter.warn(f"{inputs}: missing or changed since the download: {some(bad)}; downloading again")
         client = self._connect(reporter)
+        reporter.note(f"asking Kaggle for the files of {self.slug}")
         listed, whole = self._ask("the list of files", client.files, reporter)
         if not whole:
             reporter.note(f"Kaggle lists very many files; the sizes of the first {len(listed):,} are checked")
@@ -105,7 +106,7 @@ class KaggleHost:
 
     def status(self, file: Path, sha256: str, reporter: Reporter) -> Scored | None:
         """Look a submission up by the mark of its hash; None when Kaggle has none such."""
-        return self._submitter(reporter).status(file.name, sha256)
+        return self._submitter(reporter).status(sha256)
 
     def _submitter(self, reporter: Reporter) -> Submitter:
         client = self._connect(reporter)

@@ -22,8 +22,9 @@ from outfold.hosts.credentials import HOW_TO, Credentials, config_folder
 from outfold.hosts.retries import Patience, in_words
 from outfold.hosts.transport import bound
 
-_PAGE = 100
-_MOST_PAGES = 100
+_PAGE = 200
+"""Items a page: the most that Kaggle gives."""
+_MOST_PAGES = 50
 
 
 @dataclass(frozen=True)
@@ -83,13 +84,13 @@ class KaggleClient:
                 raise requests.exceptions.InvalidJSONError("not an answer of the API") from None
 
     def files(self) -> tuple[list[RemoteFile], bool]:
-        """The contest's files, and whether the list is whole (it is cut after a hundred pages)."""
+        """The contest's files, and whether the list is whole (it is cut after 10,000)."""
         from kagglesdk.competitions.types.competition_api_service import ApiListDataFilesRequest
 
         found: dict[str, int] = {}
         token = ""
-        for _ in range(_MOST_PAGES):
-            with self._calls() as calls:
+        with self._calls() as calls:
+            for _ in range(_MOST_PAGES):
                 request = ApiListDataFilesRequest()
                 request.competition_name = self.slug
                 request.page_size = _PAGE
@@ -97,8 +98,8 @@ class KaggleClient:
                 answer = calls.list_data_files(request)
                 found.update({item.name: int(item.total_bytes) for item in answer.files or [] if item is not None})
                 before, token = token, answer.next_page_token
-            if not token or token == before:
-                break
+                if not token or token == before:
+                    break
         return [RemoteFile(name, size) for name, size in found.items()], not token
 
     def open_download(self) -> requests.Response:
@@ -152,8 +153,8 @@ class KaggleClient:
 
         found: dict[int, Sent] = {}
         token = ""
-        for page in range(1, _MOST_PAGES + 1):
-            with self._calls() as calls:
+        with self._calls() as calls:
+            for page in range(1, _MOST_PAGES + 1):
                 request = ApiListSubmissionsRequest()
                 request.competition_name = self.slug
                 request.page_size = _PAGE
@@ -165,9 +166,9 @@ class KaggleClient:
                 known = len(found)
                 found.update({item.ref: _sent(item) for item in listed})
                 token = answer.next_page_token
-            # without tokens, pages are numbered: a page that is not full, or brings nothing new, is the last one
-            if len(found) == known or (not token and len(listed) < _PAGE):
-                break
+                # without tokens, pages are numbered: a page that is not full, or brings nothing new, is the last one
+                if len(found) == known or (not token and len(listed) < _PAGE):
+                    break
         return list(found.values())
 
 

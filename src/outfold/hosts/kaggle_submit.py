@@ -63,26 +63,26 @@ class Submitter:
             raise SubmissionError(f"{file} is empty: sending it would cost one of today's submissions")
         with file.open("rb") as opened:
             sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
-        before = self._marked(file.name, sha256)
-        alive = [sent for sent in before if sent.status != "error"]
+        before = self._list()
+        alive = [sent for sent in before if mark(sha256) in sent.description and sent.status != "error"]
         if alive:
             self.reporter.note(f"Kaggle has this very file since {alive[0].date} UTC: it is not sent again")
             return self._wait(alive[0], wait_s)
         self._check_quota()
         token = self._upload(file)
-        sent = self._create(file.name, sha256, token, f"{message[:_LONGEST_MESSAGE]} {mark(sha256)}".strip(), before)
+        description = f"{message[:_LONGEST_MESSAGE]} {mark(sha256)}".strip()
+        sent = self._create(file.name, token, description, {each.ref for each in before})
         return self._wait(sent, wait_s)
 
-    def status(self, name: str, sha256: str) -> Scored | None:
-        """The latest submission of the file with that name and hash, or None."""
-        found = self._marked(name, sha256)
-        return _scored(found[0]) if found else None
+    def status(self, sha256: str) -> Scored | None:
+        """The latest submission of the file with that hash, or None."""
+        found = next((sent for sent in self._list() if mark(sha256) in sent.description), None)
+        return _scored(found) if found else None
 
-    def _marked(self, name: str, sha256: str) -> list[Sent]:
-        """The submissions of that very file, the latest first."""
+    def _list(self) -> list[Sent]:
+        """Every submission, the latest first."""
         every = self._ask("the list of submissions", self.client.submissions)
-        mine = [sent for sent in every if sent.description.endswith(mark(sha256)) and sent.file in (name, "")]
-        return sorted(mine, key=lambda sent: int(sent.ref), reverse=True)
+        return sorted(every, key=lambda sent: int(sent.ref), reverse=True)
 
     def _check_quota(self) -> None:
         quota = self._ask("the daily limit", self.client.quota)
@@ -118,9 +118,8 @@ class Submitter:
 
         return str(self._ask("the upload", once))
 
-    def _create(self, name: str, sha256: str, token: str, description: str, before: list[Sent]) -> Sent:
+    def _create(self, name: str, token: str, description: str, seen: set[str]) -> Sent:
         """Submit what was uploaded. After a failure that leaves it open, the list decides before another try."""
-        seen = {sent.ref for sent in before}
         tried, began = 0, self.patience.clock()
         while True:
             error: requests.RequestException | None = None
@@ -134,7 +133,7 @@ class Submitter:
                 error = caught
             # a refusal is an answer: nothing was submitted. All else is open
             refused = error is not None and error.response is not None and error.response.status_code < 500
-            found = None if refused else self._find_new(name, sha256, seen)
+            found = None if refused else self._find_new(name, description, seen)
             if found is not None:
                 self.reporter.note(f"the line broke, and Kaggle has the submission: {name} is not sent again")
                 return found
@@ -151,12 +150,16 @@ class Submitter:
         told = self._why(error, "the submission")
         raise told
 
-    def _find_new(self, name: str, sha256: str, seen: set[str]) -> Sent | None:
-        """The submission that was not there before; looked for more than once, since a list may lag."""
+    def _find_new(self, name: str, description: str, seen: set[str]) -> Sent | None:
+        """The submission that was not there before; looked for more than once, since a list may lag.
+
+        It has our file's name and our description, or the beginning of it where Kaggle shortened it.
+        """
         for look in range(1, _LOOKS + 1):
-            new = [sent for sent in self._marked(name, sha256) if sent.ref not in seen]
-            if new:
-                return new[0]
+            for sent in self._list():
+                ours = sent.file == name and description.startswith(sent.description.rstrip(" .…"))
+                if sent.ref not in seen and (ours or sent.description == description):
+                    return sent
             if look < _LOOKS:
                 self.patience.sleep(self.patience.pause(look + 1))
         return None
