@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 from sklearn.metrics import log_loss
 
+from outfold.config.competition import CompetitionConfig
 from outfold.errors import SubmissionError
 from outfold.hosts.demo import CLASSES, DemoHost, digits
-from outfold.hosts.host import Scoring
+from outfold.hosts.host import Scoring, get_host
 from outfold.progress import Reporter
 
 
@@ -131,6 +132,13 @@ def test_the_sample_submission_scores_like_a_guess(host: DemoHost, inputs: Path)
     assert scored.public == pytest.approx(np.log(10))
     assert scored.private == pytest.approx(np.log(10))
     assert host.status(inputs / "sample_submission.csv", "", Reporter()) == scored
+
+
+def test_without_being_told_the_metric_it_is_log_loss(inputs: Path, tmp_path: Path) -> None:
+    config = CompetitionConfig(host="demo", slug="digits")
+    scored = get_host(config, tmp_path, inputs).submit(inputs / "sample_submission.csv", "", Reporter(), wait_s=0)
+    assert scored.public == pytest.approx(np.log(10))
+    assert scored.message == "log_loss on 162 public and 378 private digits"
 
 
 def test_a_submission_that_lacks_rows_is_refused(host: DemoHost, inputs: Path, tmp_path: Path) -> None:

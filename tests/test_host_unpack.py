@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from kaggle_server import Heard, zipped
 
 from outfold.errors import DataError
-from outfold.hosts.unpack import Limits, NoRoom, unpack
+from outfold.hosts.archive import Limits, NoRoom
+from outfold.hosts.unpack import unpack
 from outfold.progress import Reporter
 
 NAMES = st.text("abcdefghijklmnop", min_size=1, max_size=6)

@@ -12,13 +12,15 @@ import requests
 
 from outfold.errors import DataError, HostError, some
 from outfold.hosts import received
+from outfold.hosts.archive import Damaged, Limits, NoRoom, Unpacked, foreign, is_archive
 from outfold.hosts.credentials import Credentials, find_credentials
 from outfold.hosts.fetch import Fetch
 from outfold.hosts.host import Scored
-from outfold.hosts.kaggle_client import KaggleClient, RemoteFile, explain, rules_url
+from outfold.hosts.kaggle_client import KaggleClient, RemoteFile
+from outfold.hosts.kaggle_errors import explain, rules_url
 from outfold.hosts.kaggle_submit import Submitter
 from outfold.hosts.retries import Patience, patiently
-from outfold.hosts.unpack import Damaged, Limits, NoRoom, Unpacked, foreign, is_archive, unpack
+from outfold.hosts.unpack import unpack
 from outfold.progress import Reporter
 
 T = TypeVar("T")

@@ -19,7 +19,7 @@ import requests
 
 from outfold.errors import HostError
 from outfold.hosts.credentials import HOW_TO, Credentials, config_folder
-from outfold.hosts.retries import Patience, in_words
+from outfold.hosts.retries import Patience
 from outfold.hosts.transport import bound
 
 _PAGE = 200
@@ -65,7 +65,7 @@ class Quota:
 
 
 class KaggleClient:
-    """A connection to one contest. Methods raise ``requests.RequestException``: see ``explain``."""
+    """A connection to one contest. Methods raise ``requests.RequestException``: see ``kaggle_errors.explain``."""
 
     def __init__(self, slug: str, credentials: Credentials, patience: Patience) -> None:
         self.slug = slug
@@ -248,51 +248,3 @@ def _import_client() -> Any:
     finally:
         KaggleHttpClient.call = call
     return KaggleApi
-
-
-def explain(error: requests.RequestException, what: str, slug: str, credentials: Credentials) -> HostError:
-    """The error of a request, in words that say what to do."""
-    response = error.response
-    if response is None:
-        return HostError(
-            f"{what}: {in_words(error)}",
-            remedy="Check the network (and http_proxy), then run again: what was downloaded is kept."
-            " In a Kaggle notebook, switch the Internet on in its settings.",
-        )
-    status, said = response.status_code, credentials.scrub(_said(response))
-    told = f": {said}" if said else ""
-    if status == 401:
-        return HostError(
-            f"{what}: Kaggle did not accept the credentials from {credentials.source} (401){told}", remedy=HOW_TO
-        )
-    if status == 403:
-        return HostError(
-            f"{what}: Kaggle refused (403){told}",
-            remedy=f"If you have not accepted the contest's rules yet, do so at {rules_url(slug)} and run again.",
-        )
-    if status == 404:
-        return HostError(
-            f"{what}: Kaggle knows no contest {slug!r} (404){told}",
-            remedy="slug: in competition.yaml must be the last part of the contest's address.",
-        )
-    if status == 429:
-        return HostError(f"{what}: Kaggle asks for a slower pace (429){told}", remedy="Wait a while, then run again.")
-    if status >= 500:
-        return HostError(f"{what}: Kaggle's servers failed ({status}){told}", remedy="Wait a while, then run again.")
-    return HostError(f"{what}: Kaggle refused ({status}){told}")
-
-
-def rules_url(slug: str) -> str:
-    """The page where a contest's rules are accepted; there is no way to do it through the API."""
-    return f"https://www.kaggle.com/competitions/{slug}/rules"
-
-
-def _said(response: requests.Response) -> str:
-    """Kaggle's own message, where the answer has one."""
-    if "application/json" not in response.headers.get("Content-Type", ""):
-        return ""
-    try:
-        message = response.json().get("message", "")
-    except (ValueError, AttributeError, requests.RequestException):
-        return ""
-    return " ".join(str(message).split())[:300]

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from outfold.hosts.unpack import Unpacked
+from outfold.hosts.archive import Unpacked
 from outfold.progress import Reporter
 from outfold.store.atomic import write_json
 
