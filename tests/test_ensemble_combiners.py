@@ -169,7 +169,7 @@ def test_the_gradients_are_the_slopes(kind: str) -> None:
 
 
 @pytest.mark.parametrize("combiner", ["ges", "simplex", "mean"])
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 10_000), members=st.integers(2, 6), kind=st.sampled_from(["binary", "multiclass"]))
 def test_weights_are_shares(combiner: str, seed: int, members: int, kind: str) -> None:
     noise = [1.0 + 0.2 * j for j in range(members)]

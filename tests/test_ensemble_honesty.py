@@ -113,7 +113,7 @@ def test_optimism_is_positive_for_losses_too() -> None:
 
 @pytest.mark.parametrize(("task", "metric"), CASES)
 def test_a_real_gain_over_the_best_member_is_reported(task: str, metric: str) -> None:
-    result = blend(**members_for(task, metric, n=900, members=5))
+    result = blend(**members_for(task, metric, n=600, members=4))
     assert result.gain > 0
     assert result.best_name == "model0"  # the one with the least noise
     assert result.best_score == max(result.member_scores) or result.best_score == min(result.member_scores)
@@ -178,7 +178,7 @@ def test_one_fold_of_one_group_is_refused() -> None:
         blend(**case, groups=np.zeros(len(case["y"])))
 
 
-@pytest.mark.parametrize(("task", "metric"), CASES)
+@pytest.mark.parametrize(("task", "metric"), [("binary", "auc"), ("multiclass", "log_loss"), ("regression", "rmse")])
 def test_the_same_seed_gives_the_same_bits(task: str, metric: str) -> None:
     case = members_for(task, metric)
     first, second = blend(**case, seed=5), blend(**case, seed=5)
