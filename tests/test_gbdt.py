@@ -268,12 +268,17 @@ def test_a_second_run_gives_the_same_bytes(binary: Contest) -> None:
     assert first.tobytes() == again.tobytes()
 
 
-def test_the_number_of_threads_changes_nothing(binary: Contest, monkeypatch: pytest.MonkeyPatch) -> None:
-    folds, few = split(binary, 2), {"rounds": 4, "early_stopping": 0}
-    alone = oof(binary, folds, *trained(binary, folds, "alone", **few))
-    monkeypatch.setenv("OUTFOLD_THREADS", "2")
-    two = oof(binary, folds, *trained(binary, folds, "two-threads", **few))
-    assert alone.tobytes() == two.tobytes()
+def test_the_number_of_threads_changes_nothing(binary: Contest) -> None:
+    folds = split(binary, 2)
+    one, two = (
+        oof(
+            binary,
+            folds,
+            *trained(binary, folds, f"{n}-threads", rounds=4, early_stopping=0, params={"num_threads": n}),
+        )
+        for n in (1, 2)
+    )
+    assert one.tobytes() == two.tobytes()
 
 
 @pytest.mark.parametrize("file", ["model.txt", "fitted.json"])

@@ -19,12 +19,11 @@ from outfold.errors import ConfigError, DataError, nearest, some
 from outfold.folds import inner_split
 from outfold.learners.boosting import Rows, balanced_weights, stopped_early, trained
 from outfold.learners.learner import Part
-from outfold.learners.lightgbm_params import resolve, stops_early
+from outfold.learners.lightgbm_params import fitted_to, resolve, stops_early
 from outfold.learners.lightgbm_runtime import load_lightgbm
 from outfold.progress import Reporter
 from outfold.store.predictions import prediction_frame
 from outfold.store.shelf import Shelf
-from outfold.threads import thread_count
 
 MEMBER = "gbdt"
 IMAGE = "image"
@@ -48,7 +47,6 @@ class GbdtLearner:
             task=contest.task,
             classes=len(contest.classes or ()),
             seed=config.seed,
-            threads=thread_count(),
             where=self._where,
         )
         self._stops = stops_early(self._params, config.early_stopping, self._where)
@@ -91,7 +89,7 @@ class GbdtLearner:
         )
         features, names = self._features("train", train, encoding)
         categorical = [names.index(column) for column in encoding.categories]
-        params = {"min_data_in_leaf": _leaf_rows(len(train))} | self._params
+        params = fitted_to(features) | self._params
         rounds: dict[str, int] = {}
         files: dict[str, str] = {}
         for label_name, label in self._labels(train).items():
@@ -200,7 +198,7 @@ class GbdtLearner:
 
     def _probabilities(self, booster: Any, features: np.ndarray) -> np.ndarray:
         """(n, outputs of this booster); the classes of a multiclass task sum to 1."""
-        found = np.asarray(booster.predict(features, num_threads=thread_count()), dtype=np.float64)
+        found = np.asarray(booster.predict(features, num_threads=fitted_to(features)["num_threads"]), dtype=np.float64)
         if self.contest.task != "multiclass":
             return found.reshape(len(features), 1)
         found = found[:, : len(self.contest.outputs)]
@@ -240,11 +238,6 @@ class GbdtLearner:
         if len(ids) < 2:
             raise DataError(f"{self.name}: {len(ids)} rows to learn from; expected at least 2")
         return ids
-
-
-def _leaf_rows(rows: int) -> int:
-    """The fewest rows of a leaf: LightGBM's 20, and less where that would leave small data hardly a split."""
-    return max(5, min(20, rows // 50))
 
 
 def _fitted(shelf: Shelf) -> dict[str, Any]:

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from outfold.config.competition import Task
 from outfold.errors import ConfigError, nearest
 from outfold.learners.lightgbm_runtime import load_lightgbm
+from outfold.threads import thread_count
 
 DEFAULTS: dict[str, Any] = {
     "learning_rate": 0.05,
@@ -74,9 +77,7 @@ def known_parameters() -> dict[str, str]:
     return {alias: main for main, aliases in table.items() for alias in {main, *aliases}}
 
 
-def resolve(
-    params: Mapping[str, Any], *, task: Task, classes: int, seed: int, threads: int, where: Path
-) -> dict[str, Any]:
+def resolve(params: Mapping[str, Any], *, task: Task, classes: int, seed: int, where: Path) -> dict[str, Any]:
     """The parameters of every booster of a pipeline, by their main names: the defaults, with the user's over them.
 
     Args:
@@ -109,7 +110,7 @@ def resolve(
             raise ConfigError(f"{where}: params.{name}: expected a number, a word or a list, found a mapping")
         said[main] = value
     _check_objective(said, task, classes, where)
-    defaults = DEFAULTS | _DETERMINISTIC | {"objective": _OBJECTIVES[task][0], "seed": seed, "num_threads": threads}
+    defaults = DEFAULTS | _DETERMINISTIC | {"objective": _OBJECTIVES[task][0], "seed": seed}
     if said.get("force_col_wise"):
         del defaults["force_row_wise"]
     if said.get("data_sample_strategy") == "goss" or said.get("boosting") == "goss":
@@ -129,6 +130,19 @@ def _check_objective(said: Mapping[str, Any], task: Task, classes: int, where: P
     if number is not None and (task != "multiclass" or not isinstance(number, int) or number < classes):
         wanted = f"at least {classes}, the classes of the contest" if task == "multiclass" else "not set"
         raise ConfigError(f"{where}: params.num_class: found {number!r}; for a {task} task it must be {wanted}")
+
+
+def fitted_to(features: np.ndarray) -> dict[str, int]:
+    """What is best chosen by the size of the data, (n, features), where the user has not said it.
+
+    A leaf has LightGBM's 20 rows at least, and fewer where that would leave small data hardly a split. Threads meet
+    after every node: on small data they wait for each other longer than they work. Results do not depend on their number.
+    """
+    rows, cells = len(features), features.size
+    return {
+        "min_data_in_leaf": max(5, min(20, rows // 50)),
+        "num_threads": min(thread_count(), max(1, cells // 500_000)),
+    }
 
 
 def stops_early(params: Mapping[str, Any], patience: int, where: Path) -> bool:
