@@ -136,7 +136,7 @@ def fitted_to(features: np.ndarray) -> dict[str, int]:
     """What is best chosen by the size of the data, (n, features), where the user has not said it.
 
     A leaf has LightGBM's 20 rows at least, and fewer where that would leave small data hardly a split. Threads meet
-    after every node: on small data they wait for each other longer than they work. Results do not depend on their number.
+    after every node: on small data they wait for each other longer than they work. Their number changes no result.
     """
     rows, cells = len(features), features.size
     return {
