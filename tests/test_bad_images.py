@@ -74,6 +74,7 @@ TINY = ImagePipeline.model_validate(
     {
         "learner": "image",
         "model": "resnet10t",
+        "timm_args": {"channels": [16, 32, 64, 96], "stem_width": 8},
         "weights": "none",
         "size": 16,
         "channels": 1,

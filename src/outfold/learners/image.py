@@ -78,6 +78,7 @@ class ImageLearner:
             model = build_model(self._spec(), config.weights, contest.root)
         check_recipe(model, config.phases, self.where)
         for size in sorted({phase.size or config.size for phase in config.phases}):
+            self._precision(size)
             for part in PARTS:
                 self.images.cache(part, size)
 
