@@ -198,7 +198,7 @@ def test_a_wrong_solution_is_told_in_words(truth: dict[str, list[Any]], said: st
         ({"id": [1, 1, 2], "label": ["a", "a", "b"]}, "more than once"),
         ({"id": [1, 2], "label": ["a", "z"]}, "'z' in column 'label', row '2'"),
         ({"id": [1, 2], "a": [0.5, None], "b": [0.5, 0.5], "c": [0, 0]}, "finite number"),
-        ({"id": [1, 2], "answer": ["a", "b"]}, "no column label"),
+        ({"id": [1, 2], "answer": ["a", "b"], "why": ["x", "y"]}, "no column label"),
     ],
 )
 def test_a_wrong_submission_is_told_in_words(sent: dict[str, list[Any]], said: str) -> None:

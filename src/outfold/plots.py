@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from outfold.store.atomic import atomic_path
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 COLOURS = ("#4269d0", "#efb118", "#ff725c", "#6cc5b0", "#3ca951", "#ff8ab7", "#a463f2", "#97bbf5", "#9c6b4e", "#9498a0")
 """Told apart by most colour-blind readers, too."""
-STYLE = {
+STYLE: Any = {
     "figure.dpi": 110,
     "figure.constrained_layout.use": True,
     "font.size": 10,
@@ -38,7 +38,7 @@ def new_figure(width: float = 8.0, height: float = 4.0) -> Figure:
     from cycler import cycler
     from matplotlib.figure import Figure as MatplotlibFigure
 
-    with mpl.rc_context({**STYLE, "axes.prop_cycle": cycler(color=COLOURS)}):
+    with mpl.rc_context(STYLE | {"axes.prop_cycle": cycler(color=COLOURS)}):
         return MatplotlibFigure(figsize=(width, height))
 
 
@@ -48,7 +48,7 @@ def drawing() -> Iterator[None]:
     import matplotlib as mpl
     from cycler import cycler
 
-    with mpl.rc_context({**STYLE, "axes.prop_cycle": cycler(color=COLOURS)}):
+    with mpl.rc_context(STYLE | {"axes.prop_cycle": cycler(color=COLOURS)}):
         yield
 
 
@@ -69,9 +69,8 @@ def draw_bars(axes: Axes, values: Mapping[str, float], *, errors: Mapping[str, f
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
     for place, name in enumerate(names):
-        axes.annotate(
-            f"{values[name]:.3g}", (values[name], place), xytext=(4, 0), textcoords="offset points", va="center"
-        )
+        end = values[name] + (spread[place] if spread is not None else 0.0)
+        axes.annotate(f"{values[name]:.3g}", (end, place), xytext=(4, 0), textcoords="offset points", va="center")
     axes.margins(x=0.12)
 
 

@@ -86,6 +86,9 @@ class _LineBar:
 
     def _tell(self, now: float) -> None:
         self.spoke = True
+        if self.total is None and not self.done:
+            print(f"{self.label}: {now - self.began:.0f} s", file=self.stream, flush=True)
+            return
         of = "" if self.total is None else f"/{_amount(self.total, self.unit)}"
         left = ""
         if self.total and 0 < self.done < self.total:

@@ -101,7 +101,7 @@ class CompetitionConfig(StrictModel):
     train: str = "train.csv"
     """The training table (csv, csv.gz or parquet), or a folder with one folder of images a class; relative to inputs/."""
     test: str | None = None
-    """The test table, or a folder of images. Left out: the rows of the sample submission."""
+    """The test table, or a folder of images. Left out: test.csv where there is one, else the rows of the sample submission."""
     sample_submission: str = "sample_submission.csv"
     """The sample submission: its ids, order and columns are the law for the file that is sent."""
     id: str | None = None

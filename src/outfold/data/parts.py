@@ -18,6 +18,8 @@ from outfold.data.tables import Table, column_names, read_table
 from outfold.errors import DataError, nearest, some
 from outfold.store.layout import Layout
 
+USUAL_TEST = "test.csv"
+
 
 @dataclass(frozen=True)
 class Part:
@@ -78,6 +80,8 @@ def read_parts(
     Raises:
         DataError: a file is missing or damaged, or an id is missing or stands twice.
     """
+    if config.test is None and (layout.inputs / USUAL_TEST).exists():
+        config = config.model_copy(update={"test": USUAL_TEST})
     train_path = find_input(layout, "train", config.train)
     test_path = find_input(layout, "test", config.test) if config.test else sample.path
     verbatim = {id_column, *naming}

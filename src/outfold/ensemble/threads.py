@@ -15,7 +15,7 @@ def one_thread() -> Iterator[None]:
     """
     # A limit reaches only the libraries that are loaded when it is set, and scipy brings a BLAS of its own.
     import scipy.optimize  # noqa: F401
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=1, user_api="blas"):
         yield

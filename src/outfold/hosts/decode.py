@@ -67,6 +67,9 @@ def read_outputs(sent: pd.DataFrame, scoring: Scoring) -> np.ndarray:
     """
     classes = [str(name) for name in scoring.classes]
     targets = list(scoring.targets)
+    if len(sent.columns) == 1 and len(targets) == 1:
+        # many samples call their one column otherwise than train.csv does: "probability", "prediction"
+        sent = sent.set_axis(targets, axis="columns")
     if scoring.task == "regression":
         return _numbers(_columns(sent, targets, SENT), SENT)
     if scoring.task != "binary" and set(classes) <= set(sent.columns):

@@ -10,6 +10,7 @@ import pandas as pd
 from outfold.contest import Contest
 from outfold.ensemble.blend import BlendResult, blend
 from outfold.ensemble.compare import Comparison, paired_bootstrap
+from outfold.ensemble.thresholds import needs_thresholds, nested_thresholds
 from outfold.errors import MismatchError
 from outfold.plots import bars
 from outfold.stages.context import Context, command
@@ -77,20 +78,24 @@ def _blend(context: Context, names: list[str], manifests: dict[str, Manifest], m
     oof = {name: read_predictions(layout.oof(name)) for name in names}
     ids, members, values = stack(oof, what="oof")
     fold = fold_by_id(oof[names[0]]).reindex(ids)
-    groups = contest.groups(ids)
+    y, groups = contest.truth(ids), contest.groups(ids)
+    names_of_groups = None if groups is None else groups.to_numpy()
     with context.reporter.bar(f"blend {len(members)} members", None):
         result = blend(
             values,
-            contest.truth(ids),
+            y,
             fold.to_numpy(np.int64),
             names=members,
             task=contest.task,
             metric=contest.metric,
             combiner=config.combiner,
             seed=config.seed,
-            groups=None if groups is None else groups.to_numpy(),
+            groups=names_of_groups,
         )
-        versus = _versus_best(contest, ids, result, values, members, config.seed)
+        best = values[members.index(result.best_name)]
+        versus = None
+        if len(members) > 1:
+            versus = _compare(contest, y, fold.to_numpy(np.int64), best, result.oof, names_of_groups, config.seed)
     test_ids, test_members, test_values = stack(
         {name: read_predictions(layout.test(name)) for name in names}, what="test"
     )
@@ -112,24 +117,20 @@ def _blend(context: Context, names: list[str], manifests: dict[str, Manifest], m
     return manifest
 
 
-def _versus_best(
-    contest: Contest, ids: pd.Index, result: BlendResult, values: np.ndarray, members: list[str], seed: int
-) -> Comparison | None:
-    """Is the blend's gain over its best member real? None with one member."""
-    if len(members) == 1:
-        return None
-    groups = contest.groups(ids)
-    best = values[members.index(result.best_name)]
-    return paired_bootstrap(
-        contest.metric,
-        contest.truth(ids),
-        best,
-        result.oof,
-        task=contest.task,
-        groups=None if groups is None else groups.to_numpy(),
-        draws=500,
-        seed=seed,
-    )
+def _compare(
+    contest: Contest,
+    y: np.ndarray,
+    fold: np.ndarray,
+    best: np.ndarray,
+    both: np.ndarray,
+    groups: np.ndarray | None,
+    seed: int,
+) -> Comparison:
+    """Is the blend's gain over its best member real?"""
+    metric, task = contest.metric, contest.task
+    if needs_thresholds(metric, task) and len(np.unique(fold)) > 1:
+        best, both = (nested_thresholds(metric, y, outputs, fold, task=task).labels for outputs in (best, both))
+    return paired_bootstrap(metric, y, best, both, task=task, groups=groups, draws=500, seed=seed)
 
 
 def _manifest(

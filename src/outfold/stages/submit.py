@@ -46,7 +46,7 @@ def submit(
     sha256 = hashlib.sha256(data).hexdigest()
     file = layout.submissions / f"{name}-{sha256[:8]}.csv"
     known = ledger.read(layout.ledger)
-    earlier = known[known["sha256"] == sha256]
+    earlier = known[(known["sha256"] == sha256) & (known["status"] != "error")]
     if dry_run:
         write_bytes(file, data)
         reporter.note(f"submit: {file} is checked and not sent ({len(frame):,} rows)")
