@@ -83,7 +83,13 @@ class Figures:
             if k <= 25:
                 for i, j in np.argwhere(counts):
                     axes.text(
-                        j, i, counts[i, j], ha="center", va="center", fontsize=8, color="#888" if i == j else "black"
+                        j,
+                        i,
+                        counts[i, j],
+                        ha="center",
+                        va="center",
+                        fontsize=8,
+                        color="#888" if i == j else "white" if wrong[i, j] > wrong.max() / 2 else "black",
                     )
             axes.set_xticks(range(k), names, rotation=90 if k > 12 else 0)
             axes.set_yticks(range(k), names)
@@ -114,6 +120,6 @@ class Figures:
                 axes.axis("off")
             for axes, path, (name, row) in zip(grid, paths, table.iterrows(), strict=False):
                 axes.imshow(decode(path))
-                axes.set_title(f"{name}\n{row['truth']}, not {row['predicted']}", fontsize=7, fontweight="normal")
+                axes.set_title(f"{name}\n{row['truth']}, not {row['predicted']}", fontsize=8, fontweight="normal")
             figure.suptitle(f"The worst rows, {pipeline}: truth and prediction", x=0.01, ha="left", fontsize=11)
         return figure

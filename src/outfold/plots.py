@@ -33,13 +33,14 @@ STYLE: Any = {
 
 
 def new_figure(width: float = 8.0, height: float = 4.0) -> Figure:
-    """An empty figure of ``width`` x ``height`` inches in the house style; it belongs to no window."""
+    """An empty figure of ``width`` x ``height`` inches in the house style; a notebook shows it."""
     import matplotlib as mpl
     from cycler import cycler
-    from matplotlib.figure import Figure as MatplotlibFigure
+
+    from outfold.picture import Picture
 
     with mpl.rc_context(STYLE | {"axes.prop_cycle": cycler(color=COLOURS)}):
-        return MatplotlibFigure(figsize=(width, height))
+        return Picture(figsize=(width, height))
 
 
 @contextlib.contextmanager
