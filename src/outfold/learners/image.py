@@ -27,7 +27,7 @@ from outfold.randomness import derive_seed
 from outfold.store.predictions import prediction_frame
 from outfold.store.shelf import Shelf
 from outfold.training.checkpoint import CHECKPOINT, load_member, weights_file
-from outfold.training.device import Precision, pick_device, pick_precision, reproducible
+from outfold.training.device import pick_device, pick_precision, reproducible
 from outfold.training.fit import Fit, check_batches, check_recipe, fit
 from outfold.training.losses import Loss
 from outfold.training.models import ModelSpec, build_model, normalisation
@@ -61,6 +61,7 @@ class ImageLearner:
         self.where = str(contest.layout.pipeline_config(name))
         self.images = ContestImages(contest, config, reporter)
         self.device = pick_device(config.device, self.where)
+        self.precision = pick_precision(config.precision, self.device, self.where)
 
     def check(self) -> None:
         """Raise what would stop ``fit`` before it begins; the images are decoded on the way, where they are not yet."""
@@ -78,7 +79,6 @@ class ImageLearner:
             model = build_model(self._spec(), config.weights, contest.root)
         check_recipe(model, config.phases, self.where)
         for size in sorted({phase.size or config.size for phase in config.phases}):
-            self._precision(size)
             for part in PARTS:
                 self.images.cache(part, size)
 
@@ -115,7 +115,7 @@ class ImageLearner:
                     watched=watched,
                     augmentation=Augmentation(plan.augment, plan.strength),
                     loss=loss(0.0),
-                    precision=self._precision(plan.size),
+                    precision=self.precision,
                     metric=contest.metric,
                     batch_size=plan.batch_size,
                 )
@@ -130,7 +130,7 @@ class ImageLearner:
                     data=data,
                     loss=lambda plan: loss(plan.label_smoothing),
                     optimizer=config.optimizer,
-                    precision=lambda plan: self._precision(plan.size),
+                    precision=self.precision,
                     shelf=shelf,
                     reporter=self.reporter,
                 ),
@@ -161,9 +161,6 @@ class ImageLearner:
             config.timm_args,
             self.where,
         )
-
-    def _precision(self, size: int) -> Precision:
-        return pick_precision(self.config.precision, self.device, size, self.where)
 
     def predict(self, part: Part, ids: pd.Index, shelves: Mapping[int, Shelf]) -> pd.DataFrame:
         """Every member of every fold on these rows, under TTA, in float32; each row is read once.

@@ -14,9 +14,6 @@ import torch
 
 from outfold.errors import ConfigError
 
-FAST_BF16_PIXELS = 64
-"""On a CPU, smaller images are bound by overhead rather than by arithmetic, and bf16 gains nothing on them."""
-
 
 def pick_device(name: str, where: str) -> torch.device:
     """``auto`` is the first GPU there is, else the CPU.
@@ -56,11 +53,8 @@ class Precision:
         return torch.amp.GradScaler(self.device.type, enabled=self.name == "fp16")
 
 
-def pick_precision(name: str, device: torch.device, size: int, where: str) -> Precision:
+def pick_precision(name: str, device: torch.device, where: str) -> Precision:
     """``auto`` is bf16 where the device is fast at it, else fp16 on a GPU, else fp32.
-
-    Args:
-        size: pixels a side: see :data:`FAST_BF16_PIXELS`.
 
     Raises:
         ConfigError: fp16 on a CPU.
@@ -72,7 +66,7 @@ def pick_precision(name: str, device: torch.device, size: int, where: str) -> Pr
             # Ampere and later; before it bf16 is emulated, and slow
             name = "bf16" if torch.cuda.get_device_capability(device)[0] >= 8 else "fp16"
         else:
-            name = "bf16" if device.type == "cpu" and size >= FAST_BF16_PIXELS and cpu_has_bf16() else "fp32"
+            name = "bf16" if device.type == "cpu" and cpu_has_bf16() else "fp32"
     assert name in ("fp32", "bf16", "fp16")
     return Precision(name, device)  # type: ignore[arg-type]
 

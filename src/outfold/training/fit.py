@@ -59,7 +59,7 @@ class Fit:
         data: what a phase learns from (its image size may be its own).
         loss: of a phase.
         optimizer: sgd or adamw.
-        precision: of a phase.
+        precision: of the forward pass.
         shelf: where the checkpoint, the members and the history go.
     """
 
@@ -71,7 +71,7 @@ class Fit:
     data: Callable[[PhasePlan], Data]
     loss: Callable[[PhasePlan], Loss]
     optimizer: OptimizerName
-    precision: Callable[[PhasePlan], Precision]
+    precision: Precision
     shelf: Shelf
     reporter: Reporter
 
@@ -119,7 +119,7 @@ class _Loop:
         job, progress = self.job, self.progress
         freezing = freeze(self.model, self.groups, plan.train, train_bn=plan.train_bn, where=plan.where)
         self.dropout.rate = plan.dropout
-        precision, data, loss = job.precision(plan), job.data(plan), job.loss(plan)
+        precision, data, loss = job.precision, job.data(plan), job.loss(plan)
         rates = spread_lr(plan.lr, plan.lr_ratio, len(self.groups), plan.where)
         optimizer = make_optimizer(
             job.optimizer, self.model, self.groups, rates, plan.weight_decay, plan.momentum_at(0)
