@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from outfold.store.atomic import write_text
 from outfold.store.layout import BLEND
 
 NOTEBOOK = Path("notebooks") / "oof.ipynb"
+_SOURCE = str(Path(__file__).resolve().parents[2])
 
 
 def report(context: Context, to: Path | None = None) -> Path:
@@ -24,6 +26,10 @@ def report(context: Context, to: Path | None = None) -> Path:
     """
     if not context.layout.manifest(BLEND).exists():
         raise DataError("report: there is no blend yet", remedy=f"Run `{command(context.root, 'ensemble')}` first.")
+    # the kernel of this environment, though the user may have others of the same name
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    os.environ["PYTHONPATH"] = os.pathsep.join([_SOURCE, *filter(None, [os.environ.get("PYTHONPATH")])])
+    os.environ["OUTFOLD_ROOT"] = str(context.root.resolve())
     try:
         import nbformat
         from nbclient import NotebookClient
@@ -34,13 +40,14 @@ def report(context: Context, to: Path | None = None) -> Path:
     path = _notebook(context.root)
     notebook = nbformat.read(path, as_version=4)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    os.environ["OUTFOLD_ROOT"] = str(context.root.resolve())
+    logging.getLogger("traitlets").setLevel(logging.ERROR)
     with context.reporter.bar(f"run {path.name}", len(cells), "cells") as bar:
         client = NotebookClient(
             notebook,
             timeout=600,
             kernel_name="python3",
             resources={"metadata": {"path": str(path.parent)}},
+            extra_arguments=["--IPKernelApp.log_level=40"],
             on_cell_executed=lambda **_: bar.advance(1),
         )
         try:
