@@ -14,7 +14,8 @@ from sklearn.metrics import log_loss
 from outfold.config.competition import CompetitionConfig
 from outfold.errors import SubmissionError
 from outfold.hosts.demo import CLASSES, DemoHost, digits
-from outfold.hosts.host import Scoring, get_host
+from outfold.hosts.host import Scoring
+from outfold.hosts.registry import get_host
 from outfold.progress import Reporter
 
 

@@ -14,8 +14,9 @@ from sklearn.metrics import f1_score, log_loss, roc_auc_score, root_mean_squared
 
 from outfold.config.competition import CompetitionConfig, Task
 from outfold.errors import DataError, SubmissionError
-from outfold.hosts.host import Scoring, get_host
+from outfold.hosts.host import Scoring
 from outfold.hosts.leaderboard import Leaderboard, score_submission
+from outfold.hosts.registry import get_host
 from outfold.metrics import get_metric
 from outfold.progress import Reporter
 

@@ -7,25 +7,25 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from outfold.api import Workspace
+    from outfold.api import OpenContest
 
 __version__ = "0.1.0"
 
 
-def open(root: str | Path = ".") -> Workspace:
+def open(root: str | Path = ".") -> OpenContest:
     """Open a contest folder for reading: folds, predictions, scores and figures.
 
     Args:
         root: the folder that holds ``competition/`` and ``pipelines/``.
 
     Returns:
-        A :class:`outfold.api.Workspace`.
+        A :class:`outfold.api.OpenContest`.
 
     Example:
         >>> import outfold
         >>> work = outfold.open(".")           # doctest: +SKIP
         >>> work.scores()                      # doctest: +SKIP
     """
-    from outfold.api import Workspace
+    from outfold.api import OpenContest
 
-    return Workspace(root)
+    return OpenContest(root)

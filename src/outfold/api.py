@@ -1,29 +1,15 @@
-"""The small Python API: ``outfold.open(root)`` reads what the stages left, as data frames by id."""
+"""The small Python API: what ``outfold.open(root)`` gives."""
 
 from __future__ import annotations
 
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
-import pandas as pd
-
-from outfold.contest import Contest, load_contest
-from outfold.errors import DataError, nearest
-from outfold.folds import Folds
-from outfold.store import ledger
-from outfold.store.folds_file import read_folds
-from outfold.store.layout import BLEND, Layout
-from outfold.store.manifest import Manifest, read_manifest
-from outfold.store.predictions import fold_by_id, mean_by_id, read_predictions
-
-if TYPE_CHECKING:
-    from outfold.figures import Figures
+from outfold.figures import Figures
+from outfold.workspace import Workspace
 
 
-class Workspace:
-    """One contest folder, read-only.
+class OpenContest(Workspace):
+    """A contest folder, read-only: its tables, and pictures of them.
 
     Example:
         >>> work = outfold.open(".")                   # doctest: +SKIP
@@ -32,185 +18,7 @@ class Workspace:
         >>> work.figures.worst()                       # doctest: +SKIP
     """
 
-    def __init__(self, root: str | Path = ".") -> None:
-        self.root = Path(root)
-        self.layout = Layout(self.root)
-
-    @cached_property
-    def contest(self) -> Contest:
-        """Rows by id, targets, roles, metric."""
-        return load_contest(self.root)
-
-    @cached_property
-    def folds(self) -> Folds:
-        """The split."""
-        return read_folds(self.layout.folds)
-
-    @property
-    def pipelines(self) -> list[str]:
-        """The pipelines that are trained, without the blend."""
-        return [name for name in self.layout.pipeline_names() if self.layout.manifest(name).exists()]
-
     @cached_property
     def figures(self) -> Figures:
         """Pictures of the same things."""
-        from outfold.figures import Figures
-
         return Figures(self)
-
-    def manifest(self, pipeline: str = BLEND) -> Manifest:
-        """What a pipeline was made of and what it scored.
-
-        Raises:
-            DataError: it is not trained; the nearest name that is.
-        """
-        manifest = read_manifest(self.layout.manifest(pipeline))
-        if manifest is None:
-            known = [*self.pipelines, BLEND]
-            hint = nearest(pipeline, known) or f"trained: {', '.join(self.pipelines) or 'nothing yet'}"
-            raise DataError(f"{pipeline}: no predictions in {self.layout.artifacts}; {hint}")
-        return manifest
-
-    def oof(self, pipeline: str = BLEND, member: str | None = None) -> pd.DataFrame:
-        """Out-of-fold predictions: one row an id, a ``fold`` column, a float32 column an output.
-
-        Args:
-            member: one member alone; left out, the mean of all.
-        """
-        frame = self._part(self.layout.oof(pipeline), pipeline, member)
-        mean = mean_by_id(frame)
-        mean.insert(0, "fold", fold_by_id(frame).reindex(mean.index))
-        return mean
-
-    def test(self, pipeline: str = BLEND, member: str | None = None) -> pd.DataFrame:
-        """Test predictions: one row an id, a float32 column an output; the mean over folds."""
-        return mean_by_id(self._part(self.layout.test(pipeline), pipeline, member))
-
-    def _part(self, path: Path, pipeline: str, member: str | None) -> pd.DataFrame:
-        known = self.manifest(pipeline).members
-        if member is not None and member not in known:
-            raise DataError(f"{pipeline} has no member {member}; it has {', '.join(known)}")
-        frame = read_predictions(path)
-        return frame if member is None else frame[frame["member"] == member]
-
-    def truth(self) -> pd.DataFrame:
-        """The targets of the training rows as the file has them, by id."""
-        columns = [name for name in self.contest.targets if name in self.contest.train.columns]
-        return self.contest.train[columns]
-
-    def scores(self) -> pd.DataFrame:
-        """One row a pipeline and the blend: score, mean and spread over folds, each fold, seconds of training."""
-        rows = {}
-        for name in [*self.pipelines, *([BLEND] if self.layout.manifest(BLEND).exists() else [])]:
-            manifest = self.manifest(name)
-            folds = np.array([np.nan if s is None else s for s in manifest.fold_scores], dtype=float)
-            rows[name] = {
-                manifest.metric: manifest.score,
-                "fold mean": np.nanmean(folds),
-                "fold std": np.nanstd(folds),
-                **{f"fold {k}": score for k, score in enumerate(folds)},
-                "seconds": manifest.seconds,
-            }
-        return pd.DataFrame.from_dict(rows, orient="index")
-
-    def member_scores(self) -> pd.DataFrame:
-        """One row a member of every pipeline: its own out-of-fold score, and its weight in the blend."""
-        weights = self._weights()
-        rows = [
-            {
-                "pipeline": name,
-                "member": member,
-                self.manifest(name).metric: score,
-                "weight": weights.get(f"{name}/{member}"),
-            }
-            for name in self.pipelines
-            for member, score in self.manifest(name).member_scores.items()
-        ]
-        return pd.DataFrame(rows).set_index(["pipeline", "member"])
-
-    def _weights(self) -> dict[str, float]:
-        manifest = read_manifest(self.layout.manifest(BLEND))
-        return dict((manifest.extra.get("weights") if manifest else None) or {})
-
-    def class_scores(self, pipeline: str = BLEND) -> pd.DataFrame:
-        """One row a class or label: how many rows, precision, recall, mean loss of its rows.
-
-        Raises:
-            DataError: a contest of numbers has no classes.
-        """
-        contest = self.contest
-        if contest.classes is None:
-            raise DataError("class_scores: the task is regression; there are no classes")
-        oof = self.oof(pipeline)
-        values, y = oof[contest.outputs].to_numpy(), contest.truth(oof.index)
-        if contest.task == "multilabel":
-            said, true = values > 0.5, y > 0
-        else:
-            k = np.arange(len(contest.classes))
-            said = (values.argmax(1) if contest.task == "multiclass" else (values[:, 0] > 0.5).astype(int))[
-                :, None
-            ] == k
-            true = y[:, None] == k
-        hit, loss = (said & true).sum(0), self._losses(values, y)
-        return pd.DataFrame(
-            {
-                "rows": true.sum(0),
-                "precision": hit / np.maximum(said.sum(0), 1),
-                "recall": hit / np.maximum(true.sum(0), 1),
-                "mean loss": [loss[column].mean() if column.any() else np.nan for column in true.T],
-            },
-            index=pd.Index([str(name) for name in contest.classes], name="class"),
-        )
-
-    def worst(self, pipeline: str = BLEND, n: int = 16) -> pd.DataFrame:
-        """The ``n`` training rows with the greatest out-of-fold loss, worst first: fold, truth, prediction, loss.
-
-        The loss is the log loss of a row, or its absolute error.
-        """
-        contest = self.contest
-        oof = self.oof(pipeline)
-        values, y = oof[contest.outputs].to_numpy(), contest.truth(oof.index)
-        loss = self._losses(values, y)
-        order = np.argsort(-loss, kind="stable")[:n]
-        return pd.DataFrame(
-            {
-                "fold": oof["fold"].to_numpy()[order],
-                "truth": [self._word(y[i]) for i in order],
-                "predicted": [self._guess(values[i]) for i in order],
-                "loss": loss[order],
-            },
-            index=oof.index[order],
-        )
-
-    def _losses(self, values: np.ndarray, y: np.ndarray) -> np.ndarray:
-        task = self.contest.task
-        p = np.clip(values.astype(np.float64), 1e-7, 1 - 1e-7)
-        if task == "regression":
-            return np.abs(values - y.reshape(values.shape)).mean(1)
-        if task == "multiclass":
-            return -np.log(p[np.arange(len(y)), y])
-        truth = y.reshape(values.shape)
-        return -(truth * np.log(p) + (1 - truth) * np.log(1 - p)).mean(1)
-
-    def _word(self, truth: np.ndarray) -> str:
-        """The truth of a row as a person would say it."""
-        classes = self.contest.classes
-        if classes is None:
-            return ", ".join(f"{value:.4g}" for value in np.atleast_1d(truth))
-        if self.contest.task == "multilabel":
-            return " ".join(str(name) for name, on in zip(classes, truth, strict=True) if on)
-        return str(classes[int(truth)])
-
-    def _guess(self, values: np.ndarray) -> str:
-        classes = self.contest.classes
-        if classes is None:
-            return ", ".join(f"{value:.4g}" for value in values)
-        if self.contest.task == "multilabel":
-            return " ".join(str(name) for name, p in zip(classes, values, strict=True) if p > 0.5)
-        if self.contest.task == "binary":
-            values = np.array([1 - values[0], values[0]])
-        return f"{classes[int(values.argmax())]} ({values.max():.0%})"
-
-    def ledger(self) -> pd.DataFrame:
-        """Every submission sent, oldest first."""
-        return ledger.read(self.layout.ledger)

@@ -13,7 +13,7 @@ from outfold.store.layout import BLEND
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from outfold.api import Workspace
+    from outfold.workspace import Workspace
 
 
 class Figures:

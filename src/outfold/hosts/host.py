@@ -12,7 +12,7 @@ import numpy as np
 from outfold.progress import Reporter
 
 if TYPE_CHECKING:
-    from outfold.config.competition import CompetitionConfig, Task
+    from outfold.config.competition import Task
 
 Status = Literal["complete", "pending", "error"]
 
@@ -106,25 +106,3 @@ class Host(Protocol):
 
     def describe(self) -> list[str]:
         """Lines for ``doctor``: what the host needs, and whether it is there. Never a secret."""
-
-
-def get_host(config: CompetitionConfig, root: Path, inputs: Path, scoring: Scoring | None = None) -> Host:
-    """The host that ``competition.yaml`` names.
-
-    Args:
-        config: the contest file; ``host``, ``slug`` and the files that it names are read.
-        root: the contest's folder; ``solution`` is relative to it.
-        inputs: where the data lies, or will.
-        scoring: for host folder, how a file is scored; needed by ``submit`` only.
-    """
-    if config.host == "kaggle":
-        from outfold.hosts.kaggle import KaggleHost
-
-        return KaggleHost(config.slug)
-    if config.host == "folder":
-        from outfold.hosts.folder import FolderHost
-
-        return FolderHost(config, root, inputs, scoring)
-    from outfold.hosts.demo import DemoHost
-
-    return DemoHost(scoring)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import pandas as pd
 
-from outfold.contest import Contest
-from outfold.progress import Reporter
 from outfold.store.shelf import Shelf
 
 Part = Literal["train", "test"]
@@ -39,20 +35,3 @@ class Learner(Protocol):
 
     def summarise(self, shelves: Mapping[int, Shelf], folder: Path) -> None:
         """Write what a person wants to see of the trained folds (importances, curves) into ``folder``."""
-
-
-def revision(family: str) -> int:
-    """The revision number of a learner; its author raises it when its results would differ."""
-    text = resources.files("outfold.learners").joinpath("revisions.json").read_text(encoding="utf-8")
-    return int(json.loads(text)[family])
-
-
-def make_learner(contest: Contest, config: Any, name: str, reporter: Reporter) -> Learner:
-    """The learner that a pipeline's configuration asks for."""
-    if config.learner == "image":
-        from outfold.learners.image import ImageLearner
-
-        return ImageLearner(contest, config, name, reporter)
-    from outfold.learners.gbdt import GbdtLearner
-
-    return GbdtLearner(contest, config, name, reporter)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from outfold.contest import Contest
-from outfold.learners.learner import make_learner
+from outfold.learners.registry import make_learner
 from outfold.stages.context import Context
 from outfold.stages.split import fold_kind
 

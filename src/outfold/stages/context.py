@@ -14,7 +14,7 @@ from outfold.config.pipeline import BlendConfig, GbdtPipeline, ImagePipeline
 from outfold.contest import Contest, load_contest
 from outfold.errors import ConfigError
 from outfold.folds import Folds
-from outfold.learners.learner import revision
+from outfold.learners.registry import revision
 from outfold.progress import Reporter
 from outfold.store.fingerprint import file_sha256, fingerprint
 from outfold.store.folds_file import read_folds

@@ -10,7 +10,7 @@ from pathlib import Path
 import outfold
 from outfold.config.load import load_competition
 from outfold.errors import OutfoldError
-from outfold.hosts.host import get_host
+from outfold.hosts.registry import get_host
 from outfold.progress import Reporter
 from outfold.store.layout import Layout
 from outfold.threads import cores, thread_count

@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from outfold.hosts.host import get_host
+from outfold.hosts.registry import get_host
 from outfold.stages.context import Context
 from outfold.store.atomic import write_json
 from outfold.store.fingerprint import fingerprint

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from outfold.errors import MismatchError
-from outfold.learners.learner import make_learner
+from outfold.learners.registry import make_learner
 from outfold.stages.context import Context, command
 from outfold.store.fingerprint import file_sha256
 from outfold.store.lock import only_writer

@@ -13,7 +13,8 @@ import pandas as pd
 
 from outfold.contest import Contest
 from outfold.errors import DataError
-from outfold.hosts.host import Host, Scored, Scoring, get_host
+from outfold.hosts.host import Host, Scored, Scoring
+from outfold.hosts.registry import get_host
 from outfold.stages.context import Context, command
 from outfold.store import ledger
 from outfold.store.atomic import write_bytes

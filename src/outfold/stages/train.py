@@ -10,7 +10,8 @@ import pandas as pd
 
 from outfold.config.pipeline import GbdtPipeline, ImagePipeline
 from outfold.errors import ConfigError
-from outfold.learners.learner import Learner, make_learner, revision
+from outfold.learners.learner import Learner
+from outfold.learners.registry import make_learner, revision
 from outfold.stages.context import Context, command
 from outfold.stages.scores import Scores, score_oof
 from outfold.store.fingerprint import file_sha256, fingerprint

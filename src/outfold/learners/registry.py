@@ -1,0 +1,28 @@
+"""The learner that a pipeline names, and its revision; each is imported where it is used."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+
+from outfold.config.pipeline import GbdtPipeline, ImagePipeline
+from outfold.contest import Contest
+from outfold.learners.learner import Learner
+from outfold.progress import Reporter
+
+
+def revision(family: str) -> int:
+    """The revision number of a learner; its author raises it when its results would differ."""
+    text = resources.files("outfold.learners").joinpath("revisions.json").read_text(encoding="utf-8")
+    return int(json.loads(text)[family])
+
+
+def make_learner(contest: Contest, config: ImagePipeline | GbdtPipeline, name: str, reporter: Reporter) -> Learner:
+    """The learner that a pipeline's configuration asks for."""
+    if isinstance(config, ImagePipeline):
+        from outfold.learners.image import ImageLearner
+
+        return ImageLearner(contest, config, name, reporter)
+    from outfold.learners.gbdt import GbdtLearner
+
+    return GbdtLearner(contest, config, name, reporter)
