@@ -131,14 +131,17 @@ def test_auto_precision_on_a_cpu_is_bf16_only_where_it_is_in_hardware(
     assert not cpu_has_bf16(tmp_path / "nowhere")
     cpu = pick_device("cpu", "x")
     monkeypatch.setattr("outfold.training.device.cpu_has_bf16", lambda: True)
-    assert pick_precision("auto", cpu, "x").name == "bf16"
+    assert pick_precision("auto", cpu, 32, "x").name == "bf16"
+    assert pick_precision("auto", cpu, 31, "x").name == "fp32"  # see SAFE_BF16_PIXELS
+    with pytest.raises(ConfigError, match="needs a size: of 32 or more; it is 16"):
+        pick_precision("bf16", cpu, 16, "x")
     monkeypatch.setattr("outfold.training.device.cpu_has_bf16", lambda: False)
-    assert pick_precision("auto", cpu, "x").name == "fp32"
+    assert pick_precision("auto", cpu, 224, "x").name == "fp32"
 
 
 @pytest.mark.parametrize(("name", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
 def test_precision_is_that_of_the_forward_pass(name: str, dtype: torch.dtype) -> None:
-    layer, precision = nn.Linear(4, 4), pick_precision(name, pick_device("cpu", "x"), "x")
+    layer, precision = nn.Linear(4, 4), pick_precision(name, pick_device("cpu", "x"), 32, "x")
     with precision.autocast():
         assert layer(torch.zeros(1, 4)).dtype == dtype
     assert layer.weight.dtype == torch.float32

@@ -324,6 +324,10 @@ def test_predictions_follow_the_order_of_the_ids_asked_for(contest: Contest, tmp
         ({"device": "cuda:77"}, "device: cuda:77; this machine has"),
         ({"device": "toaster"}, "'toaster' is no device"),
         ({"mean": [0.5, 0.5]}, "mean: has 2 numbers"),
+        (
+            {"model": "vit_tiny_patch16_224", "timm_args": {}, "phases": [{"epochs": 1, "size": 48}]},
+            "cannot take images of 48 pixels",
+        ),
         ({"precision": "fp16", "device": "cpu"}, "fp16 needs a CUDA GPU"),
     ],
 )
@@ -342,3 +346,20 @@ def test_label_smoothing_is_refused_for_numbers(tmp_path: Path) -> None:
     for keys in ({"label_smoothing": 0.1}, {"class_weight": "balanced"}):
         with pytest.raises(ConfigError, match="is for classes; this contest's task is regression"):
             ImageLearner(contest, recipe(**keys), "cnn", Reporter()).check()
+
+
+def test_an_id_that_is_no_row_is_not_taken_for_another(contest: Contest, tmp_path: Path) -> None:
+    learner, shelf = train(contest, recipe(), tmp_path)
+    with pytest.raises(KeyError, match="nobody"):
+        learner.predict("test", pd.Index([contest.test.index[0], "nobody"]), {0: shelf})
+
+
+def test_too_little_gpu_memory_says_what_to_change(
+    contest: Contest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Any, *args: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(engine._Step, "__call__", full)
+    with pytest.raises(OutfoldError, match=r"(?s)cnn fold 0: the GPU's memory is too small.*batch_size: smaller"):
+        train(contest, recipe(), tmp_path)

@@ -6,6 +6,7 @@ import copy
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from outfold.config.pipeline import ImagePipeline, Tta
 from outfold.contest import Contest
 from outfold.data.augment import Augmentation
 from outfold.data.image_batches import ImageSource
-from outfold.errors import ConfigError, DataError
+from outfold.errors import ConfigError, DataError, some
 from outfold.learners.image_history import draw_history
 from outfold.learners.image_rows import ContestImages, PhaseImages, tta_batches
 from outfold.learners.learner import Part
@@ -30,7 +31,7 @@ from outfold.training.checkpoint import CHECKPOINT, load_member, weights_file
 from outfold.training.device import pick_device, pick_precision, reproducible
 from outfold.training.fit import Fit, check_batches, check_recipe, fit
 from outfold.training.losses import Loss
-from outfold.training.models import ModelSpec, build_model, normalisation
+from outfold.training.models import ModelSpec, build_model, check_sizes, normalisation
 from outfold.training.order import even_batches
 from outfold.training.recipe import PhasePlan, plan_phases
 from outfold.training.tta import tta_weights, vote
@@ -61,7 +62,11 @@ class ImageLearner:
         self.where = str(contest.layout.pipeline_config(name))
         self.images = ContestImages(contest, config, reporter)
         self.device = pick_device(config.device, self.where)
-        self.precision = pick_precision(config.precision, self.device, self.where)
+        self.precision = pick_precision(config.precision, self.device, min(self._sizes()), self.where)
+
+    def _sizes(self) -> list[int]:
+        """The image sizes that the phases ask for, from small to large."""
+        return sorted({phase.size or self.config.size for phase in self.config.phases})
 
     def check(self) -> None:
         """Raise what would stop ``fit`` before it begins; the images are decoded on the way, where they are not yet."""
@@ -75,81 +80,86 @@ class ImageLearner:
             given = getattr(config, key)
             if given is not None and len(given) not in (1, config.channels):
                 raise ConfigError(f"{self.where}: {key}: has {len(given)} numbers; channels: {config.channels}")
+        sizes = self._sizes()
         with reproducible(self.device):
             model = build_model(self._spec(), config.weights, contest.root)
+            check_sizes(model, self._spec(), sizes)
         check_recipe(model, config.phases, self.where)
-        for size in sorted({phase.size or config.size for phase in config.phases}):
+        for size in sizes:
             for part in PARTS:
                 self.images.cache(part, size)
 
     def fit(self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf) -> None:
         """Train one fold and leave its members, their description and the history on the shelf."""
         config, contest = self.config, self.contest
-        index = contest.train.index
         bad = self.images.cache("train", config.phases[0].size or config.size).bad
-        rows = np.array([row for row in index.get_indexer(train) if row not in bad], dtype=np.int64)
-        watched = np.asarray(index.get_indexer(valid), dtype=np.int64)
+        rows = self._places("train", train)
+        rows = rows[~np.isin(rows, list(bad))]
         if not len(rows):
             raise DataError(f"{self.name} fold {fold}: no training image can be read")
         plans = plan_phases(config, len(rows), self.where)
         check_batches(len(rows), plans)
-        balanced = config.class_weight == "balanced"
-        y, outputs = contest.y, len(contest.outputs)
-
-        def loss(smoothing: float) -> Loss:
-            return Loss.for_rows(contest.task, y[rows], outputs, smoothing=smoothing, balanced=balanced).to(self.device)
-
         with reproducible(self.device):
             torch.manual_seed(derive_seed(config.seed, fold, "weights"))
             model = build_model(self._spec(), config.weights, contest.root).to(self.device)
             mean, std = normalisation(model, config.channels, config.mean, config.std)
-            targets = loss(0.0).targets(y)
-
-            def data(plan: PhasePlan) -> PhaseImages:
-                return PhaseImages(
-                    source=ImageSource(
-                        self.images.cache("train", plan.size).pixels, mean, std, self.device, config.workers
-                    ),
-                    targets=targets,
-                    truth=y[watched],
-                    watched=watched,
-                    augmentation=Augmentation(plan.augment, plan.strength),
-                    loss=loss(0.0),
-                    precision=self.precision,
-                    metric=contest.metric,
-                    batch_size=plan.batch_size,
-                )
-
-            done = fit(
-                Fit(
-                    label=self.name,
-                    fold=fold,
-                    seed=config.seed,
-                    rows=rows,
-                    phases=plans,
-                    data=data,
-                    loss=lambda plan: loss(plan.label_smoothing),
-                    optimizer=config.optimizer,
-                    precision=self.precision,
-                    shelf=shelf,
-                    reporter=self.reporter,
-                ),
-                model,
+            loss = partial(self._loss, contest.y[rows])
+            job = Fit(
+                label=self.name,
+                fold=fold,
+                seed=config.seed,
+                rows=rows,
+                phases=plans,
+                data=partial(self._phase_images, self._places("train", valid), loss(), mean, std),
+                loss=lambda plan: loss(plan.label_smoothing),
+                optimizer=config.optimizer,
+                precision=self.precision,
+                shelf=shelf,
+                reporter=self.reporter,
             )
-        plain = loss(0.0)
+            done = fit(job, model)
         described = {
             "model": config.model,
             "members": done.members,
             "outputs": contest.outputs,
             "mean": mean,
             "std": std,
-            "center": plain.center.tolist(),
-            "scale": plain.scale.tolist(),
+            "center": loss().center.tolist(),
+            "scale": loss().scale.tolist(),
         }
         shelf.put(MODEL, (json.dumps(described, indent=2) + "\n").encode())
         seconds = sum(entry["seconds"] for entry in done.history)
         shelf.finish(members=[member["name"] for member in done.members], epochs=len(done.history), seconds=seconds)
         shelf.discard(CHECKPOINT)
+
+    def _places(self, part: Part, ids: pd.Index) -> NDArray[np.int64]:
+        """The rows of these ids in the part's table, which are those of its cache."""
+        index = self.contest.train.index if part == "train" else self.contest.test.index
+        places = np.asarray(index.get_indexer(ids), dtype=np.int64)
+        if (places < 0).any():
+            raise KeyError(f"no {part} rows: {some(ids[places < 0])}")
+        return places
+
+    def _loss(self, y: NDArray, smoothing: float = 0.0) -> Loss:
+        balanced = self.config.class_weight == "balanced"
+        outputs = len(self.contest.outputs)
+        return Loss.for_rows(self.contest.task, y, outputs, smoothing=smoothing, balanced=balanced).to(self.device)
+
+    def _phase_images(
+        self, watched: NDArray[np.int64], loss: Loss, mean: list[float], std: list[float], plan: PhasePlan
+    ) -> PhaseImages:
+        pixels = self.images.cache("train", plan.size).pixels
+        return PhaseImages(
+            source=ImageSource(pixels, mean, std, self.device, self.config.workers),
+            targets=loss.targets(self.contest.y),
+            truth=self.contest.y[watched],
+            watched=watched,
+            augmentation=Augmentation(plan.augment, plan.strength),
+            loss=loss,
+            precision=self.precision,
+            metric=self.contest.metric,
+            batch_size=plan.batch_size,
+        )
 
     def _spec(self, size: int | None = None) -> ModelSpec:
         config = self.config
@@ -168,8 +178,7 @@ class ImageLearner:
         Returns:
             id, fold, member, and the outputs.
         """
-        index = self.contest.train.index if part == "train" else self.contest.test.index
-        rows = np.asarray(index.get_indexer(ids), dtype=np.int64)
+        rows = self._places(part, ids)
         voters = [voter for fold, shelf in sorted(shelves.items()) for voter in self._voters(fold, shelf)]
         frames: list[pd.DataFrame] = []
         with reproducible(self.device):

@@ -14,6 +14,10 @@ import torch
 
 from outfold.errors import ConfigError
 
+SAFE_BF16_PIXELS = 32
+"""On a CPU, bf16 needs images of at least this side. On smaller ones, networks that halve the image five times come to a
+strided 3x3 convolution of one pixel, whose bf16 weight gradient reads memory that nobody wrote (oneDNN, torch 2.15)."""
+
 
 def pick_device(name: str, where: str) -> torch.device:
     """``auto`` is the first GPU there is, else the CPU.
@@ -53,12 +57,20 @@ class Precision:
         return torch.amp.GradScaler(self.device.type, enabled=self.name == "fp16")
 
 
-def pick_precision(name: str, device: torch.device, where: str) -> Precision:
+def pick_precision(name: str, device: torch.device, size: int, where: str) -> Precision:
     """``auto`` is bf16 where the device is fast at it, else fp16 on a GPU, else fp32.
 
+    Args:
+        size: pixels a side of the smallest images: see :data:`SAFE_BF16_PIXELS`.
+
     Raises:
-        ConfigError: fp16 on a CPU.
+        ConfigError: fp16 without a CUDA GPU, or bf16 for tiny images on a CPU.
     """
+    small = device.type == "cpu" and size < SAFE_BF16_PIXELS
+    if name == "bf16" and small:
+        raise ConfigError(
+            f"{where}: precision: bf16 on a CPU needs a size: of {SAFE_BF16_PIXELS} or more; it is {size}"
+        )
     if name == "fp16" and device.type != "cuda":
         raise ConfigError(f"{where}: precision: fp16 needs a CUDA GPU; this runs on {device.type}")
     if name == "auto":
@@ -66,7 +78,7 @@ def pick_precision(name: str, device: torch.device, where: str) -> Precision:
             # Ampere and later; before it bf16 is emulated, and slow
             name = "bf16" if torch.cuda.get_device_capability(device)[0] >= 8 else "fp16"
         else:
-            name = "bf16" if device.type == "cpu" and cpu_has_bf16() else "fp32"
+            name = "bf16" if device.type == "cpu" and not small and cpu_has_bf16() else "fp32"
     assert name in ("fp32", "bf16", "fp16")
     return Precision(name, device)  # type: ignore[arg-type]
 

@@ -84,9 +84,15 @@ def fit(job: Fit, model: nn.Module) -> Progress:
 
     Raises:
         ConfigError: learning rates or groups that do not fit the model.
-        OutfoldError: the loss is not finite; members saved before are kept.
+        OutfoldError: the loss is not finite, or the GPU's memory too small; members saved before are kept.
     """
-    return _Loop(job, model).run()
+    try:
+        return _Loop(job, model).run()
+    except torch.OutOfMemoryError as error:
+        raise OutfoldError(
+            f"{job.label} fold {job.fold}: the GPU's memory is too small ({str(error).splitlines()[0]})",
+            remedy="Make batch_size: smaller, and accumulate: larger by as much: the steps stay the same.",
+        ) from None
 
 
 class _Loop:

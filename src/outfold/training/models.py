@@ -80,6 +80,19 @@ def build_model(spec: ModelSpec, weights: str, root: Path) -> nn.Module:
     return model.to(memory_format=torch.channels_last)
 
 
+def check_sizes(model: nn.Module, spec: ModelSpec, sizes: Sequence[int]) -> None:
+    """Raises ConfigError for an image size that the model cannot take."""
+    model.eval()
+    for size in sizes:
+        try:
+            with torch.inference_mode():
+                model(torch.zeros(1, spec.channels, size, size))
+        except (RuntimeError, AssertionError, ValueError) as error:
+            raise ConfigError(
+                f"{spec.where}: size: {spec.name} cannot take images of {size} pixels ({_first_line(error)})"
+            ) from None
+
+
 def _from_file(spec: ModelSpec, weights: str, root: Path) -> dict[str, Any]:
     """What timm must know to load a file: where it is, and how many classes and channels it was trained with."""
     import timm
