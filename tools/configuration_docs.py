@@ -1,0 +1,119 @@
+"""Write docs/configuration.md from the models in src/outfold/config. Run from the checkout, with PYTHONPATH=src."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, BeforeValidator
+from pydantic.fields import FieldInfo
+
+from outfold.config.competition import CompetitionConfig
+from outfold.config.pipeline import BlendConfig, GbdtPipeline, ImagePipeline
+from outfold.metrics import METRICS, Task, get_metric
+from outfold.metrics.metric import Wants
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "configuration.md"
+FILES: dict[type[BaseModel], str] = {
+    CompetitionConfig: "competition/competition.yaml",
+    ImagePipeline: "A pipeline with `learner: image`",
+    GbdtPipeline: "A pipeline with `learner: gbdt`",
+    BlendConfig: "pipelines/blend.yaml",
+}
+PREFACE = """\
+# Every key
+
+<!-- Written by tools/configuration_docs.py from the docstrings in src/outfold/config: change a line there. -->
+
+A contest is `competition/competition.yaml` and one file a model in `pipelines/`, named as you like. The files are YAML
+1.2: `1e-3` is a number, and `no` is a word.
+
+- A key that is not listed here is an error, and so is a value of another type. The message names the file, the line,
+  the key, and the nearest key that exists.
+- An empty default means that the key may be left out; its meaning says what happens then.
+- `outfold config` prints your files with every default filled in, `outfold check` tries them on the data, and
+  `outfold schema` writes JSON Schema files, by which an editor completes keys as you type.
+"""
+METRIC_NOTE = """
+## Metrics
+
+What `metric` may name, by task and by what it is computed from; less is better where ↓ stands. Any number may take the
+place of the 5 in `map@5` and `top_k@5`. A metric on labels has its thresholds tuned, on other rows than it is scored on
+([trust.md](trust.md#thresholds)). For one of your own see [fork.md](fork.md#hookspy).
+
+| task | probabilities | labels | ranks | values |
+|---|---|---|---|---|
+"""
+WORDS = {"string": "text", "integer": "whole number", "boolean": "true/false", "null": "", "object": "keys and values"}
+SIGNS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+
+
+def type_of(schema: dict[str, Any]) -> str:
+    """A JSON Schema in a few words; ranges included, nothing for null."""
+    if "$ref" in schema:
+        return f"[{(name := schema['$ref'].rpartition('/')[2])}](#{name.lower()})"
+    if "enum" in schema or "const" in schema:
+        return ", ".join(f"`{choice}`" for choice in schema.get("enum", [schema.get("const")]))
+    if "anyOf" in schema:
+        return " or ".join(filter(None, map(type_of, schema["anyOf"])))
+    if schema.get("type") == "array":
+        return f"list of {type_of(schema['items'])}"
+    limits = ", ".join(f"{sign} {schema[key]:g}" for key, sign in SIGNS.items() if key in schema)
+    kind = schema.get("type", "anything")
+    return f"{WORDS.get(kind, kind)} {limits}".strip()
+
+
+def yaml_of(value: Any) -> str:
+    """A default as one would write it; nothing for None and for models that are empty."""
+    if isinstance(value, BaseModel):
+        said = ", ".join(f"{key}: {yaml_of(item)}" for key, item in value.model_dump(exclude_unset=True).items())
+        return f"{{{said}}}" if said else ""
+    if isinstance(value, list):
+        return f"[{', '.join(map(yaml_of, value))}]"
+    text = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    return f'"{text}"' if text.isspace() else text
+
+
+def parts_of(annotation: Any) -> list[Any]:
+    """A type and all that it is made of, what annotates it included."""
+    return [annotation, *(inner for part in get_args(annotation) for inner in parts_of(part))]
+
+
+def row(name: str, field: FieldInfo, schema: dict[str, Any]) -> str:
+    """One key as a line of its table."""
+    kind = type_of(schema)
+    if any(isinstance(part, BeforeValidator) for part in [*field.metadata, *parts_of(field.annotation)]):
+        kind = f"text, or {kind}"  # one name is taken for a list of one
+    default = "required" if field.is_required() else (said := yaml_of(field.default)) and f"`{said}`"
+    meaning = (field.description or "").replace("``", "`").replace("\n", " ")
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in (f"`{name}`", kind, default, meaning)) + " |\n"
+
+
+def tables(model: type[BaseModel], title: str, level: int, done: set[type[BaseModel]]) -> str:
+    """The table of a model, and of those that its keys hold."""
+    done.add(model)
+    schemas = model.model_json_schema()["properties"]
+    summary = (model.__doc__ or "").split("\n")[0].replace("``", "`")
+    text = f"\n{'#' * level} {title}\n\n{summary}\n\n| key | type | default | meaning |\n|---|---|---|---|\n"
+    text += "".join(row(name, field, schemas[name]) for name, field in model.model_fields.items())
+    for part in [part for field in model.model_fields.values() for part in parts_of(field.annotation)]:
+        if isinstance(part, type) and issubclass(part, BaseModel) and part not in done:
+            text += tables(part, part.__name__, 3, done)
+    return text
+
+
+def page() -> str:
+    """The whole of docs/configuration.md."""
+    done: set[type[BaseModel]] = set()
+    text = PREFACE + "".join(tables(model, title, 2, done) for model, title in FILES.items()) + METRIC_NOTE
+    known = [get_metric(name.replace("@k", "@5")) for name in METRICS]
+    shown = {metric.name: f"`{metric.name}`{'' if metric.greater_is_better else ' ↓'}" for metric in known}
+    for task in get_args(Task):
+        fitting = [metric for metric in known if task in metric.tasks]
+        cells = [", ".join(shown[m.name] for m in fitting if m.wants == wants) for wants in get_args(Wants)]
+        text += f"| {' | '.join([task, *cells])} |\n"
+    return text
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
