@@ -15,8 +15,8 @@ import torch
 from outfold.errors import ConfigError
 
 SAFE_BF16_PIXELS = 32
-"""On a CPU, bf16 needs images of at least this side. On smaller ones, networks that halve the image five times come to a
-strided 3x3 convolution of one pixel, whose bf16 weight gradient reads memory that nobody wrote (oneDNN, torch 2.15)."""
+"""On a CPU, bf16 needs images of at least this side. On smaller ones, networks that halve the image five times come to
+a strided 3x3 convolution of one pixel, whose bf16 weight gradient reads unwritten memory (oneDNN, torch 2.15)."""
 
 
 def pick_device(name: str, where: str) -> torch.device:
