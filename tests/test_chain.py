@@ -188,3 +188,45 @@ def test_hooks_add_features_a_metric_and_post_processing(tabular: Path) -> None:
     assert file["target"].between(0.1, 0.9).all()
     importance = pd.read_csv(context.layout.pipeline("lightgbm") / "importance.csv")
     assert "ratio" in set(importance["feature"])
+
+
+def test_a_partial_training_is_never_taken_for_a_whole_one(tabular: Path) -> None:
+    context = Context(tabular)
+    download(context)
+    split(context)
+    train(context, "lightgbm", only_folds=[0])
+    predict(Context(tabular), "lightgbm")
+    one = pd.read_parquet(context.layout.test("lightgbm"))
+    assert context.layout.oof("lightgbm").stat().st_mtime == 0, "make must find it stale"
+    train(Context(tabular), "lightgbm")
+    predict(Context(tabular), "lightgbm")
+    assert len(pd.read_parquet(context.layout.test("lightgbm"))) == 3 * len(one)
+
+
+def test_a_fold_column_that_is_no_feature_any_more_makes_another_model(tabular: Path) -> None:
+    run_all(tabular, "lightgbm", "shallow")
+    config = Context(tabular).model_config("lightgbm")
+    before = Context(tabular).fit_fingerprint(config)
+    write_contest(tabular, TABULAR.replace("seed: 7}", "seed: 7, group: size}"))
+    assert Context(tabular).fit_fingerprint(config) != before
+
+
+def test_post_processing_retrains_nothing_and_features_do(tabular: Path) -> None:
+    run_all(tabular, "lightgbm", "shallow")
+    config = Context(tabular).model_config("lightgbm")
+    before = Context(tabular).fit_fingerprint(config)
+    hooks = tabular / "competition" / "hooks.py"
+    hooks.write_text("def postprocess(submission):\n    return submission\n")
+    assert Context(tabular).fit_fingerprint(config) == before
+    hooks.write_text("def features(train, test):\n    return train, test\n")
+    assert Context(tabular).fit_fingerprint(config) != before
+
+
+def test_repeated_folds_score_every_fold_of_every_repeat(tabular: Path) -> None:
+    write_contest(tabular, TABULAR.replace("seed: 7}", "seed: 7, repeats: 2}").replace("auc", "f1"))
+    context = run_all(tabular, "lightgbm", "shallow")
+    manifest = json.loads(context.layout.manifest("lightgbm").read_text())
+    assert len(manifest["fold_scores"]) == 6
+    assert all(score > 0.8 for score in manifest["fold_scores"])
+    oof = pd.read_parquet(context.layout.oof("lightgbm"))
+    assert (oof.groupby("id").size() == 2).all()

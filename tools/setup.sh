@@ -13,12 +13,14 @@ want=$("$python" -c 'import hashlib, sys; print(hashlib.sha256(open(sys.argv[1],
     "$repo/requirements.lock")
 
 if [ "$(cat "$VENV/.lock" 2>/dev/null || true)" != "$want" ]; then
+    quiet=--quiet
+    if [ -t 1 ]; then quiet=; fi # on a terminal, pip's own progress bars
     echo "setup: installing the pinned packages into $VENV (once; PyTorch is several GB)"
     "$python" -m venv "$VENV" || {
         echo "error: $python cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv" >&2
         exit 2
     }
-    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check -r "$repo/requirements.lock"
+    "$VENV/bin/python" -m pip install $quiet --disable-pip-version-check -r "$repo/requirements.lock"
     echo "$want" > "$VENV/.lock"
 fi
 "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e "$repo"

@@ -19,8 +19,8 @@ class ModelPipelineBase(StrictModel):
     """Keys that change neither."""
 
     def fit_key(self) -> dict[str, Any]:
-        """The part that the trained models depend on, as JSON values."""
-        return self.model_dump(mode="json", exclude=set(self.INFERENCE | self.RUNTIME))
+        """The part that the trained models depend on, as JSON values, without what is left at its default."""
+        return self.model_dump(mode="json", exclude=set(self.INFERENCE | self.RUNTIME), exclude_defaults=True)
 
     def inference_key(self) -> dict[str, Any]:
         """The part that only the predictions depend on, as JSON values."""

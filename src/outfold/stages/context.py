@@ -14,6 +14,7 @@ from outfold.config.pipeline import BlendConfig, GbdtPipeline, ImagePipeline
 from outfold.contest import Contest, load_contest
 from outfold.errors import ConfigError
 from outfold.folds import Folds
+from outfold.hooks import Hooks
 from outfold.learners.registry import revision
 from outfold.progress import Reporter
 from outfold.store.fingerprint import file_sha256, fingerprint
@@ -21,8 +22,10 @@ from outfold.store.folds_file import read_folds
 from outfold.store.inputs import data_hash
 from outfold.store.layout import Layout
 
-# keys of the contest that no model depends on
+# keys of the contest that no model depends on; of the folds, the split's own hash and the columns that it takes from
+# the features are what counts
 _NOT_FOR_MODELS = {"host", "slug", "solution", "sample_submission", "submission", "metric", "folds"}
+_TAKEN_BY_FOLDS = {"group", "date", "column"}
 
 
 @dataclass
@@ -91,14 +94,19 @@ class Context:
         return config
 
     def fit_fingerprint(self, config: ImagePipeline | GbdtPipeline) -> str:
-        """What a pipeline's models are made of; the toolkit enters by the learner's revision alone."""
+        """What a pipeline's models are made of; the toolkit enters by the learner's revision alone.
+
+        Only what the files say counts, not the defaults: a key that a later version adds retrains nothing.
+        """
+        contest = self.competition
         return fingerprint(
-            contest=self.competition.model_dump(mode="json", exclude=_NOT_FOR_MODELS),
+            contest=contest.model_dump(mode="json", exclude=_NOT_FOR_MODELS, exclude_defaults=True),
+            reserved=contest.folds.model_dump(mode="json", include=_TAKEN_BY_FOLDS, exclude_defaults=True),
             pipeline=config.fit_key(),
             weights=self.weights_hash(config),
             data=self.data_hash,
             folds=self.folds.hash,
-            hooks=self.hooks_hash,
+            hooks=self.hooks_hash if Hooks(self.layout.hooks).has("features") else None,
             revision=revision(config.learner),
         )
 

@@ -9,7 +9,13 @@ import numpy as np
 import pandas as pd
 
 from outfold.contest import Contest
-from outfold.ensemble.thresholds import needs_thresholds, nested_thresholds, tune_thresholds
+from outfold.ensemble.thresholds import (
+    decide,
+    needs_thresholds,
+    nested_thresholds,
+    rating_span,
+    tune_thresholds,
+)
 from outfold.store.predictions import fold_by_id, mean_by_id, members_of
 
 
@@ -37,13 +43,30 @@ def score_oof(contest: Contest, frame: pd.DataFrame, folds: Sequence[int]) -> Sc
     ids, values, decided, fold = _decided(contest, frame)
     y, metric = contest.truth(ids), contest.metric
     total = metric.score(y, decided)
-    by_fold = [metric.score(y[fold == k], decided[fold == k]) if (fold == k).any() else None for k in folds]
+    if set(fold) == set(frame["fold"]):
+        by_fold = [metric.score(y[fold == k], decided[fold == k]) if (fold == k).any() else None for k in folds]
+    else:
+        by_fold = [_repeated(contest, frame, ids, values, k) for k in folds]
     return Scores(
         score=total,
         folds=[None if score is None or np.isnan(score) else score for score in by_fold],
         members={m: _member(contest, frame, m) for m in members} if len(members) > 1 else {members[0]: total},
         thresholds=_thresholds(contest, y, values),
     )
+
+
+def _repeated(contest: Contest, frame: pd.DataFrame, ids: pd.Index, values: np.ndarray, fold: int) -> float | None:
+    """The score of one fold of a repeated split, where each row is scored once a repeat; ``values`` are its means."""
+    part = frame[frame["fold"] == fold]
+    if part.empty:
+        return None
+    metric, task = contest.metric, contest.task
+    mean = mean_by_id(part)
+    inside, outside = mean[contest.outputs].to_numpy(np.float32), ~ids.isin(mean.index)
+    others = contest.truth(ids[outside])
+    limits = tune_thresholds(metric, others, values[outside], task=task)
+    decided = decide(inside, limits, task=task, span=rating_span(others, task))
+    return metric.score(contest.truth(mean.index), decided)
 
 
 def _decided(contest: Contest, frame: pd.DataFrame) -> tuple[pd.Index, np.ndarray, np.ndarray, np.ndarray]:

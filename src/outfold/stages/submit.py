@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from outfold.contest import Contest
+from outfold.ensemble.thresholds import rating_span
 from outfold.errors import DataError
 from outfold.hosts.host import Host, Scored, Scoring
 from outfold.hosts.registry import get_host
@@ -81,18 +81,11 @@ def _built(context: Context, contest: Contest, manifest: Manifest, name: str) ->
         contest.sample,
         outputs,
         thresholds=manifest.extra.get("thresholds"),
-        span=_span(contest),
+        span=rating_span(contest.y, contest.task),
         clip=context.competition.submission.clip or None,
         **_what(contest),
     )
     return contest.hooks.postprocess(frame)
-
-
-def _span(contest: Contest) -> tuple[float, float] | None:
-    """The least and the greatest rating, where a metric on labels turns numbers into ratings."""
-    if contest.task != "regression" or contest.metric.wants != "labels":
-        return None
-    return float(np.rint(contest.y.min())), float(np.rint(contest.y.max()))
 
 
 def _what(contest: Contest) -> dict:

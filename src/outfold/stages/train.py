@@ -40,7 +40,8 @@ def train(context: Context, name: str, *, only_folds: Sequence[int] | None = Non
         before = read_manifest(layout.manifest(name))
         if before is not None and _is_fresh(context, name, before, inference, folds):
             manifest = _rescored(context, name, before)
-            os.utime(layout.oof(name))
+            if manifest.complete:
+                os.utime(layout.oof(name))
             reporter.note(f"train {name}: up to date ({manifest.metric} {manifest.score:.5f})")
             return manifest
         learner = make_learner(context.contest, config, name, reporter)
@@ -49,15 +50,14 @@ def train(context: Context, name: str, *, only_folds: Sequence[int] | None = Non
         frame = pd.concat(frames, ignore_index=True)
         seconds = sum(float((shelf.done or {}).get("seconds", 0.0)) for shelf in shelves.values())
         digest = write_predictions(layout.oof(name), frame)
-        manifest = _manifest(context, name, config, frame, made_of, inference).model_copy(
-            update={
-                "seconds": seconds,
-                "oof_sha256": digest,
-                "test_sha256": before.test_sha256 if before else "",
-                "test_inference": before.test_inference if before else "",
-            }
-        )
+        manifest = _manifest(context, name, config, frame, made_of, inference)
+        manifest = manifest.model_copy(update={"seconds": seconds, "oof_sha256": digest})
+        if before is not None and before.trained == manifest.trained:
+            kept = {"test_sha256": before.test_sha256, "test_inference": before.test_inference}
+            manifest = manifest.model_copy(update=kept)
         write_manifest(layout.manifest(name), manifest)
+        if not manifest.complete:
+            os.utime(layout.oof(name), (0, 0))  # so that make does not take a part for the whole
         learner.summarise(shelves, layout.pipeline(name))
     _tell(context, manifest)
     return manifest
@@ -67,7 +67,7 @@ def _checked_folds(context: Context, only: Sequence[int] | None) -> list[int]:
     numbers = context.folds.numbers()
     for fold in only or []:
         if fold not in numbers:
-            raise ConfigError(f"--folds {fold}: the split has the folds {numbers[0]} to {numbers[-1]}")
+            raise ConfigError(f"--fold {fold}: the split has the folds {numbers[0]} to {numbers[-1]}")
     return sorted(set(only)) if only else numbers
 
 
