@@ -1,6 +1,6 @@
 """Time of the demo chain by stage with what it scores, and the start-up time of the command line beside its peers.
 
-    python benchmarks/chain.py [--runs 9]
+    python benchmarks/chain.py [--runs 9] [--picture docs/demo.png]
 
 Works in a temporary folder, on a copy of this checkout's competition/ and pipelines/. Prints Markdown.
 """
@@ -48,8 +48,8 @@ def starts(runs: int) -> None:
         print(f"| `{name}` | {statistics.median(taken):.2f} | {min(taken):.2f} | {max(taken):.2f} |")
 
 
-def chain() -> None:
-    """One run of the chain from nothing, then once more with nothing to do."""
+def chain(picture: Path | None) -> None:
+    """One run of the chain from nothing, then once more with nothing to do; ``picture`` gets its figures."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         for part in ("competition", "pipelines"):
@@ -69,6 +69,8 @@ def chain() -> None:
             manifest = json.loads((root / "artifacts" / name / "manifest.json").read_text())
             private, accuracy = scored(root, name)
             print(f"| {name} | {manifest['score']:.4f} | {private:.4f} | {accuracy:.4f} |")
+        if picture is not None:
+            draw(root, picture)
 
 
 def scored(root: Path, name: str) -> tuple[float, float]:
@@ -81,17 +83,38 @@ def scored(root: Path, name: str) -> tuple[float, float]:
     return answer.private, answer.extra["accuracy"]
 
 
+def draw(root: Path, path: Path) -> None:
+    """Scores, weights and the worst rows, one below the other."""
+    import io
+
+    from PIL import Image
+
+    import outfold
+
+    figures = outfold.open(root).figures
+    parts = [figures.scores(), figures.weights(), figures.worst(n=16)]
+    images = [Image.open(io.BytesIO(part._repr_png_())).convert("RGB") for part in parts]
+    width = max(image.width for image in images)
+    sheet = Image.new("RGB", (width, sum(image.height for image in images)), "white")
+    top = 0
+    for image in images:
+        sheet.paste(image, (0, top))
+        top += image.height
+    sheet.save(path, optimize=True)
+
+
 def main() -> None:
     """Print everything."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=9, help="runs of each start (default 9)")
     parser.add_argument("--no-chain", action="store_true", help="start-up times alone")
+    parser.add_argument("--picture", type=Path, help="write the figures of the run to this PNG file")
     options = parser.parse_args()
     print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}\n")
     starts(options.runs)
     if not options.no_chain:
         print()
-        chain()
+        chain(options.picture)
 
 
 if __name__ == "__main__":

@@ -120,6 +120,6 @@ class Figures:
                 axes.axis("off")
             for axes, path, (name, row) in zip(grid, paths, table.iterrows(), strict=False):
                 axes.imshow(decode(path))
-                axes.set_title(f"{name}\n{row['truth']}, not {row['predicted']}", fontsize=8, fontweight="normal")
-            figure.suptitle(f"The worst rows, {pipeline}: truth and prediction", x=0.01, ha="left", fontsize=11)
+                axes.set_title(f"{name}\nis {row['truth']}, said {row['predicted']}", fontsize=8, fontweight="normal")
+            figure.suptitle(f"The worst rows, {pipeline}", x=0.01, ha="left", fontsize=11)
         return figure
