@@ -230,3 +230,16 @@ def test_repeated_folds_score_every_fold_of_every_repeat(tabular: Path) -> None:
     assert all(score > 0.8 for score in manifest["fold_scores"])
     oof = pd.read_parquet(context.layout.oof("lightgbm"))
     assert (oof.groupby("id").size() == 2).all()
+
+
+def test_a_solution_that_comes_later_scores_what_was_sent_before(tabular: Path) -> None:
+    write_contest(tabular, TABULAR.replace("solution: solution.csv\n", ""))
+    context = run_all(tabular, "lightgbm", "shallow")
+    first = submit(context)
+    assert first is not None and first.private is None
+    write_contest(tabular, TABULAR)
+    again = submit(Context(tabular))
+    assert again is not None and again.private is not None
+    rows = ledger.read(context.layout.ledger)
+    assert len(rows) == 1
+    assert rows.iloc[0]["private_score"] == pytest.approx(again.private)

@@ -59,9 +59,9 @@ class FolderHost:
     def submit(self, file: Path, message: str, reporter: Reporter, *, wait_s: float) -> Scored:
         """Score ``file`` against the solution at once; without a solution it is kept and not scored."""
         if self.solution is None:
-            note = "nothing scored this file: host: folder has no solution: in competition.yaml"
-            reporter.note(note)
-            return Scored("complete", message=note)
+            return Scored(
+                "complete", message="nothing scored this file: host: folder has no solution: in competition.yaml"
+            )
         if self.scoring is None:
             raise HostError("host: folder cannot score a file before the contest's data has been read")
         board = score_submission(

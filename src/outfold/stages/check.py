@@ -17,6 +17,7 @@ def check(context: Context) -> None:
         OutfoldError: the first thing that would stop a run.
     """
     contest, reporter = context.contest, context.reporter
+    context.warn_of_the_data()
     config = context.competition
     reporter.table(f"{config.slug} ({config.host})", ["", "found"], _facts(contest, context))
     for name in context.layout.chosen(None):

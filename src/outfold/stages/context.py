@@ -49,10 +49,12 @@ class Context:
 
     @cached_property
     def contest(self) -> Contest:
-        contest = load_contest(self.root, self.competition)
-        for warning in contest.warnings:
+        return load_contest(self.root, self.competition)
+
+    def warn_of_the_data(self) -> None:
+        """Tell what reading the contest has found; the stages that look at the data first do."""
+        for warning in self.contest.warnings:
             self.reporter.warn(warning)
-        return contest
 
     @cached_property
     def data_hash(self) -> str:

@@ -36,6 +36,7 @@ def split(context: Context) -> Folds:
         reporter.note(f"split: up to date ({len(folds.numbers())} folds, {folds.kind})")
         return folds
     contest = context.contest
+    context.warn_of_the_data()
     folds, warnings = _make(contest, config.folds)
     warnings += _duplicate_images(contest, folds, context)
     for warning in warnings:

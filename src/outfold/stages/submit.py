@@ -57,7 +57,8 @@ def submit(
         return _again(context, host, earlier.iloc[-1], file, sha256)
     write_bytes(file, data)
     reporter.note(f"submit: {file.name} is checked: {len(frame):,} rows, ids and columns as in the sample")
-    scored = host.submit(file, _message(message, manifest), reporter, wait_s=wait_s)
+    words = _message(message, manifest)
+    scored = host.submit(file, words, reporter, wait_s=wait_s)
     ledger.append(
         layout.ledger,
         time=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -69,7 +70,7 @@ def submit(
         status=scored.status,
         public_score=scored.public,
         private_score=scored.private,
-        message=message or "",
+        message=words,
     )
     _tell(context, manifest, scored)
     return scored
@@ -122,7 +123,7 @@ def _again(context: Context, host: Host, row: pd.Series, file: Path, sha256: str
     """A file that was sent before."""
     reporter, path = context.reporter, context.layout.ledger
     scored = Scored(row["status"], _number(row["public_score"]), _number(row["private_score"]))
-    if scored.status == "pending":
+    if scored.status == "pending" or (scored.public is None and scored.private is None):
         asked = host.status(context.layout.submissions / row["file"], sha256, reporter)
         if asked is not None:
             scored = asked

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from outfold.config.pipeline import GbdtPipeline, ImagePipeline
+from outfold.ensemble.thresholds import needs_thresholds
 from outfold.errors import ConfigError
 from outfold.learners.learner import Learner
 from outfold.learners.registry import make_learner, revision
@@ -91,8 +92,12 @@ def _fold(context: Context, name: str, learner: Learner, shelf: Shelf, fold: int
         write_predictions(shelf.path(OOF), learner.predict("train", valid, {fold: shelf}))
         shelf.finish(**{**(shelf.done or {}), "oof": key})
     frame = read_predictions(shelf.path(OOF))
-    one = score_oof(context.contest, frame, [fold])
-    context.reporter.note(f"  {name} fold {fold}: {context.contest.metric.name} {one.score:.5f}")
+    contest = context.contest
+    if needs_thresholds(contest.metric, contest.task):
+        context.reporter.note(f"  {name} fold {fold}: trained")  # its labels are decided by the other folds
+    else:
+        one = score_oof(contest, frame, [fold])
+        context.reporter.note(f"  {name} fold {fold}: {contest.metric.name} {one.score:.5f}")
     return frame
 
 
