@@ -194,3 +194,9 @@ def _tell(context: Context, result: BlendResult, versus: Comparison | None) -> N
             f"honest gain over the best member ({result.best_name}): {result.gain:+.5f}; "
             f"P(better) {versus.p_better:.2f} by a paired bootstrap"
         )
+        if result.gain < 0 and versus.p_better < 0.25:
+            pipeline = result.best_name.partition("/")[0]
+            context.reporter.note(
+                f"the blend is worse than its best member: leave the weak ones out (pipelines: in "
+                f"{context.layout.blend_config}), or `{command(context.root, 'submit', pipeline)}`"
+            )
