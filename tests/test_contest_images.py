@@ -84,6 +84,56 @@ def folders(root: Path, *files: str, sample: list[Any], **keys: Any) -> Path:
     return write_contest(root, None, None, table, train="train", target="kind", **{"test": "test", **keys})
 
 
+def pets(root: Path, *files: str, **keys: Any) -> Path:
+    """A flat folder of pets named by their kind, and two test photos."""
+    put(root / "inputs", "test/8.jpg", "test/9.jpg", *(f"train/{file}" for file in files))
+    sample = pd.DataFrame({"photo": [8, 9], "kind": 0.5})
+    pattern = {"label_pattern": r"(?P<kind>cat|dog)\.\d+"}
+    return write_contest(root, None, None, sample, train="train", target="kind", test="test", **{**pattern, **keys})
+
+
+def test_the_names_of_a_flat_folder_may_say_the_class(tmp_path: Path) -> None:
+    contest = load_contest(pets(tmp_path, "cat.0.jpg", "dog.0.jpg", "cat.10.jpg", "dog.3.PNG"))
+    assert contest.task == "binary" and contest.classes == ["cat", "dog"]
+    assert dict(zip(contest.train.index, contest.y, strict=True)) == {
+        "cat.0.jpg": 0,
+        "cat.10.jpg": 0,
+        "dog.0.jpg": 1,
+        "dog.3.PNG": 1,
+    }
+    assert names(contest, "train")[2] == "train/dog.0.jpg"
+    assert contest.test.index.tolist() == ["8", "9"]
+
+
+def test_further_groups_of_the_names_are_columns(tmp_path: Path) -> None:
+    pattern = r"(?P<kind>cat|dog)\.(?P<owner>\d+)(-\w)?"
+    files = ("cat.1-a.jpg", "cat.1-b.jpg", "dog.1-c.jpg", "dog.2.jpg", "cat.3.jpg", "dog.4.jpg")
+    contest = load_contest(pets(tmp_path, *files, label_pattern=pattern, columns={"group": "owner"}))
+    assert contest.groups(contest.train.index).tolist() == [1, 1, 3, 1, 2, 4]  # type: ignore[union-attr]
+    assert not contest.roles.continuous
+
+
+def test_names_that_the_pattern_does_not_match_are_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"2 of 4 images .* does not match: cat\.x\.jpg, fox\.1\.jpg") as error:
+        load_contest(pets(tmp_path, "cat.0.jpg", "dog.0.jpg", "fox.1.jpg", "cat.x.jpg"))
+    assert "whole name" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "told"),
+    [(r"(?P<kind>cat|dog", "no regular expression"), (r"(?P<label>cat|dog)\.\d+", r"\(\?P<kind>\.\.\.\)")],
+)
+def test_a_pattern_that_cannot_say_the_class_is_refused(tmp_path: Path, pattern: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        load_contest(pets(tmp_path, "cat.0.jpg", "dog.0.jpg", label_pattern=pattern))
+
+
+def test_a_pattern_beside_a_table_is_refused(tmp_path: Path) -> None:
+    put(tmp_path / "inputs", *(f"all/{n}.png" for n in (1, 2, 3, 4, 8, 9)))
+    with pytest.raises(DataError, match="this is a table"):
+        load_contest(photos(tmp_path, "all/{id}.png", label_pattern="(?P<kind>.*)"))
+
+
 def test_class_folders_are_a_contest_by_themselves(tmp_path: Path) -> None:
     files = ["train/cat/a.jpg", "train/cat/b.jpg", "train/dog/c.jpg", "train/dog/.DS_Store", "test/8.jpg", "test/9.jpg"]
     contest = load_contest(folders(tmp_path, *files, sample=["9.jpg", "8.jpg"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -100,6 +101,8 @@ class CompetitionConfig(StrictModel):
     """For host: folder: a CSV of the test rows' truth (id, target, Usage = Public/Private), relative to the contest's root."""
     train: str = "train.csv"
     """The training table (csv, csv.gz or parquet), or a folder with one folder of images a class; relative to inputs/."""
+    label_pattern: str | None = None
+    """For train: a folder of images named by their class, such as cat.0.jpg: a regular expression for the whole path within the folder, without its ending, whose named groups are columns (`(?P<label>cat|dog)[.][0-9]+`); the targets must be among them."""
     test: str | None = None
     """The test table, or a folder of images. Left out: test.csv where there is one, else the rows of the sample submission."""
     sample_submission: str = "sample_submission.csv"
@@ -124,6 +127,18 @@ class CompetitionConfig(StrictModel):
     """An unreadable image ends the run, or is dropped: from training, and to a grey image in the test set."""
     submission: SubmissionConfig = SubmissionConfig()
     """How outputs become the file."""
+
+    @model_validator(mode="after")
+    def _pattern_names_the_targets(self) -> CompetitionConfig:
+        if self.label_pattern is not None:
+            try:
+                groups = re.compile(self.label_pattern).groupindex
+            except re.error as error:
+                raise ValueError(f"label_pattern: no regular expression ({error})") from None
+            lacking = [name for name in self.target if name not in groups]
+            if lacking:
+                raise ValueError(f"label_pattern: has no group (?P<{lacking[0]}>...) for the target {lacking[0]!r}")
+        return self
 
     @model_validator(mode="after")
     def _solution_is_local(self) -> CompetitionConfig:

@@ -14,6 +14,7 @@ from outfold.config.competition import CompetitionConfig
 from outfold.data.column_types import MISSING_WORDS, is_text
 from outfold.data.ids import take_ids
 from outfold.data.image_files import class_folders, folder_images, name_test_images
+from outfold.data.label_pattern import labelled_images
 from outfold.data.tables import Table, column_names, read_table
 from outfold.errors import DataError, nearest, some
 from outfold.store.layout import Layout
@@ -88,10 +89,12 @@ def read_parts(
     read = partial(read_table, targets=config.target, cache=layout.cache)
     test = _test_without_table(config, layout, sample, test_path)
     if train_path.is_dir():
-        images, notes = class_folders(layout.inputs, config.train)
-        frame = pd.DataFrame({config.target[0]: images.labels}, index=pd.Index(images.ids, dtype=object, name="id"))
-        train = Part(train_path, frame, images.paths, notes)
-        return train, test or _part(read(test_path, verbatim=verbatim), id_column)
+        return _train_folder(config, layout, train_path), test or _part(read(test_path, verbatim=verbatim), id_column)
+    if config.label_pattern is not None:
+        raise DataError(
+            f"{train_path}: this is a table, and label_pattern reads the classes from the names of images",
+            remedy="Name the folder of images as train, or leave label_pattern out.",
+        )
     first = read(train_path, verbatim=verbatim)
     if test is not None:
         return _part(first, id_column), test
@@ -106,6 +109,16 @@ def read_parts(
         note = f"{some(mixed)}: text in one of {both}, numbers in the other; read as text in both"
         first = Table(first.path, first.frame, (*first.notes, note))
     return _part(first, id_column), _part(second, id_column)
+
+
+def _train_folder(config: CompetitionConfig, layout: Layout, path: Path) -> Part:
+    """The training rows of a folder of images: its class folders, or the names of its files, say the class."""
+    if config.label_pattern is not None:
+        frame, images = labelled_images(layout.inputs, config.train, config.label_pattern)
+        return Part(path, frame, images)
+    found, notes = class_folders(layout.inputs, config.train)
+    frame = pd.DataFrame({config.target[0]: found.labels}, index=pd.Index(found.ids, dtype=object, name="id"))
+    return Part(path, frame, found.paths, notes)
 
 
 def _test_without_table(config: CompetitionConfig, layout: Layout, sample: Part, path: Path) -> Part | None:
