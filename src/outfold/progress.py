@@ -173,6 +173,7 @@ class RichReporter(Reporter):
                 TextColumn("{task.fields[said]}", style="cyan", markup=False),
                 TimeElapsedColumn(),
                 TimeRemainingColumn(compact=True),
+                TextColumn("left"),
                 console=self.console,
                 transient=True,
             )
