@@ -28,6 +28,7 @@ from outfold.store.predictions import write_predictions
 from outfold.store.shelf import Shelf
 from outfold.training import fit as engine
 from outfold.training.checkpoint import CHECKPOINT, load_member
+from outfold.training.step import Step
 
 
 @pytest.fixture(autouse=True)
@@ -159,7 +160,7 @@ class _Stop(Exception):
 def test_a_training_that_was_stopped_ends_with_the_same_bytes(
     contest: Contest, straight: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: int
 ) -> None:
-    whole: Callable[..., Any] = engine._Step.__call__
+    whole: Callable[..., Any] = Step.__call__
     steps = iter(range(1000))
 
     def stops(self: Any, *args: Any) -> Any:
@@ -167,10 +168,10 @@ def test_a_training_that_was_stopped_ends_with_the_same_bytes(
             raise _Stop
         return whole(self, *args)
 
-    monkeypatch.setattr(engine._Step, "__call__", stops)
+    monkeypatch.setattr(Step, "__call__", stops)
     with pytest.raises(_Stop):
         train(contest, recipe(), tmp_path)
-    monkeypatch.setattr(engine._Step, "__call__", whole)
+    monkeypatch.setattr(Step, "__call__", whole)
     assert Shelf(tmp_path).has(CHECKPOINT) == (when >= 5)
     learner, shelf = train(contest, recipe(), tmp_path)
     assert results(contest, learner, shelf) == straight
@@ -252,9 +253,7 @@ def test_accumulated_batches_make_the_step_of_one_large_batch() -> None:
         optimizer = torch.optim.SGD([{"params": list(model.parameters()), "peak_lr": 0.5}], lr=0.5)
         plan = plan_phases(recipe(phases=[{"epochs": 1, "schedule": "constant"}]), 10, "x")[0]
         precision = Precision("fp32", torch.device("cpu"))
-        update = engine._Step(
-            model, Freezing(model), optimizer, precision.scaler(), precision, Loss("multiclass"), plan
-        )
+        update = Step(model, Freezing(model), optimizer, precision.scaler(), precision, Loss("multiclass"), plan)
         update(0, zip(x.split(cuts), y.split(cuts), strict=True), 10)  # type: ignore[arg-type]
         return model.weight.detach()
 
@@ -360,6 +359,6 @@ def test_too_little_gpu_memory_says_what_to_change(
     def full(self: Any, *args: Any) -> Any:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
-    monkeypatch.setattr(engine._Step, "__call__", full)
+    monkeypatch.setattr(Step, "__call__", full)
     with pytest.raises(OutfoldError, match=r"(?s)cnn fold 0: the GPU's memory is too small.*batch_size: smaller"):
         train(contest, recipe(), tmp_path)

@@ -7,7 +7,6 @@ seeded by (seed, fold, phase, epoch): a training that was killed ends with the s
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,15 +24,14 @@ from outfold.randomness import derive_seed
 from outfold.store.shelf import Shelf
 from outfold.training.checkpoint import Progress, load_checkpoint, save_checkpoint, save_member
 from outfold.training.device import Precision
-from outfold.training.layer_groups import Freezing, freeze, layer_groups, spread_lr
+from outfold.training.layer_groups import freeze, layer_groups, spread_lr
 from outfold.training.losses import Loss
 from outfold.training.models import HeadDropout
-from outfold.training.optimizers import OptimizerName, make_optimizer, set_rates
+from outfold.training.optimizers import OptimizerName, make_optimizer
 from outfold.training.order import epoch_steps
 from outfold.training.recipe import PhasePlan
-
-_CHECK_EVERY = 20
-"""On a GPU the loss is looked at every so many steps, for to look is to wait."""
+from outfold.training.step import Step
+from outfold.training.watch import Watch
 
 
 class Data(Protocol):
@@ -134,7 +132,7 @@ class _Loop:
         if state is not None and state["optimizer"] is not None:
             optimizer.load_state_dict(state["optimizer"])
             scaler.load_state_dict(state["scaler"])
-        step = _Step(self.model, freezing, optimizer, scaler, precision, loss, plan)
+        step = Step(self.model, freezing, optimizer, scaler, precision, loss, plan)
         while progress.epoch < plan.epochs:
             self._epoch(plan, step, data, bar)
             progress.epoch += 1
@@ -146,7 +144,7 @@ class _Loop:
             if last:
                 return
 
-    def _epoch(self, plan: PhasePlan, step: _Step, data: Data, bar: Bar) -> None:
+    def _epoch(self, plan: PhasePlan, step: Step, data: Data, bar: Bar) -> None:
         job, epoch = self.job, self.progress.epoch
         seed = derive_seed(job.seed, job.fold, plan.number, epoch)
         torch.manual_seed(derive_seed(seed, "torch"))
@@ -154,19 +152,19 @@ class _Loop:
         first = epoch * plan.epoch_steps
         order = order[: plan.steps - first]
         batches = data.batches([batch for batches in order for batch in batches], derive_seed(seed, "augment"))
-        watch = _Watch(job, plan, epoch, first, self.device, bar)
+        watch = Watch(f"{job.label} fold {job.fold}", plan, len(job.phases), epoch, first, self.device, bar)
         for number, group in enumerate(order, start=first):
             watch.add(step(number, self._waiting_for(batches, len(group), watch), sum(map(len, group))), group)
             if number + 1 in plan.ends and plan.snapshots:
                 watch.check()
                 self._keep(f"snapshot-{1 + sum('snapshot' in m['name'] for m in self.progress.members)}", plan)
         watch.check()
-        entry = watch.entry(step) | data.validate(self.model)
+        entry = watch.entry() | data.validate(self.model)
         self.progress.history.append(entry)
         bar.advance(0, **{key: _short(value) for key, value in entry.items() if key in watch.shown(entry)})
 
     def _waiting_for(
-        self, batches: Iterator[tuple[Tensor, Tensor]], count: int, watch: _Watch
+        self, batches: Iterator[tuple[Tensor, Tensor]], count: int, watch: Watch
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """The next batches, the time to get them being counted as waiting."""
         for _ in range(count):
@@ -182,109 +180,6 @@ class _Loop:
     def _keep_final(self, plan: PhasePlan) -> None:
         if plan.number == len(self.job.phases) and not plan.snapshots:
             self._keep("final", plan)
-
-
-@dataclass
-class _Step:
-    """One update of the weights."""
-
-    model: nn.Module
-    freezing: Freezing
-    optimizer: torch.optim.Optimizer
-    scaler: torch.amp.GradScaler
-    precision: Precision
-    loss: Loss
-    plan: PhasePlan
-
-    def __call__(self, number: int, batches: Iterator[tuple[Tensor, Tensor]], rows: int) -> Tensor:
-        """Returns the mean loss of the step's rows, on the device, without waiting for it."""
-        self.freezing.train()
-        set_rates(self.optimizer, self.plan.lr_scale(number), self.plan.momentum_at(number))
-        total = torch.zeros((), device=self.precision.device)
-        for inputs, targets in batches:
-            with self.precision.autocast():
-                outputs = self.model(inputs)
-            # the mean over all rows of the step, however they are cut into batches
-            loss = self.loss.rows(outputs, targets).sum() / rows
-            self.scaler.scale(loss).backward()
-            total += loss.detach()
-        if self.plan.clip_grad is not None:
-            self.scaler.unscale_(self.optimizer)
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.plan.clip_grad)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        self.optimizer.zero_grad(set_to_none=True)
-        return total
-
-
-class _Watch:
-    """An epoch's losses, times and speed: what is shown, and what stops a training that has diverged."""
-
-    def __init__(self, job: Fit, plan: PhasePlan, epoch: int, first: int, device: torch.device, bar: Bar) -> None:
-        self.job, self.plan, self.epoch, self.first, self.bar = job, plan, epoch, first, bar
-        self.every = 1 if device.type == "cpu" else _CHECK_EVERY
-        self.losses: list[float] = []
-        self.pending: list[Tensor] = []
-        self.rows, self.weights, self.waited = 0, list[int](), 0.0
-        self.began = time.perf_counter()
-
-    def add(self, loss: Tensor, group: list[NDArray[np.int64]]) -> None:
-        self.pending.append(loss)
-        self.weights.append(sum(map(len, group)))
-        self.rows += self.weights[-1]
-        if len(self.pending) >= self.every:
-            self.check()
-
-    def check(self) -> None:
-        """Look at the losses that have not been looked at."""
-        if not self.pending:
-            return
-        values = torch.stack(self.pending).tolist()
-        for value in values:
-            step = self.first + len(self.losses)
-            if not math.isfinite(value):
-                raise self._diverged(value, step)
-            self.losses.append(value)
-        count, self.pending = len(self.pending), []
-        lr = self._top_lr(self.first + len(self.losses) - 1)
-        self.bar.advance(
-            count,
-            phase=f"{self.plan.number}/{len(self.job.phases)}",
-            epoch=f"{self.epoch + 1}/{self.plan.epochs}",
-            loss=f"{np.mean(self.losses[-20:]):.4f}",
-            lr=f"{lr:.2g}",
-            **{"img/s": f"{self.rows / (time.perf_counter() - self.began):.0f}"},
-        )
-
-    def _top_lr(self, step: int) -> float:
-        top = self.plan.lr[-1] if isinstance(self.plan.lr, list) else self.plan.lr
-        return top * self.plan.lr_scale(step)
-
-    def _diverged(self, value: float, step: int) -> OutfoldError:
-        return OutfoldError(
-            f"{self.job.label} fold {self.job.fold}: the loss is {value} in phase {self.plan.number}, "
-            f"epoch {self.epoch + 1}, step {step + 1} of the phase, at learning rate {self._top_lr(step):.3g}",
-            remedy=f"Lower lr: in {self.plan.where}, or set clip_grad: 1 and warmup:. Members saved before are kept.",
-        )
-
-    def entry(self, step: _Step) -> dict[str, float]:
-        seconds = time.perf_counter() - self.began
-        return {
-            "phase": self.plan.number,
-            "epoch": self.epoch + 1,
-            "step": self.first + len(self.losses),
-            "loss": float(np.average(self.losses, weights=self.weights)),
-            "lr": self._top_lr(self.first + len(self.losses) - 1),
-            "rows": self.rows,
-            "seconds": seconds,
-            "images_per_s": self.rows / seconds,
-            "waiting": self.waited / seconds,
-        }
-
-    @staticmethod
-    def shown(entry: dict[str, float]) -> list[str]:
-        hidden = {"phase", "epoch", "step", "loss", "lr", "rows", "seconds", "images_per_s", "waiting"}
-        return [key for key in entry if key not in hidden]
 
 
 def _short(value: float) -> str:

@@ -1,0 +1,48 @@
+"""One update of the weights: forward, loss, backward, over the batches of a step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from outfold.training.device import Precision
+from outfold.training.layer_groups import Freezing
+from outfold.training.losses import Loss
+from outfold.training.optimizers import set_rates
+from outfold.training.recipe import PhasePlan
+
+
+@dataclass
+class Step:
+    """One update of the weights."""
+
+    model: nn.Module
+    freezing: Freezing
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    precision: Precision
+    loss: Loss
+    plan: PhasePlan
+
+    def __call__(self, number: int, batches: Iterator[tuple[Tensor, Tensor]], rows: int) -> Tensor:
+        """Returns the mean loss of the step's rows, on the device, without waiting for it."""
+        self.freezing.train()
+        set_rates(self.optimizer, self.plan.lr_scale(number), self.plan.momentum_at(number))
+        total = torch.zeros((), device=self.precision.device)
+        for inputs, targets in batches:
+            with self.precision.autocast():
+                outputs = self.model(inputs)
+            # the mean over all rows of the step, however they are cut into batches
+            loss = self.loss.rows(outputs, targets).sum() / rows
+            self.scaler.scale(loss).backward()
+            total += loss.detach()
+        if self.plan.clip_grad is not None:
+            self.scaler.unscale_(self.optimizer)
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.plan.clip_grad)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad(set_to_none=True)
+        return total
