@@ -9,7 +9,7 @@ from pydantic import Field, PositiveFloat, field_validator, model_validator
 from outfold.config.model import StrictModel
 
 Schedule = Literal["sgdr", "cosine", "one_cycle", "constant"]
-Preset = Literal["none", "basic", "side_on", "top_down"]
+Preset = Literal["none", "basic", "side_on", "top_down", "crop"]
 
 
 class Phase(StrictModel):
@@ -51,6 +51,8 @@ class Phase(StrictModel):
     """Augmentation preset."""
     strength: float | None = Field(default=None, ge=0)
     """Scales every augmentation magnitude; 1 is the preset as named."""
+    erase: float | None = Field(default=None, ge=0, le=1)
+    """Random erasing: the share of rows of which a rectangle becomes the mean colour."""
     clip_grad: float | None = Field(default=None, gt=0)
     """Clip the gradient's norm."""
     train_bn: bool | None = None

@@ -65,9 +65,11 @@ class ImagePipeline(ModelPipelineBase):
     channels: Literal[1, 3] = 3
     """Channels that the model sees; colour images are made grey for 1, grey ones repeated for 3."""
     augment: Preset = "side_on"
-    """none, basic (rotation, shift, zoom, light), side_on (and left-right flips), top_down (and the 8 dihedral ones)."""
+    """none, basic (rotation, shift, zoom, light), side_on (and left-right flips), top_down (and the 8 dihedral ones), crop (a random part of the image, and left-right flips)."""
     strength: float = Field(default=1.0, ge=0)
     """Scales every augmentation magnitude."""
+    erase: float = Field(default=0.0, ge=0, le=1)
+    """Random erasing: the share of rows of which a rectangle becomes the mean colour. Training only."""
     optimizer: Literal["sgd", "adamw"] = "adamw"
     """The optimizer."""
     momentum: float = Field(default=0.9, ge=0, lt=1)

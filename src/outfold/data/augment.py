@@ -2,7 +2,8 @@
 
 The presets are fast.ai 0.7's: basic = rotation of up to 10 degrees (three rows in four), zoom up to 1.1 with the crop
 anywhere in what the zoom left over, brightness and contrast of .05; side_on = basic and left-right flips; top_down =
-basic and the 8 symmetries of the square.
+basic and the 8 symmetries of the square. crop is Inception's (Szegedy et al. 2015, torchvision's RandomResizedCrop):
+a part of the image, .35 to 1 of its area and 3/4 to 4/3 in aspect, anywhere in it, and left-right flips.
 """
 
 from __future__ import annotations
@@ -24,7 +25,11 @@ _DRAWS = 9
 
 @dataclass(frozen=True)
 class Augmentation:
-    """A preset at a strength. Strength scales every magnitude; at 0 nothing is changed, nor flipped."""
+    """A preset at a strength. Strength scales every magnitude; at 0 nothing is changed, nor flipped.
+
+    ``erase`` is the share of rows of which a rectangle is erased, whatever the strength: see
+    :mod:`outfold.data.erasing`.
+    """
 
     preset: Preset = "none"
     strength: float = 1.0
@@ -32,10 +37,18 @@ class Augmentation:
     rotate_share: float = 0.75
     max_zoom: float = 1.1
     lighting: float = 0.05
+    crop_area: float = 0.35
+    crop_aspect: float = 4 / 3
+    erase: float = 0.0
 
     @property
     def is_none(self) -> bool:
-        return self.preset == "none" or self.strength == 0
+        return not self.moves and not self.erase
+
+    @property
+    def moves(self) -> bool:
+        """Whether pixels are resampled and relit; erasing is apart from it."""
+        return self.preset != "none" and self.strength != 0
 
     def draw(self, seed: int, rows: NDArray[np.integer]) -> Draw:
         """The parameters of these rows: each row's depend on ``seed`` and its own number alone.
@@ -44,6 +57,8 @@ class Augmentation:
             rows: (n,) the rows' positions in the contest's table.
         """
         u = row_uniforms(seed, rows, _DRAWS)
+        if self.preset == "crop":
+            return self._crop(u)
         signed = 2 * u - 1
         angle = np.deg2rad(self.degrees * self.strength) * signed[:, 1] * (u[:, 0] < self.rotate_share)
         zoom = 1 + (self.max_zoom - 1) * self.strength * u[:, 2]
@@ -59,6 +74,19 @@ class Augmentation:
         contrast = light * signed[:, 8]
         gain = np.where(contrast < 0, 1 / (1 - contrast), 1 + contrast)
         return Draw(_matrices(angle, zoom, shift, turns, mirror), light * signed[:, 7], gain)
+
+    def _crop(self, u: NDArray[np.float64]) -> Draw:
+        smallest = max(1 - (1 - self.crop_area) * self.strength, 0.05)
+        area = smallest + (1 - smallest) * u[:, 0]
+        # the aspect that is drawn fits into the square with this area: nothing is drawn again, as torchvision must
+        widest = np.minimum(np.log(self.crop_aspect) * self.strength, -np.log(area))
+        aspect = np.exp(widest * (2 * u[:, 1] - 1))
+        width, height = np.sqrt(area * aspect), np.sqrt(area / aspect)
+        theta = np.zeros((len(u), 2, 3))
+        theta[:, 0, 0] = width * np.where(u[:, 5] < 0.5, -1.0, 1.0)
+        theta[:, 1, 1] = height
+        theta[:, 0, 2], theta[:, 1, 2] = (1 - width) * (2 * u[:, 3] - 1), (1 - height) * (2 * u[:, 4] - 1)
+        return Draw(theta, np.zeros(len(u)), np.ones(len(u)))
 
 
 @dataclass(frozen=True)
@@ -97,14 +125,15 @@ def _matrices(
 _COS, _SIN = np.array([1.0, 0.0, -1.0, 0.0]), np.array([0.0, 1.0, 0.0, -1.0])
 
 
-def apply(images: torch.Tensor, draw: Draw) -> torch.Tensor:
+def apply(images: torch.Tensor, draw: Draw, size: int | None = None) -> torch.Tensor:
     """Resample and relight a batch on the device that it is on.
 
     Args:
-        images: (n, channels, size, size) floats in [0, 1].
+        images: (n, channels, side, side) floats in [0, 1].
+        size: of what comes out; None: side.
 
     Returns:
-        The same shape, in [0, 1]; what lies outside of the picture is its reflection.
+        (n, channels, size, size) in [0, 1]; what lies outside of the picture is its reflection.
     """
     import torch
     from torch.nn import functional
@@ -112,7 +141,8 @@ def apply(images: torch.Tensor, draw: Draw) -> torch.Tensor:
     def column(values: NDArray[np.float64]) -> torch.Tensor:
         return torch.from_numpy(values).to(images.device, images.dtype, non_blocking=True)
 
-    grid = functional.affine_grid(column(draw.theta), list(images.shape), align_corners=False)
+    shape = [*images.shape] if size is None else [*images.shape[:2], size, size]
+    grid = functional.affine_grid(column(draw.theta), shape, align_corners=False)
     images = functional.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
     mean = images.mean(dim=(1, 2, 3), keepdim=True)
     gain = column(draw.contrast)[:, None, None, None]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outfold.data.augment import Augmentation, apply
+from outfold.data.erasing import draw_boxes, erase
 
 if TYPE_CHECKING:
     import torch
@@ -76,7 +77,11 @@ class ImageSource:
 
     def augmented(self, images: torch.Tensor, rows: NDArray[np.int64], how: Augmentation, seed: int) -> torch.Tensor:
         """Augment images in [0, 1]; row parameters come from ``seed`` and the rows' own numbers."""
-        return images if how.is_none else apply(images, how.draw(seed, rows))
+        if how.moves:
+            images = apply(images, how.draw(seed, rows))
+        if how.erase:
+            images = erase(images, draw_boxes(seed, rows, how.erase, images.shape[-1]), self.mean)
+        return images
 
     def normalised(self, images: torch.Tensor) -> torch.Tensor:
         """(images - mean) / std, channels last."""

@@ -154,7 +154,7 @@ class ImageLearner:
             targets=loss.targets(self.contest.y),
             truth=self.contest.y[watched],
             watched=watched,
-            augmentation=Augmentation(plan.augment, plan.strength),
+            augmentation=Augmentation(plan.augment, plan.strength, erase=plan.erase),
             loss=loss,
             precision=self.precision,
             metric=self.contest.metric,

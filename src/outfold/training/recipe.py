@@ -43,6 +43,7 @@ class PhasePlan:
     size: int
     augment: Preset
     strength: float
+    erase: float
     where: str
 
     @property
@@ -96,5 +97,6 @@ def _plan(config: ImagePipeline, phase: Phase, number: int, rows: int, where: st
         size=value("size"),
         augment=value("augment"),
         strength=value("strength"),
+        erase=value("erase"),
         where=f"{where}: phases[{number - 1}]",
     )
