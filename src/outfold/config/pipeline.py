@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, model_validator
 
 from outfold.config.model import StrictModel
 from outfold.config.phase import Phase, Preset
@@ -50,6 +50,10 @@ class ImagePipeline(ModelPipelineBase):
     """Any timm model's name."""
     weights: str = "pretrained"
     """pretrained (timm's hub), none (random), or a file of weights (safetensors or a state dict), relative to the contest's root."""
+    head: Literal["timm", "concat_pool", "spp"] = "timm"
+    """timm: the model's own. concat_pool: maximum and mean of each channel, and a hidden layer. spp: a spatial pyramid in front of it."""
+    ps: float | None = Field(default=None, ge=0, lt=1)
+    """Dropout before the last layer of concat_pool and spp, and half of it before the hidden one; 0.5. A phase's `dropout` takes its place."""
     timm_args: dict[str, Any] = {}
     """Further arguments of timm's create_model, by timm's own names (`pad_type: same` for weights that come from TensorFlow)."""
     mean: list[float] | None = None
@@ -102,6 +106,14 @@ class ImagePipeline(ModelPipelineBase):
     """The recipe."""
     tta: int | Tta = 4
     """Test-time augmentation: a number of augmented passes, or n, beta and average."""
+
+    @model_validator(mode="after")
+    def _one_dropout(self) -> ImagePipeline:
+        if self.head == "timm" and self.ps is not None:
+            raise ValueError("ps: belongs to head: concat_pool and spp; timm's own head has dropout:")
+        if self.head != "timm" and self.dropout:
+            raise ValueError(f"head: {self.head} has ps: for its dropout, and a phase's dropout: in place of it")
+        return self
 
 
 class ImageFeatures(StrictModel):

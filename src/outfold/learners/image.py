@@ -170,6 +170,7 @@ class ImageLearner:
             size or config.size,
             config.timm_args,
             self.where,
+            config.head,
         )
 
     def predict(self, part: Part, ids: pd.Index, shelves: Mapping[int, Shelf]) -> pd.DataFrame:

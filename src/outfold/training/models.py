@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from outfold.errors import ConfigError, nearest
+from outfold.training.heads import HeadName, PoolHead, replace_head
 from outfold.training.layer_groups import classifiers
 
 
@@ -22,10 +23,11 @@ class ModelSpec:
     Attributes:
         name: timm's.
         outputs: logits or values.
-        channels: of the images, 1 or 3.
+        channels: of the images.
         size: pixels a side; only models with a fixed input size depend on it.
         args: further keyword arguments for timm's ``create_model``.
         where: the pipeline's file, for messages.
+        head: timm's own, or one of :mod:`outfold.training.heads`.
     """
 
     name: str
@@ -34,6 +36,7 @@ class ModelSpec:
     size: int
     args: Mapping[str, Any]
     where: str
+    head: HeadName = "timm"
 
 
 def check_model_name(name: str, where: str) -> None:
@@ -60,7 +63,7 @@ def build_model(spec: ModelSpec, weights: str, root: Path) -> nn.Module:
         weights: ``none``, ``pretrained``, or a file of weights relative to ``root``.
 
     Raises:
-        ConfigError: no such model, file or argument; no way to download; a file that does not fit.
+        ConfigError: no such model, file or argument; no way to download; a file or a head that does not fit.
     """
     import timm
 
@@ -77,6 +80,7 @@ def build_model(spec: ModelSpec, weights: str, root: Path) -> nn.Module:
         raise ConfigError(f"{spec.where}: timm_args: {spec.name} refuses {dict(spec.args)}: {error}") from None
     except Exception as error:
         raise _cannot_load(spec, weights, error) from error
+    replace_head(model, spec.head, spec.channels, spec.outputs, spec.where)
     return model.to(memory_format=torch.channels_last)
 
 
@@ -157,7 +161,7 @@ def _sources(mean: Sequence[float] | None, std: Sequence[float] | None) -> list[
 
 
 class HeadDropout:
-    """Dropout before the classifier, for any timm model, at a rate that a phase may set."""
+    """Dropout before the classifier, for any timm model, at a rate that a phase may set; a head of ours has its own."""
 
     def __init__(self, model: nn.Module, rate: float = 0.0) -> None:
         self.rate = rate
@@ -165,6 +169,9 @@ class HeadDropout:
             layer.register_forward_pre_hook(self._drop)
 
     def _drop(self, layer: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
+        if isinstance(layer, PoolHead):
+            layer.rate = self.rate
+            return None
         if not self.rate or not layer.training:
             return None
         return (functional.dropout(inputs[0], self.rate), *inputs[1:])

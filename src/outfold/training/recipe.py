@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from outfold.config.phase import Phase, Preset, Schedule
 from outfold.config.pipeline import ImagePipeline
+from outfold.training.heads import DEFAULT_PS
 from outfold.training.order import steps_per_epoch
 from outfold.training.schedules import cycle_ends, lr_scale, one_cycle_momentum
 
@@ -90,7 +91,7 @@ def _plan(config: ImagePipeline, phase: Phase, number: int, rows: int, where: st
         batch_size=value("batch_size"),
         accumulate=value("accumulate"),
         clip_grad=value("clip_grad"),
-        dropout=value("dropout"),
+        dropout=_dropout(config) if phase.dropout is None else phase.dropout,
         label_smoothing=value("label_smoothing"),
         train_bn=bool(value("train_bn")),
         snapshots=phase.snapshots,
@@ -100,3 +101,10 @@ def _plan(config: ImagePipeline, phase: Phase, number: int, rows: int, where: st
         erase=value("erase"),
         where=f"{where}: phases[{number - 1}]",
     )
+
+
+def _dropout(config: ImagePipeline) -> float:
+    """The dropout before the last layer, where a phase does not say."""
+    if config.head == "timm":
+        return config.dropout
+    return DEFAULT_PS if config.ps is None else config.ps
