@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from outfold.config.phase import Phase
 from outfold.config.pipeline import ImagePipeline
@@ -16,10 +17,12 @@ from outfold.training.recipe import plan_phases
 from outfold.training.schedules import (
     cosine,
     cycle_ends,
+    flat_cosine,
     lr_scale,
     one_cycle,
     one_cycle_momentum,
     sgdr,
+    slanted_triangular,
     warm_up,
 )
 
@@ -97,7 +100,7 @@ def test_warm_up_multiplies_the_first_cycle_alone() -> None:
     assert lr_scale("sgdr", 40, ends, warmup_steps=10) == 1.0
 
 
-@pytest.mark.parametrize("kind", ["sgdr", "cosine", "one_cycle", "constant"])
+@pytest.mark.parametrize("kind", ["sgdr", "cosine", "one_cycle", "slanted_triangular", "flat_cosine", "constant"])
 def test_every_schedule_stays_between_zero_and_one(kind: str) -> None:
     values = [lr_scale(kind, step, [30, 90], warmup_steps=7) for step in range(90)]  # type: ignore[arg-type]
     assert min(values) > 0 and max(values) <= 1
@@ -140,6 +143,58 @@ def test_one_cycle_moves_the_momentum_unless_the_phase_sets_it() -> None:
     assert moved.momentum_at(0) == pytest.approx(0.95)
     assert {fixed.momentum_at(step) for step in range(fixed.steps)} == {0.7}
     assert sgdr_plan.momentum_at(0) == 0.9
+
+
+def test_slanted_triangular_rises_from_a_32nd_for_a_tenth_and_falls_in_a_line() -> None:
+    values = [slanted_triangular(step, 200) for step in range(200)]
+    assert values[0] == pytest.approx(1 / 32)
+    assert values.index(max(values)) == 20 and max(values) == 1
+    assert values[10] == pytest.approx((1 + 31 / 2) / 32)
+    assert values[110] == pytest.approx((1 + 31 / 2) / 32)
+    assert np.diff(values[:21]) == pytest.approx(31 / 32 / 20)
+    assert np.diff(values[20:]) == pytest.approx(-31 / 32 / 180)
+
+
+def test_flat_cosine_stays_for_three_quarters_and_then_falls_by_a_cosine() -> None:
+    values = [flat_cosine(step, 400) for step in range(400)]
+    assert set(values[:301]) == {1.0}
+    assert values[350] == pytest.approx(0.5)
+    assert 0 < values[399] < 1e-3
+
+
+def test_a_ramp_begins_and_ends_with_the_phase() -> None:
+    phase = Phase.model_validate(
+        {
+            "epochs": 1,
+            "weight_decay": {"from": 0.1, "to": 0.3},
+            "dropout": {"from": 0.5, "to": 0.1, "shape": "cosine"},
+            "momentum": {"from": 0.8, "to": 0.9},
+        }
+    )
+    plan = plan_phases(ImagePipeline(learner="image", batch_size=10, phases=[phase]), 1010, "cnn.yaml")[0]
+    assert plan.steps == 101
+    assert [plan.at("weight_decay", step) for step in (0, 25, 50, 100)] == pytest.approx([0.1, 0.15, 0.2, 0.3])
+    quarter = 0.5 - 0.4 * (1 - math.cos(math.pi / 4)) / 2
+    assert [plan.at("dropout", step) for step in (0, 25, 50, 100)] == pytest.approx([0.5, quarter, 0.3, 0.1])
+    assert [plan.momentum_at(step) for step in (0, 50, 100)] == pytest.approx([0.8, 0.85, 0.9])
+    assert plan.at("strength", 70) == 1.0, "what is not scheduled stays"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("dropout", {"from": 0.2, "to": 1.0}), ("weight_decay", {"from": -1, "to": 0}), ("strength", {"from": 1})],
+)
+def test_a_ramp_stays_in_the_range_of_its_key(key: str, value: object) -> None:
+    with pytest.raises(ValidationError):
+        Phase.model_validate({"epochs": 1, key: value})
+
+
+def test_a_ramp_is_part_of_the_fingerprint_and_is_printed_as_it_is_written() -> None:
+    phases = [{"epochs": 1, "strength": {"from": 0.5, "to": 1.5}}]
+    config = ImagePipeline.model_validate({"learner": "image", "phases": phases})
+    (written,) = config.fit_key()["phases"]
+    assert written == {"epochs": 1.0, "strength": {"from": 0.5, "to": 1.5, "shape": "linear"}}
+    assert ImagePipeline.model_validate(config.model_dump(mode="json")) == config
 
 
 def test_a_cycle_may_be_shorter_than_an_epoch() -> None:

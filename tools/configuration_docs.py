@@ -95,7 +95,8 @@ def tables(model: type[BaseModel], title: str, level: int, done: set[type[BaseMo
     schemas = model.model_json_schema()["properties"]
     summary = (model.__doc__ or "").split("\n")[0].replace("``", "`")
     text = f"\n{'#' * level} {title}\n\n{summary}\n\n| key | type | default | meaning |\n|---|---|---|---|\n"
-    text += "".join(row(name, field, schemas[name]) for name, field in model.model_fields.items())
+    keys = {field.alias or name: field for name, field in model.model_fields.items()}
+    text += "".join(row(name, field, schemas[name]) for name, field in keys.items())
     for part in [part for field in model.model_fields.values() for part in parts_of(field.annotation)]:
         if isinstance(part, type) and issubclass(part, BaseModel) and part not in done:
             text += tables(part, part.__name__, 3, done)

@@ -173,7 +173,7 @@ def _known_keys(adapter: TypeAdapter[Any], content: Any, keys: Sequence[str | in
         if isinstance(key, int):
             continue
         models = [found for m in models if key in m.model_fields for found in _models(m.model_fields[key].annotation)]
-    return sorted({name for model in models for name in model.model_fields})
+    return sorted({field.alias or name for model in models for name, field in model.model_fields.items()})
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:

@@ -7,8 +7,9 @@ from typing import Literal
 from pydantic import Field, PositiveFloat, field_validator, model_validator
 
 from outfold.config.model import StrictModel
+from outfold.config.ramp import Amount, Share
 
-Schedule = Literal["sgdr", "cosine", "one_cycle", "constant"]
+Schedule = Literal["sgdr", "cosine", "one_cycle", "slanted_triangular", "flat_cosine", "constant"]
 Preset = Literal["none", "basic", "side_on", "top_down", "crop"]
 
 
@@ -29,27 +30,27 @@ class Phase(StrictModel):
     """Each cycle is this many times longer than the one before."""
     warmup: float = Field(default=0.0, ge=0)
     """Epochs of linear warm-up from lr/100 at the start of the phase, for sgdr and cosine."""
-    lr: PositiveFloat | list[PositiveFloat] = 1e-2
-    """Peak learning rate. A list has one per layer group, from the stem to the head; two numbers are spread geometrically."""
+    lr: PositiveFloat | list[PositiveFloat] | Literal["find"] = 1e-2
+    """Peak learning rate. A list has one per layer group, from the stem to the head; two numbers are spread geometrically. find: the learning-rate finder's valley, found in each fold as the phase begins."""
     lr_ratio: float | None = Field(default=None, ge=1)
-    """With one lr: each group below the head learns this many times slower than the one above it."""
+    """With one lr, or find: each group below the head learns this many times slower than the one above it."""
     size: int | None = Field(default=None, ge=8)
     """Image size of this phase (progressive resizing)."""
     batch_size: int | None = Field(default=None, ge=1)
     """Rows a step."""
     accumulate: int | None = Field(default=None, ge=1)
     """Batches a step: gradients are summed, so that the effective batch is accumulate * batch_size."""
-    weight_decay: float | None = Field(default=None, ge=0)
+    weight_decay: Amount | None = None
     """Weight decay; norms and biases are left out."""
-    momentum: float | None = Field(default=None, ge=0, lt=1)
+    momentum: Share | None = None
     """Momentum of SGD, or the first beta of AdamW. one_cycle moves it from .95 to .85 and back unless it is set here."""
-    dropout: float | None = Field(default=None, ge=0, lt=1)
+    dropout: Share | None = None
     """Dropout before the classifier."""
-    label_smoothing: float | None = Field(default=None, ge=0, lt=1)
+    label_smoothing: Share | None = None
     """Label smoothing of the cross entropy."""
     augment: Preset | None = None
     """Augmentation preset."""
-    strength: float | None = Field(default=None, ge=0)
+    strength: Amount | None = None
     """Scales every augmentation magnitude; 1 is the preset as named."""
     erase: float | None = Field(default=None, ge=0, le=1)
     """Random erasing: the share of rows of which a rectangle becomes the mean colour."""
@@ -76,7 +77,7 @@ class Phase(StrictModel):
 
     @field_validator("lr")
     @classmethod
-    def _not_empty(cls, lr: float | list[float]) -> float | list[float]:
+    def _not_empty(cls, lr: float | list[float] | str) -> float | list[float] | str:
         if lr == []:
             raise ValueError("lr: needs at least one number")
         return lr
@@ -87,6 +88,11 @@ class Phase(StrictModel):
         if isinstance(train, int) and train < 1:
             raise ValueError("train: head, all, or a number of layer groups from 1 up")
         return train
+
+    @property
+    def given_lr(self) -> float | list[float]:
+        """The peak rates; 1 where they are to be found, so that groups have their shares of it."""
+        return 1.0 if isinstance(self.lr, str) else self.lr
 
     @property
     def kind(self) -> Schedule:

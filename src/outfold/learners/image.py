@@ -92,6 +92,28 @@ class ImageLearner:
     def fit(self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf) -> None:
         """Train one fold and leave its members, their description and the history on the shelf."""
         config, contest = self.config, self.contest
+        with reproducible(self.device):
+            job, model = self.job(fold, train, valid, shelf)
+            done = fit(job, model)
+        mean, std = normalisation(model, config.channels, config.mean, config.std)
+        loss = self._loss(contest.y[job.rows])
+        described = {
+            "model": config.model,
+            "members": done.members,
+            "outputs": contest.outputs,
+            "mean": mean,
+            "std": std,
+            "center": loss.center.tolist(),
+            "scale": loss.scale.tolist(),
+        }
+        shelf.put(MODEL, (json.dumps(described, indent=2) + "\n").encode())
+        seconds = sum(entry["seconds"] for entry in done.history)
+        shelf.finish(members=[member["name"] for member in done.members], epochs=len(done.history), seconds=seconds)
+        shelf.discard(CHECKPOINT)
+
+    def job(self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf) -> tuple[Fit, nn.Module]:
+        """What the engine needs to train one fold, and the model as it begins; to be used within ``reproducible``."""
+        config, contest = self.config, self.contest
         bad = self.images.cache("train", config.phases[0].size or config.size).bad
         rows = self._places("train", train)
         rows = rows[~np.isin(rows, list(bad))]
@@ -99,38 +121,24 @@ class ImageLearner:
             raise DataError(f"{self.name} fold {fold}: no training image can be read")
         plans = plan_phases(config, len(rows), self.where)
         check_batches(len(rows), plans)
-        with reproducible(self.device):
-            torch.manual_seed(derive_seed(config.seed, fold, "weights"))
-            model = build_model(self._spec(), config.weights, contest.root).to(self.device)
-            mean, std = normalisation(model, config.channels, config.mean, config.std)
-            loss = partial(self._loss, contest.y[rows])
-            job = Fit(
-                label=self.name,
-                fold=fold,
-                seed=config.seed,
-                rows=rows,
-                phases=plans,
-                data=partial(self._phase_images, self._places("train", valid), loss(), mean, std),
-                loss=lambda plan: loss(plan.label_smoothing),
-                optimizer=config.optimizer,
-                precision=self.precision,
-                shelf=shelf,
-                reporter=self.reporter,
-            )
-            done = fit(job, model)
-        described = {
-            "model": config.model,
-            "members": done.members,
-            "outputs": contest.outputs,
-            "mean": mean,
-            "std": std,
-            "center": loss().center.tolist(),
-            "scale": loss().scale.tolist(),
-        }
-        shelf.put(MODEL, (json.dumps(described, indent=2) + "\n").encode())
-        seconds = sum(entry["seconds"] for entry in done.history)
-        shelf.finish(members=[member["name"] for member in done.members], epochs=len(done.history), seconds=seconds)
-        shelf.discard(CHECKPOINT)
+        torch.manual_seed(derive_seed(config.seed, fold, "weights"))
+        model = build_model(self._spec(), config.weights, contest.root).to(self.device)
+        mean, std = normalisation(model, config.channels, config.mean, config.std)
+        loss = partial(self._loss, contest.y[rows])
+        job = Fit(
+            label=self.name,
+            fold=fold,
+            seed=config.seed,
+            rows=rows,
+            phases=plans,
+            data=partial(self._phase_images, self._places("train", valid), loss(), mean, std),
+            loss=lambda plan: loss(),
+            optimizer=config.optimizer,
+            precision=self.precision,
+            shelf=shelf,
+            reporter=self.reporter,
+        )
+        return job, model
 
     def _places(self, part: Part, ids: pd.Index) -> NDArray[np.int64]:
         """The rows of these ids in the part's table, which are those of its cache."""
@@ -154,7 +162,7 @@ class ImageLearner:
             targets=loss.targets(self.contest.y),
             truth=self.contest.y[watched],
             watched=watched,
-            augmentation=Augmentation(plan.augment, plan.strength, erase=plan.erase),
+            augmentation=Augmentation(plan.augment, plan.at("strength", 0), erase=plan.erase),
             loss=loss,
             precision=self.precision,
             metric=self.contest.metric,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -77,11 +77,14 @@ class PhaseImages:
     metric: Metric
     batch_size: int
 
-    def batches(self, batches: Sequence[NDArray[np.int64]], seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(
+        self, batches: Sequence[NDArray[np.int64]], strengths: Sequence[float], seed: int
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         """Augmented, normalised images and their targets, on the device."""
         device = self.source.device
-        for rows, images in self.source.batches(batches):
-            augmented = self.source.augmented(images, rows, self.augmentation, seed)
+        for (rows, images), strength in zip(self.source.batches(batches), strengths, strict=True):
+            augmentation = replace(self.augmentation, strength=strength)
+            augmented = self.source.augmented(images, rows, augmentation, seed)
             yield self.source.normalised(augmented), self.targets[torch.from_numpy(rows)].to(device)
 
     def validate(self, model: nn.Module) -> dict[str, float]:

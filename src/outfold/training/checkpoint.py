@@ -25,12 +25,14 @@ class Progress:
         epoch: whole epochs of it that are done.
         members: what has been saved so far, in order: name and image size.
         history: one entry an epoch.
+        found_lr: of phases that find their learning rate: what was found, by the phase's number.
     """
 
     phase: int = 0
     epoch: int = 0
     members: list[dict[str, Any]] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
+    found_lr: dict[int, float] = field(default_factory=dict)
 
 
 def save_checkpoint(

@@ -7,9 +7,11 @@ seeded by (seed, fold, phase, epoch): a training that was killed ends with the s
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -26,6 +28,7 @@ from outfold.training.checkpoint import Progress, load_checkpoint, save_checkpoi
 from outfold.training.device import Precision
 from outfold.training.layer_groups import freeze, layer_groups, spread_lr
 from outfold.training.losses import Loss
+from outfold.training.lr_finder import Sweep, SweepPlan, leaving_nothing, sweep
 from outfold.training.models import HeadDropout
 from outfold.training.optimizers import OptimizerName, make_optimizer
 from outfold.training.order import epoch_steps
@@ -37,8 +40,14 @@ from outfold.training.watch import Watch
 class Data(Protocol):
     """What a phase learns from, and is watched on."""
 
-    def batches(self, batches: Sequence[NDArray[np.int64]], seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Inputs and targets of each batch of rows, on the device; what is random in them comes from ``seed``."""
+    def batches(
+        self, batches: Sequence[NDArray[np.int64]], strengths: Sequence[float], seed: int
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Inputs and targets of each batch of rows, on the device; what is random in them comes from ``seed``.
+
+        Args:
+            strengths: of the augmentation, one a batch.
+        """
 
     def validate(self, model: nn.Module) -> dict[str, float]:
         """Numbers to show: ``valid_loss`` and the contest's metric."""
@@ -84,8 +93,28 @@ def fit(job: Fit, model: nn.Module) -> Progress:
         ConfigError: learning rates or groups that do not fit the model.
         OutfoldError: the loss is not finite, or the GPU's memory too small; members saved before are kept.
     """
-    try:
+    with _memory_told(job):
         return _Loop(job, model).run()
+
+
+def find_lr(job: Fit, model: nn.Module) -> Sweep:
+    """Train all phases but the last one, and sweep the learning rate where the last one would begin.
+
+    Raises:
+        OutfoldError: as :func:`fit`, or the sweep finds nothing.
+    """
+    *before, last = job.phases
+    with _memory_told(job):
+        loop = _Loop(replace(job, phases=before), model)
+        if before:
+            loop.run()
+        return loop.sweep(last, job.data(last))
+
+
+@contextlib.contextmanager
+def _memory_told(job: Fit) -> Iterator[None]:
+    try:
+        yield
     except torch.OutOfMemoryError as error:
         raise OutfoldError(
             f"{job.label} fold {job.fold}: the GPU's memory is too small ({str(error).splitlines()[0]})",
@@ -119,20 +148,26 @@ class _Loop:
                 state = None
         return self.progress
 
-    def _phase(self, plan: PhasePlan, state: dict | None, bar: Bar) -> None:
-        job, progress = self.job, self.progress
+    def _begin(self, plan: PhasePlan) -> Step:
+        """What a phase begins with: layers frozen, a new optimizer."""
+        job = self.job
         freezing = freeze(self.model, self.groups, plan.train, train_bn=plan.train_bn, where=plan.where)
-        self.dropout.rate = plan.dropout
-        precision, data, loss = job.precision, job.data(plan), job.loss(plan)
         rates = spread_lr(plan.lr, plan.lr_ratio, len(self.groups), plan.where)
         optimizer = make_optimizer(
-            job.optimizer, self.model, self.groups, rates, plan.weight_decay, plan.momentum_at(0)
+            job.optimizer, self.model, self.groups, rates, plan.at("weight_decay", 0), plan.momentum_at(0)
         )
-        scaler = precision.scaler()
+        return Step(self.model, freezing, optimizer, job.precision.scaler(), job.precision, job.loss(plan), plan)
+
+    def _phase(self, plan: PhasePlan, state: dict | None, bar: Bar) -> None:
+        job, progress = self.job, self.progress
+        data = job.data(plan)
+        if plan.finds_lr:
+            plan = replace(plan, lr=self._found_lr(plan, data), finds_lr=False)
+        step = self._begin(plan)
+        optimizer, scaler = step.optimizer, step.scaler
         if state is not None and state["optimizer"] is not None:
             optimizer.load_state_dict(state["optimizer"])
             scaler.load_state_dict(state["scaler"])
-        step = Step(self.model, freezing, optimizer, scaler, precision, loss, plan)
         while progress.epoch < plan.epochs:
             self._epoch(plan, step, data, bar)
             progress.epoch += 1
@@ -144,22 +179,67 @@ class _Loop:
             if last:
                 return
 
+    def _found_lr(self, plan: PhasePlan, data: Data) -> float:
+        """The valley of a sweep at the start of the phase; a run that goes on knows it from its checkpoint."""
+        job, progress = self.job, self.progress
+        if plan.number not in progress.found_lr:
+            progress.found_lr[plan.number] = self.sweep(plan, data).suggestions()["valley"]
+            save_checkpoint(job.shelf, progress, self.model, None, job.precision.scaler())
+            found = progress.found_lr[plan.number]
+            job.reporter.note(f"{job.label} fold {job.fold}, phase {plan.number}: learning rate {found:.2g} found")
+        return progress.found_lr[plan.number]
+
+    def sweep(self, plan: PhasePlan, data: Data) -> Sweep:
+        """The learning-rate finder, as if the phase began now; it leaves the model as it was."""
+        mock = SweepPlan.of(plan)
+        seed = derive_seed(self.job.seed, self.job.fold, plan.number, "lr find")
+        with leaving_nothing(self.model), contextlib.closing(self._endless(mock, data, seed)) as steps:
+            torch.manual_seed(derive_seed(seed, "torch"))
+            step = self._begin(mock)
+
+            def update(number: int) -> float:
+                self.dropout.rate = mock.at("dropout", number)
+                batches, rows = next(steps)
+                return float(step(number, batches, rows))
+
+            return sweep(update, plan.where)
+
+    def _endless(
+        self, plan: PhasePlan, data: Data, seed: int
+    ) -> Generator[tuple[Iterator[tuple[Tensor, Tensor]], int], None, None]:
+        """The batches of each step and their rows, epoch after epoch."""
+        for epoch in itertools.count():
+            order, batches = self._order(plan, data, derive_seed(seed, epoch), 0)
+            for group in order:
+                yield itertools.islice(batches, len(group)), sum(map(len, group))
+
+    def _order(
+        self, plan: PhasePlan, data: Data, seed: int, first: int
+    ) -> tuple[list[list[NDArray[np.int64]]], Iterator[tuple[Tensor, Tensor]]]:
+        """The rows of an epoch's steps, each a list of batches, and one after the other what is in these batches."""
+        order = epoch_steps(self.job.rows, plan.batch_size, plan.accumulate, derive_seed(seed, "order"))
+        order = order[: plan.steps - first]
+        strengths = [plan.at("strength", number) for number, group in enumerate(order, start=first) for _ in group]
+        batches = data.batches([batch for group in order for batch in group], strengths, derive_seed(seed, "augment"))
+        return order, batches
+
     def _epoch(self, plan: PhasePlan, step: Step, data: Data, bar: Bar) -> None:
         job, epoch = self.job, self.progress.epoch
         seed = derive_seed(job.seed, job.fold, plan.number, epoch)
         torch.manual_seed(derive_seed(seed, "torch"))
-        order = epoch_steps(job.rows, plan.batch_size, plan.accumulate, derive_seed(seed, "order"))
         first = epoch * plan.epoch_steps
-        order = order[: plan.steps - first]
-        batches = data.batches([batch for batches in order for batch in batches], derive_seed(seed, "augment"))
+        order, batches = self._order(plan, data, seed, first)
         watch = Watch(f"{job.label} fold {job.fold}", plan, len(job.phases), epoch, first, self.device, bar)
         for number, group in enumerate(order, start=first):
+            self.dropout.rate = plan.at("dropout", number)
             watch.add(step(number, self._waiting_for(batches, len(group), watch), sum(map(len, group))), group)
             if number + 1 in plan.ends and plan.snapshots:
                 watch.check()
                 self._keep(f"snapshot-{1 + sum('snapshot' in m['name'] for m in self.progress.members)}", plan)
         watch.check()
         entry = watch.entry() | data.validate(self.model)
+        if plan.number in self.progress.found_lr:
+            entry["found_lr"] = self.progress.found_lr[plan.number]
         self.progress.history.append(entry)
         bar.advance(0, **{key: _short(value) for key, value in entry.items() if key in watch.shown(entry)})
 
@@ -190,7 +270,7 @@ def check_recipe(model: nn.Module, phases: Sequence[Phase], where: str) -> None:
     """Raises ConfigError for learning rates or layer groups that the model does not have, before hours are spent."""
     groups = layer_groups(model)
     for number, phase in enumerate(phases):
-        spread_lr(phase.lr, phase.lr_ratio, len(groups), f"{where}: phases[{number}]")
+        spread_lr(phase.given_lr, phase.lr_ratio, len(groups), f"{where}: phases[{number}]")
         freeze(model, groups, phase.train, train_bn=False, where=f"{where}: phases[{number}]")
 
 

@@ -30,10 +30,11 @@ def make_optimizer(
     for names, lr in zip(groups, lrs, strict=True):
         learning = [name for name in names if parameters[name].requires_grad]
         bare = {name for name in learning if parameters[name].ndim <= 1 or name in excepted}
-        for chosen, decay in (([n for n in learning if n not in bare], weight_decay), (sorted(bare), 0.0)):
+        for chosen, decays in (([n for n in learning if n not in bare], True), (sorted(bare), False)):
             if chosen:
                 members = [parameters[n] for n in chosen]
-                settings.append({"params": members, "lr": lr, "peak_lr": lr, "weight_decay": decay})
+                decay = weight_decay if decays else 0.0
+                settings.append({"params": members, "lr": lr, "peak_lr": lr, "weight_decay": decay, "decays": decays})
     # one pass over each tensor instead of one an operation
     fused = next(model.parameters()).device.type in ("cpu", "cuda")
     if name == "sgd":
@@ -41,10 +42,12 @@ def make_optimizer(
     return torch.optim.AdamW(settings, lr=lrs[-1], betas=(momentum, 0.999), fused=fused)
 
 
-def set_rates(optimizer: torch.optim.Optimizer, scale: float, momentum: float) -> None:
-    """The rates of the next step: each group's peak rate times ``scale``."""
+def set_rates(optimizer: torch.optim.Optimizer, scale: float, momentum: float, weight_decay: float) -> None:
+    """The rates of the next step: each group's peak rate times ``scale``, and the decay of what decays."""
     for group in optimizer.param_groups:
         group["lr"] = group["peak_lr"] * scale
+        if group.get("decays"):
+            group["weight_decay"] = weight_decay
         if "betas" in group:
             group["betas"] = (momentum, group["betas"][1])
         else:

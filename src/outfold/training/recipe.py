@@ -7,9 +7,13 @@ from typing import Any, Literal
 
 from outfold.config.phase import Phase, Preset, Schedule
 from outfold.config.pipeline import ImagePipeline
+from outfold.config.ramp import Ramp
 from outfold.training.heads import DEFAULT_PS
 from outfold.training.order import steps_per_epoch
-from outfold.training.schedules import cycle_ends, lr_scale, one_cycle_momentum
+from outfold.training.schedules import cycle_ends, lr_scale, one_cycle_momentum, ramp
+
+Scheduled = Literal["weight_decay", "dropout", "label_smoothing", "strength"]
+"""Keys whose value may change from step to step; read them by :meth:`PhasePlan.at`."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,7 @@ class PhasePlan:
         number: from 1.
         epoch_steps: optimizer steps of a whole epoch.
         ends: the step at which each cycle ends (exclusive); the last one is the phase's length.
+        lr: the peak rates; while ``finds_lr``, each group's share of the rate that is yet to be found.
         momentum: None where the schedule cycles it.
         where: for messages.
     """
@@ -32,18 +37,19 @@ class PhasePlan:
     warmup_steps: int
     lr: float | list[float]
     lr_ratio: float | None
-    momentum: float | None
-    weight_decay: float
+    finds_lr: bool
+    momentum: float | Ramp | None
+    weight_decay: float | Ramp
     batch_size: int
     accumulate: int
     clip_grad: float | None
-    dropout: float
-    label_smoothing: float
+    dropout: float | Ramp
+    label_smoothing: float | Ramp
     train_bn: bool
     snapshots: bool
     size: int
     augment: Preset
-    strength: float
+    strength: float | Ramp
     erase: float
     where: str
 
@@ -62,7 +68,13 @@ class PhasePlan:
 
     def momentum_at(self, step: int) -> float:
         """The momentum at this step of the phase."""
-        return one_cycle_momentum(step, self.steps) if self.momentum is None else self.momentum
+        if self.momentum is None:
+            return one_cycle_momentum(step, self.steps)
+        return ramp(self.momentum, step, self.steps)
+
+    def at(self, key: Scheduled, step: int) -> float:
+        """The value of a hyper-parameter at this step of the phase."""
+        return ramp(getattr(self, key), step, self.steps)
 
 
 def plan_phases(config: ImagePipeline, rows: int, where: str) -> list[PhasePlan]:
@@ -84,8 +96,9 @@ def _plan(config: ImagePipeline, phase: Phase, number: int, rows: int, where: st
         epoch_steps=epoch_steps,
         ends=tuple(cycle_ends(phase.cycle_epochs, epoch_steps)),
         warmup_steps=round(phase.warmup * epoch_steps),
-        lr=phase.lr,
+        lr=phase.given_lr,
         lr_ratio=phase.lr_ratio,
+        finds_lr=phase.lr == "find",
         momentum=None if cycles_momentum else value("momentum"),
         weight_decay=value("weight_decay"),
         batch_size=value("batch_size"),

@@ -12,10 +12,13 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 from outfold.config.phase import Schedule
+from outfold.config.ramp import Ramp
 
 WARMUP_START = 1 / 100
 DIV, FINAL_DIV, PCT_START = 25.0, 1e5, 0.25
 MOMENTUM_HIGH, MOMENTUM_LOW = 0.95, 0.85
+CUT, RATIO = 0.1, 32.0
+FLAT = 0.75
 
 
 def cycle_ends(cycle_epochs: Sequence[float], steps_per_epoch: int) -> list[int]:
@@ -67,6 +70,29 @@ def one_cycle_momentum(step: int, total: int) -> float:
     return _one_cycle(step, total, MOMENTUM_HIGH, MOMENTUM_LOW, MOMENTUM_HIGH)
 
 
+def slanted_triangular(step: int, total: int) -> float:
+    """1/32 to 1 over the first tenth, then back in a line (ULMFiT, Howard & Ruder 2018: cut .1, ratio 32)."""
+    cut = max(math.floor(total * CUT), 1)
+    share = step / cut if step < cut else 1 - (step - cut) / max(total - cut, 1)
+    return (1 + share * (RATIO - 1)) / RATIO
+
+
+def flat_cosine(step: int, total: int) -> float:
+    """1 for three quarters, then down by a cosine (fastai 2's ``fit_flat_cos``)."""
+    flat = round(total * FLAT)
+    return 1.0 if step < flat else cosine(step - flat, total - flat)
+
+
+def ramp(value: float | Ramp, step: int, total: int) -> float:
+    """A hyper-parameter at this step of ``total``: a ramp has its first value at step 0 and its last at the last."""
+    if not isinstance(value, Ramp):
+        return value
+    position = step / max(total - 1, 1)
+    if value.shape == "cosine":
+        return _cosine_between(value.start, value.end, position)
+    return value.start + (value.end - value.start) * position
+
+
 def lr_scale(kind: Schedule, step: int, ends: Sequence[int], warmup_steps: int = 0) -> float:
     """The factor of the schedule of this name.
 
@@ -78,4 +104,8 @@ def lr_scale(kind: Schedule, step: int, ends: Sequence[int], warmup_steps: int =
         return 1.0
     if kind == "one_cycle":
         return one_cycle(step, ends[-1])
+    if kind == "slanted_triangular":
+        return slanted_triangular(step, ends[-1])
+    if kind == "flat_cosine":
+        return flat_cosine(step, ends[-1])
     return warm_up(step, warmup_steps) * sgdr(step, ends if kind == "sgdr" else ends[-1:])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -30,18 +30,20 @@ class Step:
     def __call__(self, number: int, batches: Iterator[tuple[Tensor, Tensor]], rows: int) -> Tensor:
         """Returns the mean loss of the step's rows, on the device, without waiting for it."""
         self.freezing.train()
-        set_rates(self.optimizer, self.plan.lr_scale(number), self.plan.momentum_at(number))
+        plan = self.plan
+        set_rates(self.optimizer, plan.lr_scale(number), plan.momentum_at(number), plan.at("weight_decay", number))
+        measure = replace(self.loss, smoothing=plan.at("label_smoothing", number))
         total = torch.zeros((), device=self.precision.device)
         for inputs, targets in batches:
             with self.precision.autocast():
                 outputs = self.model(inputs)
             # the mean over all rows of the step, however they are cut into batches
-            loss = self.loss.rows(outputs, targets).sum() / rows
+            loss = measure.rows(outputs, targets).sum() / rows
             self.scaler.scale(loss).backward()
             total += loss.detach()
-        if self.plan.clip_grad is not None:
+        if plan.clip_grad is not None:
             self.scaler.unscale_(self.optimizer)
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.plan.clip_grad)
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), plan.clip_grad)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)

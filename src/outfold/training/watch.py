@@ -87,5 +87,5 @@ class Watch:
 
     @staticmethod
     def shown(entry: dict[str, float]) -> list[str]:
-        hidden = {"phase", "epoch", "step", "loss", "lr", "rows", "seconds", "images_per_s", "waiting"}
+        hidden = {"phase", "epoch", "step", "loss", "lr", "rows", "seconds", "images_per_s", "waiting", "found_lr"}
         return [key for key in entry if key not in hidden]

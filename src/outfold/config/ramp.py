@@ -1,0 +1,38 @@
+"""A hyper-parameter that moves while a phase lasts: everything can be scheduled."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field, NonNegativeFloat, model_serializer
+
+from outfold.config.model import StrictModel
+
+
+class Ramp(StrictModel):
+    """A value that moves from the first step of the phase to its last; a number instead stays as it is."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    start: NonNegativeFloat = Field(alias="from")
+    """The value at the first step."""
+    end: NonNegativeFloat = Field(alias="to")
+    """The value at the last step."""
+    shape: Literal["linear", "cosine"] = "linear"
+    """linear, or cosine: slow at both ends."""
+
+    @model_serializer
+    def _as_written(self) -> dict[str, Any]:
+        return {"from": self.start, "to": self.end, "shape": self.shape}
+
+
+def _below_one(ramp: Ramp) -> Ramp:
+    if max(ramp.start, ramp.end) >= 1:
+        raise ValueError("from: and to: must be less than 1")
+    return ramp
+
+
+Amount = NonNegativeFloat | Ramp
+"""A number from 0 up, or a ramp of such."""
+Share = Annotated[float, Field(ge=0, lt=1)] | Annotated[Ramp, AfterValidator(_below_one)]
+"""A number in [0, 1), or a ramp of such."""

@@ -1,0 +1,101 @@
+"""What a schedule says of a hyper-parameter is what each step of the training uses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from image_contest import digits_contest
+from test_training import one_thread, recipe, train
+from torch import nn
+
+from outfold.contest import Contest
+from outfold.learners.image import ImageLearner
+from outfold.progress import Reporter
+from outfold.training.losses import Loss
+from outfold.training.models import HeadDropout
+from outfold.training.optimizers import make_optimizer
+from outfold.training.recipe import PhasePlan, plan_phases
+from outfold.training.step import Step
+
+__all__ = ["one_thread"]
+
+
+@pytest.fixture(scope="module")
+def contest(tmp_path_factory: pytest.TempPathFactory) -> Contest:
+    return digits_contest(tmp_path_factory.mktemp("digits"), train=200, test=20)
+
+
+def plan_of(phase: dict[str, Any], rows: int = 160) -> PhasePlan:
+    return plan_phases(recipe(phases=[phase]), rows, "cnn.yaml")[0]
+
+
+def one_step(model: nn.Module, plan: PhasePlan, optimizer: torch.optim.Optimizer, number: int) -> float:
+    from outfold.training.device import Precision
+    from outfold.training.layer_groups import Freezing
+
+    precision = Precision("fp32", torch.device("cpu"))
+    step = Step(model, Freezing(model), optimizer, precision.scaler(), precision, Loss("multiclass"), plan)
+    batch = torch.eye(3), torch.arange(3)
+    return float(step(number, iter([batch]), 3))
+
+
+def test_weight_decay_shrinks_the_weights_as_the_ramp_says_and_never_the_biases() -> None:
+    plan = plan_of({"epochs": 1, "lr": 0.1, "schedule": "constant", "weight_decay": {"from": 0.0, "to": 0.8}})
+    for number, decay in ((0, 0.0), (2, 0.4), (4, 0.8)):
+        model = nn.Linear(3, 3)
+        nn.init.constant_(model.weight, 1.0)
+        nn.init.constant_(model.bias, 1.0)
+        optimizer = make_optimizer("sgd", model, [["weight", "bias"]], [0.1], 0.0, 0.0)
+        plain = make_optimizer("sgd", twin := nn.Linear(3, 3), [["weight", "bias"]], [0.1], 0.0, 0.0)
+        twin.load_state_dict(model.state_dict())
+        one_step(model, plan, optimizer, number)
+        one_step(twin, plan_of({"epochs": 1, "lr": 0.1, "schedule": "constant", "weight_decay": 0.0}), plain, number)
+        torch.testing.assert_close(twin.weight - model.weight, torch.full((3, 3), 0.1 * decay))
+        torch.testing.assert_close(twin.bias, model.bias)
+
+
+def test_label_smoothing_grows_over_the_phase() -> None:
+    plan = plan_of({"epochs": 1, "label_smoothing": {"from": 0.0, "to": 0.4}})
+    losses = []
+    for number in range(5):
+        sure = nn.Linear(3, 3)
+        with torch.no_grad():
+            sure.weight.copy_(20 * torch.eye(3))
+            sure.bias.zero_()
+        losses.append(one_step(sure, plan, torch.optim.SGD([{"params": sure.parameters(), "peak_lr": 0.0}]), number))
+    # a certain answer costs smoothing * 2/3 * 20
+    assert losses == pytest.approx([0.4 * i / 4 * 40 / 3 for i in range(5)], abs=1e-4)
+
+
+def test_each_step_has_the_dropout_of_its_moment(
+    contest: Contest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates: list[float] = []
+    drop = HeadDropout._drop
+
+    def watched(self: HeadDropout, layer: nn.Module, inputs: Any) -> Any:
+        if layer.training:
+            rates.append(self.rate)
+        return drop(self, layer, inputs)
+
+    monkeypatch.setattr(HeadDropout, "_drop", watched)
+    train(contest, recipe(phases=[{"epochs": 2, "dropout": {"from": 0.9, "to": 0.0}}]), tmp_path)
+    assert rates == pytest.approx(np.linspace(0.9, 0.0, 10))
+
+
+def test_augmentation_grows_over_the_phase(contest: Contest) -> None:
+    plan = plan_of({"epochs": 1, "augment": "basic", "strength": {"from": 0.0, "to": 2.0}})
+    learner = ImageLearner(contest, recipe(), "cnn", Reporter())
+    loss = Loss("multiclass")
+    images = learner._phase_images(np.arange(3), loss, [0.5], [0.5], plan)
+    rows = [np.arange(20)] * 3
+    none, some, much = [
+        inputs for inputs, _ in images.batches(rows, [plan.at("strength", step) for step in (0, 2, 4)], 1)
+    ]
+    plain = images.source.normalised(next(images.source.batches(rows))[1])
+    assert torch.equal(none, plain)
+    assert 0 < (some - plain).square().mean() < (much - plain).square().mean()
