@@ -46,8 +46,8 @@ ensemble: $(A)/blend/test.parquet ## Blend the models, and score the blend hones
 
 submit: $(LEDGER) ## Build the submission file, check it, send it once, record its score.
 
-check: $(READY) ## Read the contest and every pipeline; find what would stop a run.
-	@$(RUN) check
+check: $(READY) ## Read contest, images and pipelines; find what is wrong. FIX=1 moves junk images aside.
+	@$(RUN) check $(if $(FIX),--fix)
 
 report: $(A)/blend/test.parquet ## Write artifacts/report.html: scores, weights, worst rows.
 	@$(RUN) report

@@ -146,11 +146,14 @@ def submit(
 
 
 @_stage
-def check() -> None:
-    """Read the contest and every pipeline, and tell what is in them; trains nothing."""
+def check(
+    fix: Annotated[bool, typer.Option("--fix", help="Move junk images to inputs_junk/; deletes nothing.")] = False,
+) -> None:
+    """Read the contest, its images and every pipeline, and tell what is in them; trains nothing."""
     from outfold.stages.check import check as stage
 
-    stage(_context())
+    pin_threads()
+    stage(_context(), fix=fix)
 
 
 @_stage

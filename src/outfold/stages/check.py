@@ -5,13 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from outfold.contest import Contest
+from outfold.errors import ConfigError
 from outfold.learners.registry import make_learner
+from outfold.stages.check_images import check_images, move_aside
 from outfold.stages.context import Context
 from outfold.stages.split import fold_kind
 
 
-def check(context: Context) -> None:
-    """Read the contest and every pipeline, build each model's description, and print what was found.
+def check(context: Context, *, fix: bool = False) -> None:
+    """Read the contest, every image and every pipeline, build each model's description, and print what was found.
+
+    Args:
+        fix: move images that are junk to inputs_junk/, and go on with what is left.
 
     Raises:
         OutfoldError: the first thing that would stop a run.
@@ -20,6 +25,14 @@ def check(context: Context) -> None:
     context.warn_of_the_data()
     config = context.competition
     reporter.table(f"{config.slug} ({config.host})", ["", "found"], _facts(contest, context))
+    if contest.roles.image:
+        found = check_images(context)
+        if fix and move_aside(context, found):
+            # the contest is another one without them
+            context = Context(context.root, reporter)
+            contest = context.contest
+    elif fix:
+        raise ConfigError("check --fix: this contest has no images, and nothing else can be moved aside")
     for name in context.layout.chosen(None):
         model = context.model_config(name)
         make_learner(contest, model, name, reporter).check()
