@@ -54,8 +54,8 @@ def type_of(schema: dict[str, Any]) -> str:
         return f"[{(name := schema['$ref'].rpartition('/')[2])}](#{name.lower()})"
     if "enum" in schema or "const" in schema:
         return ", ".join(f"`{choice}`" for choice in schema.get("enum", [schema.get("const")]))
-    if "anyOf" in schema:
-        return " or ".join(filter(None, map(type_of, schema["anyOf"])))
+    if choices := schema.get("anyOf", schema.get("oneOf")):
+        return " or ".join(filter(None, map(type_of, choices)))
     if schema.get("type") == "array":
         return f"list of {type_of(schema['items'])}"
     limits = ", ".join(f"{sign} {schema[key]:g}" for key, sign in SIGNS.items() if key in schema)

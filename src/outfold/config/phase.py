@@ -6,11 +6,11 @@ from typing import Literal
 
 from pydantic import Field, PositiveFloat, field_validator, model_validator
 
+from outfold.config.augment import Augment
 from outfold.config.model import StrictModel
 from outfold.config.ramp import Amount, Share
 
 Schedule = Literal["sgdr", "cosine", "one_cycle", "slanted_triangular", "flat_cosine", "constant"]
-Preset = Literal["none", "basic", "side_on", "top_down", "crop"]
 
 
 class Phase(StrictModel):
@@ -48,8 +48,8 @@ class Phase(StrictModel):
     """Dropout before the classifier."""
     label_smoothing: Share | None = None
     """Label smoothing of the cross entropy."""
-    augment: Preset | None = None
-    """Augmentation preset."""
+    augment: Augment | None = None
+    """Augmentation: a preset, or transforms of albumentations."""
     strength: Amount | None = None
     """Scales every augmentation magnitude; 1 is the preset as named."""
     erase: float | None = Field(default=None, ge=0, le=1)

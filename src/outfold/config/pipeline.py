@@ -6,8 +6,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, TypeAdapter, model_validator
 
+from outfold.config.augment import Augment
 from outfold.config.model import StrictModel
-from outfold.config.phase import Phase, Preset
+from outfold.config.phase import Phase
 
 
 class ModelPipelineBase(StrictModel):
@@ -68,10 +69,10 @@ class ImagePipeline(ModelPipelineBase):
     """crop keeps the aspect and cuts the longer side; squash keeps all and changes the aspect."""
     channels: Literal[1, 3] = 3
     """Channels that the model sees; colour images are made grey for 1, grey ones repeated for 3."""
-    augment: Preset = "side_on"
-    """none, basic (rotation, shift, zoom, light), side_on (and left-right flips), top_down (and the 8 dihedral ones), crop (a random part of the image, and left-right flips)."""
+    augment: Augment = "side_on"
+    """none, basic (rotation, shift, zoom, light), side_on (and left-right flips), top_down (and the 8 dihedral ones), crop (a random part of the image, and left-right flips); or a list of transforms of albumentations, or such and a preset."""
     strength: float = Field(default=1.0, ge=0)
-    """Scales every augmentation magnitude."""
+    """Scales every augmentation magnitude; of albumentations, every probability."""
     erase: float = Field(default=0.0, ge=0, le=1)
     """Random erasing: the share of rows of which a rectangle becomes the mean colour. Training only."""
     optimizer: Literal["sgd", "adamw"] = "adamw"

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from outfold.config.phase import Preset
+from outfold.config.augment import Albumentations, Augment, Preset
+from outfold.data.pixel_transforms import PixelTransforms
 from outfold.randomness import row_uniforms
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Augmentation:
     """A preset at a strength. Strength scales every magnitude; at 0 nothing is changed, nor flipped.
 
     ``erase`` is the share of rows of which a rectangle is erased, whatever the strength: see
-    :mod:`outfold.data.erasing`.
+    :mod:`outfold.data.erasing`. ``pixels`` come before the preset: see :mod:`outfold.data.pixel_transforms`.
     """
 
     preset: Preset = "none"
@@ -40,10 +41,29 @@ class Augmentation:
     crop_area: float = 0.35
     crop_aspect: float = 4 / 3
     erase: float = 0.0
+    pixels: PixelTransforms | None = None
+
+    @classmethod
+    def of(cls, augment: Augment, strength: float, where: str, erase: float = 0.0) -> Augmentation:
+        """What ``augment:`` asks for.
+
+        Raises:
+            ConfigError: albumentations has no such transform or argument.
+        """
+        if isinstance(augment, str):
+            return cls(augment, strength, erase=erase)
+        given = augment if isinstance(augment, Albumentations) else Albumentations(albumentations=augment)
+        pixels = PixelTransforms(given.albumentations, f"{where}: augment")
+        return cls(given.preset, strength, erase=erase, pixels=pixels)
 
     @property
     def is_none(self) -> bool:
-        return not self.moves and not self.erase
+        return not self.moves and not self.erase and not self.touches
+
+    @property
+    def touches(self) -> bool:
+        """Whether albumentations change the decoded images, before they go to the device."""
+        return self.pixels is not None and self.strength != 0
 
     @property
     def moves(self) -> bool:

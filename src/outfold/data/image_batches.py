@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 R = TypeVar("R")
+Touch = Callable[[int, "NDArray[np.int64]", "torch.Tensor"], "torch.Tensor"]
+"""A batch's number, its rows, and its (n, size, size, channels) uint8 images: gives new ones, in any thread."""
 
 
 def ahead(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
@@ -69,11 +71,48 @@ class ImageSource:
         np.take(self.pixels, rows, axis=0, out=batch.numpy(), mode="clip")
         return batch
 
-    def batches(self, batches: Iterable[NDArray[np.int64]]) -> Iterator[tuple[NDArray[np.int64], torch.Tensor]]:
+    def batches(
+        self, batches: Iterable[NDArray[np.int64]], touch: Touch | None = None
+    ) -> Iterator[tuple[NDArray[np.int64], torch.Tensor]]:
         """Each batch's rows, and on the device its images: (n, channels, size, size) floats in [0, 1]."""
-        for rows, batch in ahead(lambda rows: (rows, self.fetch(rows)), batches, self.workers):
-            images = batch.to(self.device, non_blocking=True).permute(0, 3, 1, 2)
-            yield rows, images.float().div_(255)
+        for rows, variants in self.variants(batches, [touch]):
+            yield rows, next(variants)
+
+    def variants(
+        self, batches: Iterable[NDArray[np.int64]], touches: Sequence[Touch | None]
+    ) -> Iterator[tuple[NDArray[np.int64], Iterator[torch.Tensor]]]:
+        """Each batch, read once: its rows, and its images as each of ``touches`` makes them (None: as they are)."""
+
+        def read(numbered: tuple[int, NDArray[np.int64]]) -> tuple[NDArray[np.int64], list[torch.Tensor]]:
+            number, rows = numbered
+            batch = self.fetch(rows)
+            return rows, [batch if touch is None else touch(number, rows, batch) for touch in touches]
+
+        for rows, found in ahead(read, enumerate(batches), self.workers):
+            yield rows, (self._floats(batch) for batch in found)
+
+    def _floats(self, batch: torch.Tensor) -> torch.Tensor:
+        return batch.to(self.device, non_blocking=True).permute(0, 3, 1, 2).float().div_(255)
+
+    def touch(self, how: Augmentation, seed: int, strengths: Sequence[float] | None = None) -> Touch | None:
+        """The part of an augmentation that is done to the decoded images; None where there is none.
+
+        Args:
+            strengths: one a batch, in place of the augmentation's own.
+        """
+        import torch
+
+        pixels = how.pixels
+        if pixels is None or (strengths is None and how.strength == 0):
+            return None
+
+        def change(number: int, rows: NDArray[np.int64], batch: torch.Tensor) -> torch.Tensor:
+            strength = how.strength if strengths is None else strengths[number]
+            changed = torch.empty_like(batch, pin_memory=batch.is_pinned())
+            pixels(batch.numpy(), rows, seed, strength, changed.numpy())
+            return changed
+
+        return change
 
     def augmented(self, images: torch.Tensor, rows: NDArray[np.int64], how: Augmentation, seed: int) -> torch.Tensor:
         """Augment images in [0, 1]; row parameters come from ``seed`` and the rows' own numbers."""

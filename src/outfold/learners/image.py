@@ -85,9 +85,21 @@ class ImageLearner:
             model = build_model(self._spec(), config.weights, contest.root)
             check_sizes(model, self._spec(), sizes)
         check_recipe(model, config.phases, self.where)
+        self._check_augmentation()
         for size in sizes:
             for part in PARTS:
                 self.images.cache(part, size)
+
+    def _check_augmentation(self) -> None:
+        config = self.config
+        asked = [(config.augment, config.size, self.where)]
+        for number, phase in enumerate(config.phases):
+            augment = config.augment if phase.augment is None else phase.augment
+            asked.append((augment, phase.size or config.size, f"{self.where}: phases[{number}]"))
+        for augment, size, where in asked:
+            pixels = Augmentation.of(augment, 1.0, where).pixels
+            if pixels is not None:
+                pixels.check(size, config.channels)
 
     def fit(self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf) -> None:
         """Train one fold and leave its members, their description and the history on the shelf."""
@@ -162,7 +174,7 @@ class ImageLearner:
             targets=loss.targets(self.contest.y),
             truth=self.contest.y[watched],
             watched=watched,
-            augmentation=Augmentation(plan.augment, plan.at("strength", 0), erase=plan.erase),
+            augmentation=Augmentation.of(plan.augment, plan.at("strength", 0), plan.where, plan.erase),
             loss=loss,
             precision=self.precision,
             metric=self.contest.metric,
@@ -224,7 +236,7 @@ class ImageLearner:
     ) -> list[NDArray[np.float32]]:
         config, first = self.config, voters[0]
         tta = config.tta if isinstance(config.tta, Tta) else Tta(n=config.tta)
-        augmentation = Augmentation(config.augment, config.strength)
+        augmentation = Augmentation.of(config.augment, config.strength, self.where)
         passes = 0 if augmentation.is_none else tta.n
         pixels = self.images.cache(part, first.size).pixels
         source = ImageSource(pixels, first.mean, first.std, self.device, config.workers)

@@ -82,7 +82,8 @@ class PhaseImages:
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Augmented, normalised images and their targets, on the device."""
         device = self.source.device
-        for (rows, images), strength in zip(self.source.batches(batches), strengths, strict=True):
+        read = self.source.batches(batches, self.source.touch(self.augmentation, seed, strengths))
+        for (rows, images), strength in zip(read, strengths, strict=True):
             augmentation = replace(self.augmentation, strength=strength)
             augmented = self.source.augmented(images, rows, augmentation, seed)
             yield self.source.normalised(augmented), self.targets[torch.from_numpy(rows)].to(device)
@@ -113,10 +114,15 @@ def tta_batches(
 ) -> Iterator[Iterator[Tensor]]:
     """Of each batch, read once: the original and ``passes`` augmented variants, made as they are asked for."""
 
-    def variants(rows: NDArray[np.int64], images: Tensor) -> Iterator[Tensor]:
-        yield source.normalised(images)
-        for number in range(passes):
-            yield source.normalised(source.augmented(images, rows, augmentation, derive_seed(seed, "tta", number)))
+    seeds = [derive_seed(seed, "tta", number) for number in range(passes)]
+    touches = [source.touch(augmentation, seed) for seed in seeds] if augmentation.touches else []
 
-    for rows, images in source.batches(batches):
-        yield variants(rows, images)
+    def variants(rows: NDArray[np.int64], read: Iterator[Tensor]) -> Iterator[Tensor]:
+        images = next(read)
+        yield source.normalised(images)
+        for seed in seeds:
+            touched = next(read) if touches else images
+            yield source.normalised(source.augmented(touched, rows, augmentation, seed))
+
+    for rows, read in source.variants(batches, [None, *touches]):
+        yield variants(rows, read)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from outfold.config.phase import Phase, Preset, Schedule
+from outfold.config.augment import Augment
+from outfold.config.phase import Phase, Schedule
 from outfold.config.pipeline import ImagePipeline
 from outfold.config.ramp import Ramp
 from outfold.training.heads import DEFAULT_PS
@@ -48,7 +49,7 @@ class PhasePlan:
     train_bn: bool
     snapshots: bool
     size: int
-    augment: Preset
+    augment: Augment
     strength: float | Ramp
     erase: float
     where: str
