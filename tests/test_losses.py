@@ -91,3 +91,47 @@ def test_half_precision_logits_are_compared_in_float32() -> None:
     loss = Loss("multiclass")
     assert loss.rows(logits, torch.tensor([0])).dtype == torch.float32
     assert loss.predictions(logits).dtype == torch.float32
+
+
+@pytest.mark.parametrize(("task", "outputs"), [("multiclass", 4), ("binary", 1), ("multilabel", 3)])
+def test_focal_at_gamma_zero_is_the_cross_entropy_with_its_weights_and_smoothing(task: str, outputs: int) -> None:
+    y = RNG.integers(0, 2, (50, 3)).astype(np.int8) if task == "multilabel" else RNG.integers(0, 2, 50)
+    logits = torch.from_numpy(RNG.normal(size=(50, outputs)))
+    plain = Loss.for_rows(task, y, outputs, smoothing=0.1, balanced=True)  # type: ignore[arg-type]
+    focal = plain.named("focal", 0.0)
+    torch.testing.assert_close(focal.rows(logits, focal.targets(y)), plain.rows(logits, plain.targets(y)))
+
+
+def test_focal_counts_an_easy_row_less_by_the_paper_s_factor() -> None:
+    plain = Loss("multiclass")
+    p = torch.tensor([[0.9, 0.1], [0.1, 0.9]])
+    ratio = plain.named("focal", None).rows(p.log(), torch.zeros(2).long()) / plain.rows(p.log(), torch.zeros(2).long())
+    np.testing.assert_allclose(ratio.numpy(), [0.1**2, 0.9**2], rtol=1e-5)
+    labels = Loss("multilabel")
+    logits, y = torch.logit(torch.tensor([[0.9], [0.9]])), torch.tensor([[1.0], [0.0]])
+    ratio = labels.named("focal", 3.0).rows(logits, y) / labels.rows(logits, y)
+    np.testing.assert_allclose(ratio.numpy(), [0.1**3, 0.9**3], rtol=1e-5)
+
+
+def test_asymmetric_leaves_out_easy_negatives_and_keeps_positives_whole() -> None:
+    plain = Loss("multilabel")
+    loss = plain.named("asymmetric", None)
+    p = torch.tensor([[0.04], [0.05], [0.3], [0.3]])
+    y = torch.tensor([[0.0], [0.0], [0.0], [1.0]])
+    each = loss.rows(torch.logit(p), y).numpy()
+    assert each[:2] == pytest.approx(0, abs=1e-6)
+    assert each[2] == pytest.approx(-(0.25**4) * np.log(0.75), rel=1e-4)
+    assert each[3] == pytest.approx(-np.log(0.3), rel=1e-5)
+    assert loss.plain().rows(torch.logit(p), y)[0] > 0.04, "what validation reports"
+
+
+@pytest.mark.parametrize("gamma", [None, 0.5])
+@pytest.mark.parametrize("name", ["focal", "asymmetric"])
+def test_losses_of_certain_outputs_have_finite_gradients(name: str, gamma: float | None) -> None:
+    for sign in (-1, 1):
+        logits = torch.full((2, 3), 200.0 * sign, requires_grad=True)
+        Loss("multilabel").named(name, gamma).rows(logits, torch.eye(3)[:2]).sum().backward()  # type: ignore[arg-type]
+        assert logits.grad is not None and torch.isfinite(logits.grad).all()
+    logits = torch.tensor([[200.0, -200.0, 0.0]], requires_grad=True)
+    Loss("multiclass").named("focal", 0.5).rows(logits, torch.tensor([0])).sum().backward()
+    assert logits.grad is not None and torch.isfinite(logits.grad).all()

@@ -13,8 +13,11 @@ from test_training import one_thread, recipe, train
 from torch import nn
 
 from outfold.contest import Contest
-from outfold.learners.image import ImageLearner
-from outfold.progress import Reporter
+from outfold.data.augment import Augmentation
+from outfold.data.image_batches import ImageSource
+from outfold.learners.image_rows import PhaseImages
+from outfold.training.device import Precision
+from outfold.training.layer_groups import Freezing
 from outfold.training.losses import Loss
 from outfold.training.models import HeadDropout
 from outfold.training.optimizers import make_optimizer
@@ -34,9 +37,6 @@ def plan_of(phase: dict[str, Any], rows: int = 160) -> PhasePlan:
 
 
 def one_step(model: nn.Module, plan: PhasePlan, optimizer: torch.optim.Optimizer, number: int) -> float:
-    from outfold.training.device import Precision
-    from outfold.training.layer_groups import Freezing
-
     precision = Precision("fp32", torch.device("cpu"))
     step = Step(model, Freezing(model), optimizer, precision.scaler(), precision, Loss("multiclass"), plan)
     batch = torch.eye(3), torch.arange(3)
@@ -89,13 +89,22 @@ def test_each_step_has_the_dropout_of_its_moment(
 
 def test_augmentation_grows_over_the_phase(contest: Contest) -> None:
     plan = plan_of({"epochs": 1, "augment": "basic", "strength": {"from": 0.0, "to": 2.0}})
-    learner = ImageLearner(contest, recipe(), "cnn", Reporter())
-    loss = Loss("multiclass")
-    images = learner._phase_images(np.arange(3), loss, [0.5], [0.5], plan)
+    cpu, loss = torch.device("cpu"), Loss("multiclass")
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 1), dtype=np.uint8)
+    images = PhaseImages(
+        source=ImageSource(pixels, [0.5], [0.5], cpu),
+        targets=loss.targets(contest.y),
+        truth=contest.y[:0],
+        watched=np.arange(0),
+        augmentation=Augmentation("basic"),
+        loss=loss,
+        precision=Precision("fp32", cpu),
+        metric=contest.metric,
+        batch_size=20,
+    )
     rows = [np.arange(20)] * 3
-    none, some, much = [
-        inputs for inputs, _ in images.batches(rows, [plan.at("strength", step) for step in (0, 2, 4)], 1)
-    ]
+    strengths = [plan.at("strength", step) for step in (0, 2, 4)]
+    none, some, much = [inputs for inputs, _ in images.batches(rows, strengths, 1)]
     plain = images.source.normalised(next(images.source.batches(rows))[1])
     assert torch.equal(none, plain)
     assert 0 < (some - plain).square().mean() < (much - plain).square().mean()

@@ -362,3 +362,18 @@ def test_too_little_gpu_memory_says_what_to_change(
     monkeypatch.setattr(Step, "__call__", full)
     with pytest.raises(OutfoldError, match=r"(?s)cnn fold 0: the GPU's memory is too small.*batch_size: smaller"):
         train(contest, recipe(), tmp_path)
+
+
+def test_a_loss_that_the_task_has_no_use_for_is_refused(contest: Contest) -> None:
+    with pytest.raises(ConfigError, match="asymmetric is for multilabel targets; this contest's task is multiclass"):
+        ImageLearner(contest, recipe(loss="asymmetric"), "cnn", Reporter()).check()
+
+
+def test_focal_loss_leaves_easy_rows_less_certain(contest: Contest, tmp_path: Path) -> None:
+    sure = []
+    for name in (None, "focal"):
+        config = recipe(phases=[{"epochs": 6, "lr": 4e-3}], tta=0, augment="none", dropout=0.0, loss=name)
+        learner, shelf = train(contest, config, tmp_path / str(name))
+        p = learner.predict("train", contest.train.index[:160], {0: shelf})[contest.outputs].to_numpy()
+        sure.append(p.max(axis=1).mean())
+    assert sure[1] < sure[0] - 0.02

@@ -163,7 +163,8 @@ class ImageLearner:
     def _loss(self, y: NDArray, smoothing: float = 0.0) -> Loss:
         balanced = self.config.class_weight == "balanced"
         outputs = len(self.contest.outputs)
-        return Loss.for_rows(self.contest.task, y, outputs, smoothing=smoothing, balanced=balanced).to(self.device)
+        loss = Loss.for_rows(self.contest.task, y, outputs, balanced=balanced)
+        return loss.named(self.config.loss, self.config.gamma).to(self.device)
 
     def _phase_images(
         self, watched: NDArray[np.int64], loss: Loss, mean: list[float], std: list[float], plan: PhasePlan

@@ -156,7 +156,8 @@ class _Loop:
         optimizer = make_optimizer(
             job.optimizer, self.model, self.groups, rates, plan.at("weight_decay", 0), plan.momentum_at(0)
         )
-        return Step(self.model, freezing, optimizer, job.precision.scaler(), job.precision, job.loss(plan), plan)
+        seed = derive_seed(job.seed, job.fold, plan.number, "mix")
+        return Step(self.model, freezing, optimizer, job.precision.scaler(), job.precision, job.loss(plan), plan, seed)
 
     def _phase(self, plan: PhasePlan, state: dict | None, bar: Bar) -> None:
         job, progress = self.job, self.progress

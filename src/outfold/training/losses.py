@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 import torch
@@ -11,6 +12,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from outfold.config.competition import Task
+from outfold.training.focal import asymmetric, focal_classes, focal_labels
+
+LossName = Literal["focal", "asymmetric"]
+GAMMA: dict[LossName, float] = {"focal": 2.0, "asymmetric": 4.0}
+"""The papers' values."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +28,7 @@ class Loss:
         smoothing: label smoothing: the targets move this far towards the uniform distribution.
         weights: multiclass: (classes,); binary and multilabel: (2, labels), of the zeros and of the ones. Their mean
             over the training rows is 1, so that the size of the steps stays as it was.
+        name: focal or asymmetric in place of the cross entropy, with ``gamma``.
         center, scale: (targets,): a regression's targets are learnt as (y - center) / scale.
     """
 
@@ -30,6 +37,8 @@ class Loss:
     weights: Tensor | None = None
     center: Tensor = field(default_factory=lambda: torch.zeros(1))
     scale: Tensor = field(default_factory=lambda: torch.ones(1))
+    name: LossName | None = None
+    gamma: float = 0.0
 
     @classmethod
     def for_rows(cls, task: Task, y: NDArray, outputs: int, *, smoothing: float = 0.0, balanced: bool = False) -> Loss:
@@ -51,10 +60,14 @@ class Loss:
         """Without smoothing and weights: what validation reports."""
         return Loss(self.task, center=self.center, scale=self.scale)
 
+    def named(self, name: LossName | None, gamma: float | None) -> Loss:
+        """The same as a focal or asymmetric loss; ``gamma`` None is the paper's."""
+        return self if name is None else replace(self, name=name, gamma=GAMMA[name] if gamma is None else gamma)
+
     def to(self, device: torch.device) -> Loss:
         """The same on another device."""
         weights = None if self.weights is None else self.weights.to(device)
-        return Loss(self.task, self.smoothing, weights, self.center.to(device), self.scale.to(device))
+        return replace(self, weights=weights, center=self.center.to(device), scale=self.scale.to(device))
 
     def rows(self, outputs: Tensor, y: Tensor) -> Tensor:
         """The loss of each row, (n,) float32.
@@ -65,13 +78,20 @@ class Loss:
         """
         outputs = outputs.float()
         if self.task == "multiclass":
+            if self.name == "focal":
+                return focal_classes(outputs, y, self.gamma, self.smoothing, self.weights)
             return functional.cross_entropy(
                 outputs, y, weight=self.weights, reduction="none", label_smoothing=self.smoothing
             )
         if self.task == "regression":
             return functional.mse_loss(outputs, (y - self.center) / self.scale, reduction="none").mean(dim=1)
         smooth = y * (1 - self.smoothing) + self.smoothing / 2
-        each = functional.binary_cross_entropy_with_logits(outputs, smooth, reduction="none")
+        if self.name == "focal":
+            each = focal_labels(outputs, smooth, self.gamma)
+        elif self.name == "asymmetric":
+            each = asymmetric(outputs, smooth, self.gamma)
+        else:
+            each = functional.binary_cross_entropy_with_logits(outputs, smooth, reduction="none")
         if self.weights is not None:
             each = each * torch.where(y > 0.5, self.weights[1], self.weights[0])
         return each.mean(dim=1)

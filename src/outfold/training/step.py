@@ -8,16 +8,22 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from outfold.randomness import derive_seed
 from outfold.training.device import Precision
 from outfold.training.layer_groups import Freezing
 from outfold.training.losses import Loss
+from outfold.training.mixing import mix
 from outfold.training.optimizers import set_rates
 from outfold.training.recipe import PhasePlan
 
 
 @dataclass
 class Step:
-    """One update of the weights."""
+    """One update of the weights.
+
+    Attributes:
+        seed: of what is drawn in a step (mixup, CutMix); with the step's number, never with what came before.
+    """
 
     model: nn.Module
     freezing: Freezing
@@ -26,6 +32,7 @@ class Step:
     precision: Precision
     loss: Loss
     plan: PhasePlan
+    seed: int = 0
 
     def __call__(self, number: int, batches: Iterator[tuple[Tensor, Tensor]], rows: int) -> Tensor:
         """Returns the mean loss of the step's rows, on the device, without waiting for it."""
@@ -34,11 +41,14 @@ class Step:
         set_rates(self.optimizer, plan.lr_scale(number), plan.momentum_at(number), plan.at("weight_decay", number))
         measure = replace(self.loss, smoothing=plan.at("label_smoothing", number))
         total = torch.zeros((), device=self.precision.device)
-        for inputs, targets in batches:
+        for part, (inputs, targets) in enumerate(batches):
+            seed = derive_seed(self.seed, number, part)
+            mixture = mix(inputs, plan.at("mixup", number), plan.at("cutmix", number), seed)
             with self.precision.autocast():
-                outputs = self.model(inputs)
+                outputs = self.model(inputs if mixture is None else mixture.inputs)
             # the mean over all rows of the step, however they are cut into batches
-            loss = measure.rows(outputs, targets).sum() / rows
+            each = measure.rows(outputs, targets) if mixture is None else mixture.rows(measure, outputs, targets)
+            loss = each.sum() / rows
             self.scaler.scale(loss).backward()
             total += loss.detach()
         if plan.clip_grad is not None:
