@@ -156,6 +156,22 @@ def check(
     stage(_context(), fix=fix)
 
 
+Network = Annotated[str, typer.Argument(metavar="PIPELINE", help="A pipeline with a network.")]
+
+
+@_stage
+def lr_find(
+    pipeline: Network,
+    phase: Annotated[int, typer.Option(help="The phase, from 1; those before it are trained first.")] = 1,
+    fold: Annotated[int | None, typer.Option(help="The fold; the first one if left out.")] = None,
+) -> None:
+    """Suggest learning rates for a phase, and draw what they were read from; changes nothing."""
+    from outfold.stages.lr_find import lr_find as stage
+
+    pin_threads()
+    stage(_context(), pipeline, phase=phase, fold=fold)
+
+
 @_stage
 def report(
     to: Annotated[Path | None, typer.Option(help="Where to write the page; artifacts/report.html if left out.")] = None,

@@ -118,6 +118,11 @@ class Freezing:
             layer.eval()
 
 
+def learning_groups(train: Literal["head", "all"] | int, groups: int) -> int:
+    """How many groups learn, counted from the head."""
+    return train if isinstance(train, int) else {"head": 1, "all": groups}[train]
+
+
 def freeze(
     model: nn.Module,
     groups: list[list[str]],
@@ -135,8 +140,7 @@ def freeze(
     Raises:
         ConfigError: more groups asked for than the model has.
     """
-    count = {"head": 1, "all": len(groups)}.get(train, train) if isinstance(train, str) else train
-    assert isinstance(count, int)
+    count = learning_groups(train, len(groups))
     if count > len(groups):
         raise ConfigError(f"{where}: train: {count}; the model has {len(groups)} layer groups")
     learning = {name for group in groups[len(groups) - count :] for name in group}

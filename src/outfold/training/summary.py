@@ -109,7 +109,7 @@ class PhaseFacts:
     """What one phase does with the network.
 
     Attributes:
-        rates: the peak learning rate of each layer group; where it is to be found, as a share of the rate found.
+        rates: the peak learning rate of each layer group, as a share of the rate found where it ``finds`` it.
         learning: the names of the parameters that learn.
         count: how many numbers they hold.
         flops: of the forward pass of one image (a multiplication and an addition are two).
@@ -117,6 +117,7 @@ class PhaseFacts:
     """
 
     rates: list[float]
+    finds: bool
     learning: frozenset[str]
     count: int
     flops: int
@@ -136,6 +137,7 @@ def phase_facts(model: nn.Module, plan: PhasePlan, channels: int, precision: Pre
     image = torch.zeros(1, channels, plan.size, plan.size)
     return PhaseFacts(
         rates=spread_lr(plan.lr, plan.lr_ratio, len(groups), plan.where),
+        finds=plan.finds_lr,
         learning=frozenset(sizes),
         count=sum(sizes.values()),
         flops=forward_flops(model, image),
@@ -189,8 +191,15 @@ def rate_of(row: LayerRow, facts: PhaseFacts) -> str:
     if not learning:
         return "frozen"
     rates = sorted({facts.rates[group] for group in row.groups})
-    shown = "-".join(f"{rate:.2g}" for rate in ([rates[0], rates[-1]] if len(rates) > 1 else rates))
+    shown = " to ".join(rate_text(rate, facts.finds) for rate in ([rates[0], rates[-1]] if len(rates) > 1 else rates))
     return shown if len(learning) == len(row.parameters) else f"{shown} (part)"
+
+
+def rate_text(rate: float, finds: bool) -> str:
+    """A learning rate as the tables show it; ``find`` and a share of it where it is to be found."""
+    if not finds:
+        return f"{rate:.2g}"
+    return "find" if rate == 1 else f"find / {1 / rate:.3g}"
 
 
 def group_names(groups: Sequence[int]) -> str:

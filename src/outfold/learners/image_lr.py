@@ -1,0 +1,56 @@
+"""The learning-rate finder on an image pipeline, and its picture."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from outfold.learners.image import ImageLearner
+from outfold.plots import COLOURS, drawing, new_figure, save
+from outfold.store.shelf import Shelf
+from outfold.training import fit as engine
+from outfold.training.device import reproducible
+from outfold.training.lr_finder import Sweep
+
+MEANINGS = {
+    "valley": "halfway down the longest descent; lr: find takes it",
+    "steep": "where the loss falls fastest",
+    "minimum": "a tenth of the rate of the least loss",
+    "slide": "the last one before the loss explodes",
+}
+
+
+def find_lr(learner: ImageLearner, number: int, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf) -> Sweep:
+    """Sweep the learning rate where this phase begins.
+
+    Args:
+        number: of the phase, from 1; those before it are trained first, on ``shelf``.
+        train, valid: the ids of the fold's two parts.
+    """
+    with reproducible(learner.device):
+        job, model = learner.job(fold, train, valid, shelf)
+        return engine.find_lr(replace(job, phases=job.phases[:number]), model)
+
+
+def draw_sweep(sweep: Sweep, title: str, path: Path) -> None:
+    """Write the picture: smoothed loss against learning rate, the four suggestions marked."""
+    seen, found = sweep.readable, sweep.suggestions()
+    with drawing():
+        figure = new_figure(8.0, 4.2)
+        axes = figure.subplots()
+        axes.plot(sweep.lrs, sweep.losses, color="#bbbbbb", lw=1)
+        axes.plot(seen.lrs, seen.losses, color="#333333", lw=2)
+        for number, (name, lr) in enumerate(found.items()):
+            place = int(abs(sweep.lrs - lr).argmin())
+            axes.axvline(lr, color=COLOURS[number], lw=1, ls=":")
+            axes.plot([lr], [sweep.losses[place]], "o", color=COLOURS[number], ms=8, label=f"{name}  {lr:.1e}")
+        low, high = seen.losses.min(), max(seen.losses[0], seen.losses.max())
+        axes.set_ylim(low - 0.1 * (high - low), high + 0.1 * (high - low))
+        axes.set_xscale("log")
+        axes.set_xlabel("learning rate (of the head)")
+        axes.set_ylabel("loss, smoothed")
+        axes.set_title(title)
+        axes.legend()
+        save(figure, path)
