@@ -73,6 +73,10 @@ class ImagePipeline(ModelPipelineBase):
     """none, basic (rotation, shift, zoom, light), side_on (and left-right flips), top_down (and the 8 dihedral ones), crop (a random part of the image, and left-right flips); or a list of transforms of albumentations, or such and a preset."""
     strength: float = Field(default=1.0, ge=0)
     """Scales every augmentation magnitude; of albumentations, every probability."""
+    mixup: float = Field(default=0.0, ge=0)
+    """Mixup: each row is blended with another of its batch, lam from Beta(mixup, mixup); 0.4 is usual, 0 is off."""
+    cutmix: float = Field(default=0.0, ge=0)
+    """CutMix: a box of another image takes the place of a part, of lam from Beta(cutmix, cutmix) the rest; 1 is usual, 0 is off."""
     erase: float = Field(default=0.0, ge=0, le=1)
     """Random erasing: the share of rows of which a rectangle becomes the mean colour. Training only."""
     optimizer: Literal["sgd", "adamw"] = "adamw"
@@ -91,6 +95,10 @@ class ImagePipeline(ModelPipelineBase):
     """Dropout before the classifier."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Label smoothing of the cross entropy."""
+    loss: Literal["focal", "asymmetric"] | None = None
+    """Left out: cross entropy for classes, squared error for numbers. focal: what is easy counts less; asymmetric: easy negatives count less (multilabel)."""
+    gamma: float | None = Field(default=None, ge=0)
+    """How much less: the exponent of focal (2) and of asymmetric's negatives (4)."""
     class_weight: Literal["balanced"] | None = None
     """balanced: each class weighs the same in the loss, however rare."""
     train_bn: bool = False
@@ -107,6 +115,12 @@ class ImagePipeline(ModelPipelineBase):
     """The recipe."""
     tta: int | Tta = 4
     """Test-time augmentation: a number of augmented passes, or n, beta and average."""
+
+    @model_validator(mode="after")
+    def _gamma_of_a_loss(self) -> ImagePipeline:
+        if self.gamma is not None and self.loss is None:
+            raise ValueError("gamma: belongs to loss: focal and asymmetric")
+        return self
 
     @model_validator(mode="after")
     def _one_dropout(self) -> ImagePipeline:

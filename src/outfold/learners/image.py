@@ -23,6 +23,7 @@ from outfold.errors import ConfigError, DataError, some
 from outfold.learners.image_history import draw_history
 from outfold.learners.image_rows import ContestImages, PhaseImages, tta_batches
 from outfold.learners.learner import Part
+from outfold.learners.image_task import check_task
 from outfold.progress import Reporter
 from outfold.randomness import derive_seed
 from outfold.store.predictions import prediction_frame
@@ -71,11 +72,7 @@ class ImageLearner:
     def check(self) -> None:
         """Raise what would stop ``fit`` before it begins; the images are decoded on the way, where they are not yet."""
         config, contest = self.config, self.contest
-        smooths = config.label_smoothing or any(phase.label_smoothing for phase in config.phases)
-        if contest.task == "regression" and smooths:
-            raise ConfigError(f"{self.where}: label_smoothing: is for classes; this contest's task is regression")
-        if contest.task == "regression" and config.class_weight:
-            raise ConfigError(f"{self.where}: class_weight: is for classes; this contest's task is regression")
+        check_task(config, contest.task, self.where)
         for key in ("mean", "std"):
             given = getattr(config, key)
             if given is not None and len(given) not in (1, config.channels):
@@ -160,7 +157,7 @@ class ImageLearner:
             raise KeyError(f"no {part} rows: {some(ids[places < 0])}")
         return places
 
-    def _loss(self, y: NDArray, smoothing: float = 0.0) -> Loss:
+    def _loss(self, y: NDArray) -> Loss:
         balanced = self.config.class_weight == "balanced"
         outputs = len(self.contest.outputs)
         loss = Loss.for_rows(self.contest.task, y, outputs, balanced=balanced)
@@ -170,7 +167,7 @@ class ImageLearner:
         self, watched: NDArray[np.int64], loss: Loss, mean: list[float], std: list[float], plan: PhasePlan
     ) -> PhaseImages:
         pixels = self.images.cache("train", plan.size).pixels
-        return PhaseImages(
+        images = PhaseImages(
             source=ImageSource(pixels, mean, std, self.device, self.config.workers),
             targets=loss.targets(self.contest.y),
             truth=self.contest.y[watched],

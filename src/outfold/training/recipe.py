@@ -13,7 +13,7 @@ from outfold.training.heads import DEFAULT_PS
 from outfold.training.order import steps_per_epoch
 from outfold.training.schedules import cycle_ends, lr_scale, one_cycle_momentum, ramp
 
-Scheduled = Literal["weight_decay", "dropout", "label_smoothing", "strength"]
+Scheduled = Literal["weight_decay", "dropout", "label_smoothing", "strength", "mixup", "cutmix"]
 """Keys whose value may change from step to step; read them by :meth:`PhasePlan.at`."""
 
 
@@ -52,6 +52,8 @@ class PhasePlan:
     augment: Augment
     strength: float | Ramp
     erase: float
+    mixup: float | Ramp
+    cutmix: float | Ramp
     where: str
 
     @property
@@ -116,6 +118,8 @@ def _plan(config: ImagePipeline, phase: Phase, number: int, rows: int, where: st
         where=f"{where}: phases[{number - 1}]",
     )
 
+        mixup=value("mixup"),
+        cutmix=value("cutmix"),
 
 def _dropout(config: ImagePipeline) -> float:
     """The dropout before the last layer, where a phase does not say."""
