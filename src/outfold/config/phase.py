@@ -52,15 +52,15 @@ class Phase(StrictModel):
     """Augmentation: a preset, or transforms of albumentations."""
     strength: Amount | None = None
     """Scales every augmentation magnitude; 1 is the preset as named."""
+    mixup: Amount | None = None
+    """Mixup: each row is blended with another of its batch, lam from Beta(mixup, mixup); 0.4 is usual, 0 is off."""
+    cutmix: Amount | None = None
+    """CutMix: a box of another image takes the place of a part, of lam from Beta(cutmix, cutmix) the rest; 1 is usual, 0 is off."""
     erase: float | None = Field(default=None, ge=0, le=1)
     """Random erasing: the share of rows of which a rectangle becomes the mean colour."""
     clip_grad: float | None = Field(default=None, gt=0)
     """Clip the gradient's norm."""
     train_bn: bool | None = None
-    mixup: Amount | None = None
-    """Mixup: each row is blended with another of its batch, lam from Beta(mixup, mixup); 0.4 is usual, 0 is off."""
-    cutmix: Amount | None = None
-    """CutMix: a box of another image takes the place of a part, of lam from Beta(cutmix, cutmix) the rest; 1 is usual, 0 is off."""
     """Let BatchNorm of frozen layers go on learning (fastai 2's default); left out: it stays in eval mode."""
     snapshots: bool = False
     """Keep the weights at the end of each cycle as a member of the ensemble."""

@@ -22,8 +22,8 @@ from outfold.data.image_batches import ImageSource
 from outfold.errors import ConfigError, DataError, some
 from outfold.learners.image_history import draw_history
 from outfold.learners.image_rows import ContestImages, PhaseImages, tta_batches
-from outfold.learners.learner import Part
 from outfold.learners.image_task import check_task
+from outfold.learners.learner import Part
 from outfold.progress import Reporter
 from outfold.randomness import derive_seed
 from outfold.store.predictions import prediction_frame
@@ -167,7 +167,7 @@ class ImageLearner:
         self, watched: NDArray[np.int64], loss: Loss, mean: list[float], std: list[float], plan: PhasePlan
     ) -> PhaseImages:
         pixels = self.images.cache("train", plan.size).pixels
-        images = PhaseImages(
+        return PhaseImages(
             source=ImageSource(pixels, mean, std, self.device, self.config.workers),
             targets=loss.targets(self.contest.y),
             truth=self.contest.y[watched],

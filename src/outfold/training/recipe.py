@@ -51,9 +51,9 @@ class PhasePlan:
     size: int
     augment: Augment
     strength: float | Ramp
-    erase: float
     mixup: float | Ramp
     cutmix: float | Ramp
+    erase: float
     where: str
 
     @property
@@ -114,12 +114,12 @@ def _plan(config: ImagePipeline, phase: Phase, number: int, rows: int, where: st
         size=value("size"),
         augment=value("augment"),
         strength=value("strength"),
+        mixup=value("mixup"),
+        cutmix=value("cutmix"),
         erase=value("erase"),
         where=f"{where}: phases[{number - 1}]",
     )
 
-        mixup=value("mixup"),
-        cutmix=value("cutmix"),
 
 def _dropout(config: ImagePipeline) -> float:
     """The dropout before the last layer, where a phase does not say."""
