@@ -12,6 +12,9 @@ from outfold.config.ramp import Amount, Share
 
 Schedule = Literal["sgdr", "cosine", "one_cycle", "slanted_triangular", "flat_cosine", "constant"]
 
+AS_STORED = {"augment": "none", "mixup": 0.0, "cutmix": 0.0, "erase": 0.0, "train_bn": False}
+"""What holds in a phase with precompute, whatever the pipeline says: every row is what is stored of it."""
+
 
 class Phase(StrictModel):
     """One entry of ``phases:``. Keys that are left out take the pipeline's value."""
@@ -34,6 +37,8 @@ class Phase(StrictModel):
     """Peak learning rate. A list has one per layer group, from the stem to the head; two numbers are spread geometrically. find: the learning-rate finder's valley, found in each fold as the phase begins."""
     lr_ratio: float | None = Field(default=None, ge=1)
     """With one lr, or find: each group below the head learns this many times slower than the one above it."""
+    precompute: bool = False
+    """With train: head: what the frozen layers make of the images is computed once, without augmentation, and shared on disk; an epoch then takes a second."""
     size: int | None = Field(default=None, ge=8)
     """Image size of this phase (progressive resizing)."""
     batch_size: int | None = Field(default=None, ge=1)
@@ -77,6 +82,15 @@ class Phase(StrictModel):
             raise ValueError(f"schedule: {self.schedule} needs epochs:")
         if isinstance(self.lr, list) and self.lr_ratio is not None:
             raise ValueError("lr_ratio: goes with a single lr, not with a list")
+        return self
+
+    @model_validator(mode="after")
+    def _precomputed(self) -> Phase:
+        if self.precompute and self.train != "head":
+            raise ValueError(f"precompute: goes with train: head, not with train: {self.train}")
+        for key, off in AS_STORED.items():
+            if self.precompute and getattr(self, key) not in (None, off):
+                raise ValueError(f"precompute: takes the images as they are: {key}: has no place in the same phase")
         return self
 
     @field_validator("lr")

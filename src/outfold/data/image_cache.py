@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outfold.data.image_decode import DECODE_VERSION, BadImageError, Channels, decode, to_square
-from outfold.errors import DataError, OutfoldError
+from outfold.data.memory_map import allocate, require_space, turn
+from outfold.errors import DataError
 from outfold.progress import Reporter
 from outfold.store.atomic import atomic_path, write_json
 from outfold.threads import thread_count
@@ -87,7 +85,7 @@ def open_cache(folder: Path, images: ImageSet, reporter: Reporter, *, on_bad: Li
     pixels, notes = folder / f"{name}.npy", folder / f"{name}.json"
     if not pixels.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        with _turn(folder / f".{name}.lock"):
+        with turn(folder / f".{name}.lock"):
             # another process may have built it while this one waited
             if not pixels.exists():
                 _build(pixels, notes, images, reporter, on_bad)
@@ -96,47 +94,18 @@ def open_cache(folder: Path, images: ImageSet, reporter: Reporter, *, on_bad: Li
     return ImageCache(np.load(pixels, mmap_mode="r"), bad)
 
 
-@contextlib.contextmanager
-def _turn(path: Path) -> Iterator[None]:
-    """Wait until no other process holds ``path``; the lock goes with the process, however it ends."""
-    with path.open("a+b") as file:
-        try:
-            import fcntl
-        except ImportError:  # without advisory locks two processes may both build: the same bytes, renamed into place
-            yield
-            return
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 def _build(pixels: Path, notes: Path, images: ImageSet, reporter: Reporter, on_bad: Literal["error", "drop"]) -> None:
-    _require_space(pixels.parent, int(np.prod(images.shape, dtype=np.int64)))
+    needed = int(np.prod(images.shape, dtype=np.int64))
+    remedy = "Free some space, or give the pipeline a smaller size: or channels: 1."
+    require_space(pixels.parent, needed, "the decoded images", remedy)
     with atomic_path(pixels) as beside:
-        array = _allocate(beside, images.shape)
+        array = allocate(beside, images.shape, np.uint8)
         bad = _fill(array, images, reporter)
         array.flush()
         del array
         _refuse(images, bad, on_bad)
         # the pixels come last: where they are, the notes are
         write_json(notes, {"bad": {str(row): bad[row] for row in sorted(bad)}})
-
-
-def _require_space(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise OutfoldError(
-            f"{folder}: the decoded images need {needed:,} bytes and {free:,} are free",
-            remedy="Free some space, or give the pipeline a smaller size: or channels: 1.",
-        )
-
-
-def _allocate(path: Path, shape: tuple[int, ...]) -> np.memmap:
-    array = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
-    if hasattr(os, "posix_fallocate") and array.size:
-        # claims the blocks now: a disk that fills up later would end the process in the middle of a store
-        with path.open("r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-    return array
 
 
 def _fill(array: NDArray[np.uint8], images: ImageSet, reporter: Reporter) -> dict[int, str]:

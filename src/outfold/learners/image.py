@@ -20,6 +20,7 @@ from outfold.contest import Contest
 from outfold.data.augment import Augmentation
 from outfold.data.image_batches import ImageSource
 from outfold.errors import ConfigError, DataError, some
+from outfold.learners.image_activations import precomputed
 from outfold.learners.image_history import draw_history
 from outfold.learners.image_rows import ContestImages, PhaseImages, tta_batches
 from outfold.learners.image_task import check_task
@@ -28,9 +29,10 @@ from outfold.progress import Reporter
 from outfold.randomness import derive_seed
 from outfold.store.predictions import prediction_frame
 from outfold.store.shelf import Shelf
+from outfold.training.activations import check_cut
 from outfold.training.checkpoint import CHECKPOINT, load_member, weights_file
 from outfold.training.device import pick_device, pick_precision, reproducible
-from outfold.training.fit import Fit, check_batches, check_recipe, fit
+from outfold.training.fit import Data, Fit, check_batches, check_recipe, fit
 from outfold.training.losses import Loss
 from outfold.training.models import ModelSpec, build_model, check_sizes, normalisation
 from outfold.training.order import even_batches
@@ -81,6 +83,8 @@ class ImageLearner:
         with reproducible(self.device):
             model = build_model(self._spec(), config.weights, contest.root)
             check_sizes(model, self._spec(), sizes)
+            if any(phase.precompute for phase in config.phases):
+                check_cut(model, config.channels, sizes[0], self.where)
         check_recipe(model, config.phases, self.where)
         self._check_augmentation()
         for size in sizes:
@@ -140,7 +144,7 @@ class ImageLearner:
             seed=config.seed,
             rows=rows,
             phases=plans,
-            data=partial(self._phase_images, self._places("train", valid), loss(), mean, std),
+            data=partial(self._phase_data, model, self._places("train", valid), loss(), mean, std),
             loss=lambda plan: loss(),
             optimizer=config.optimizer,
             precision=self.precision,
@@ -163,11 +167,17 @@ class ImageLearner:
         loss = Loss.for_rows(self.contest.task, y, outputs, balanced=balanced)
         return loss.named(self.config.loss, self.config.gamma).to(self.device)
 
-    def _phase_images(
-        self, watched: NDArray[np.int64], loss: Loss, mean: list[float], std: list[float], plan: PhasePlan
-    ) -> PhaseImages:
+    def _phase_data(
+        self,
+        model: nn.Module,
+        watched: NDArray[np.int64],
+        loss: Loss,
+        mean: list[float],
+        std: list[float],
+        plan: PhasePlan,
+    ) -> Data:
         pixels = self.images.cache("train", plan.size).pixels
-        return PhaseImages(
+        images = PhaseImages(
             source=ImageSource(pixels, mean, std, self.device, self.config.workers),
             targets=loss.targets(self.contest.y),
             truth=self.contest.y[watched],
@@ -178,6 +188,14 @@ class ImageLearner:
             metric=self.contest.metric,
             batch_size=plan.batch_size,
         )
+        if not plan.precompute:
+            return images
+        made_of = {
+            "model": self.config.model,
+            "args": self.config.timm_args,
+            "images": self.images.chosen("train", plan.size).name(),
+        }
+        return precomputed(images, model, self.contest.layout.cache, made_of, self.reporter)
 
     def _spec(self, size: int | None = None) -> ModelSpec:
         config = self.config

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -40,14 +41,23 @@ class ContestImages:
             DataError: some cannot be read, and ``on_bad_image`` says error.
         """
         if (part, size) not in self._open:
-            ids = self.contest.train.index if part == "train" else self.contest.test.index
-            images = ImageSet(part, self.contest.images(part, ids), size, self.config.resize, self.config.channels)
+            ids = self._ids(part)
+            images = self.chosen(part, size)
             found = open_cache(
                 self.contest.layout.cache, images, self.reporter, on_bad=self.contest.config.on_bad_image
             )
             self._open[part, size] = found
             self._warn(part, [str(ids[row]) for row in sorted(found.bad)])
         return self._open[part, size]
+
+    def chosen(self, part: Part, size: int) -> ImageSet:
+        """Which images these are, and in which form: all of the part, in the order of its table."""
+        return ImageSet(
+            part, self.contest.images(part, self._ids(part)), size, self.config.resize, self.config.channels
+        )
+
+    def _ids(self, part: Part) -> pd.Index:
+        return self.contest.train.index if part == "train" else self.contest.test.index
 
     def _warn(self, part: Part, bad: list[str]) -> None:
         if bad and part not in self._told:
@@ -94,11 +104,15 @@ class PhaseImages:
             return {}
         model.eval()
         parts: list[Tensor] = []
-        loss = self.loss.plain()
         with torch.inference_mode(), self.precision.autocast():
             for _, images in self.source.batches(even_batches(self.watched, self.batch_size)):
                 parts.append(model(self.source.normalised(images)).float())
             outputs = torch.cat(parts)
+        return self.figures(outputs)
+
+    def figures(self, outputs: Tensor) -> dict[str, float]:
+        """The same, of the model's outputs for the watched rows: (watched, outputs) float32."""
+        loss = self.loss.plain()
         targets = self.targets[torch.from_numpy(self.watched)].to(outputs.device)
         predicted = loss.predictions(outputs).cpu().numpy()
         return {

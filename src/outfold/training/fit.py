@@ -24,6 +24,7 @@ from outfold.errors import ConfigError, OutfoldError
 from outfold.progress import Bar, Reporter
 from outfold.randomness import derive_seed
 from outfold.store.shelf import Shelf
+from outfold.training.activations import HeadAlone
 from outfold.training.checkpoint import Progress, load_checkpoint, save_checkpoint, save_member
 from outfold.training.device import Precision
 from outfold.training.layer_groups import freeze, layer_groups, spread_lr
@@ -157,7 +158,8 @@ class _Loop:
             job.optimizer, self.model, self.groups, rates, plan.at("weight_decay", 0), plan.momentum_at(0)
         )
         seed = derive_seed(job.seed, job.fold, plan.number, "mix")
-        return Step(self.model, freezing, optimizer, job.precision.scaler(), job.precision, job.loss(plan), plan, seed)
+        learns = HeadAlone(self.model) if plan.precompute else self.model
+        return Step(learns, freezing, optimizer, job.precision.scaler(), job.precision, job.loss(plan), plan, seed)
 
     def _phase(self, plan: PhasePlan, state: dict | None, bar: Bar) -> None:
         job, progress = self.job, self.progress

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from outfold.config.augment import Augment
-from outfold.config.phase import Phase, Schedule
+from outfold.config.phase import AS_STORED, Phase, Schedule
 from outfold.config.pipeline import ImagePipeline
 from outfold.config.ramp import Ramp
 from outfold.training.heads import DEFAULT_PS
@@ -32,6 +32,7 @@ class PhasePlan:
 
     number: int
     train: Literal["head", "all"] | int
+    precompute: bool
     schedule: Schedule
     epoch_steps: int
     ends: tuple[int, ...]
@@ -87,6 +88,8 @@ def plan_phases(config: ImagePipeline, rows: int, where: str) -> list[PhasePlan]
 
 def _plan(config: ImagePipeline, phase: Phase, number: int, rows: int, where: str) -> PhasePlan:
     def value(key: str) -> Any:
+        if phase.precompute and key in AS_STORED:
+            return AS_STORED[key]
         own = getattr(phase, key)
         return getattr(config, key) if own is None else own
 
@@ -95,6 +98,7 @@ def _plan(config: ImagePipeline, phase: Phase, number: int, rows: int, where: st
     return PhasePlan(
         number=number,
         train=phase.train,
+        precompute=phase.precompute,
         schedule=phase.kind,
         epoch_steps=epoch_steps,
         ends=tuple(cycle_ends(phase.cycle_epochs, epoch_steps)),
