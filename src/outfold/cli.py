@@ -160,6 +160,15 @@ Network = Annotated[str, typer.Argument(metavar="PIPELINE", help="A pipeline wit
 
 
 @_stage
+def summary(pipeline: Network) -> None:
+    """Show a network's layers, and what each phase trains, at which rates, at what cost; draw the schedule."""
+    from outfold.stages.summary import summary as stage
+
+    pin_threads()
+    stage(_context(), pipeline)
+
+
+@_stage
 def lr_find(
     pipeline: Network,
     phase: Annotated[int, typer.Option(help="The phase, from 1; those before it are trained first.")] = 1,

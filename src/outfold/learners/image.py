@@ -23,6 +23,8 @@ from outfold.errors import ConfigError, DataError, some
 from outfold.learners.image_activations import precomputed
 from outfold.learners.image_history import draw_history
 from outfold.learners.image_rows import ContestImages, PhaseImages, tta_batches
+from outfold.learners.image_schedule import PICTURE as SCHEDULE
+from outfold.learners.image_schedule import draw_trained
 from outfold.learners.image_task import check_task
 from outfold.learners.learner import Part
 from outfold.progress import Reporter
@@ -33,6 +35,7 @@ from outfold.training.activations import check_cut
 from outfold.training.checkpoint import CHECKPOINT, load_member, weights_file
 from outfold.training.device import pick_device, pick_precision, reproducible
 from outfold.training.fit import Data, Fit, check_batches, check_recipe, fit
+from outfold.training.layer_groups import layer_groups
 from outfold.training.losses import Loss
 from outfold.training.models import ModelSpec, build_model, check_sizes, normalisation
 from outfold.training.order import even_batches
@@ -81,8 +84,8 @@ class ImageLearner:
                 raise ConfigError(f"{self.where}: {key}: has {len(given)} numbers; channels: {config.channels}")
         sizes = self._sizes()
         with reproducible(self.device):
-            model = build_model(self._spec(), config.weights, contest.root)
-            check_sizes(model, self._spec(), sizes)
+            model = build_model(self.spec(), config.weights, contest.root)
+            check_sizes(model, self.spec(), sizes)
             if any(phase.precompute for phase in config.phases):
                 check_cut(model, config.channels, sizes[0], self.where)
         check_recipe(model, config.phases, self.where)
@@ -121,7 +124,13 @@ class ImageLearner:
         }
         shelf.put(MODEL, (json.dumps(described, indent=2) + "\n").encode())
         seconds = sum(entry["seconds"] for entry in done.history)
-        shelf.finish(members=[member["name"] for member in done.members], epochs=len(done.history), seconds=seconds)
+        shelf.finish(
+            members=[member["name"] for member in done.members],
+            epochs=len(done.history),
+            seconds=seconds,
+            rows=len(job.rows),
+            groups=len(layer_groups(model)),
+        )
         shelf.discard(CHECKPOINT)
 
     def job(self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf) -> tuple[Fit, nn.Module]:
@@ -135,7 +144,7 @@ class ImageLearner:
         plans = plan_phases(config, len(rows), self.where)
         check_batches(len(rows), plans)
         torch.manual_seed(derive_seed(config.seed, fold, "weights"))
-        model = build_model(self._spec(), config.weights, contest.root).to(self.device)
+        model = build_model(self.spec(), config.weights, contest.root).to(self.device)
         mean, std = normalisation(model, config.channels, config.mean, config.std)
         loss = partial(self._loss, contest.y[rows])
         job = Fit(
@@ -197,7 +206,8 @@ class ImageLearner:
         }
         return precomputed(images, model, self.contest.layout.cache, made_of, self.reporter)
 
-    def _spec(self, size: int | None = None) -> ModelSpec:
+    def spec(self, size: int | None = None) -> ModelSpec:
+        """What is needed to build the model, at the pipeline's size or another."""
         config = self.config
         return ModelSpec(
             config.model,
@@ -267,7 +277,7 @@ class ImageLearner:
         )
 
     def _models(self, voters: Sequence[_Voter]) -> list[nn.Module]:
-        skeleton = build_model(self._spec(voters[0].size), "none", self.contest.root).eval().requires_grad_(False)
+        skeleton = build_model(self.spec(voters[0].size), "none", self.contest.root).eval().requires_grad_(False)
         models = []
         for voter in voters:
             model = copy.deepcopy(skeleton)
@@ -276,5 +286,6 @@ class ImageLearner:
         return models
 
     def summarise(self, shelves: Mapping[int, Shelf], folder: Path) -> None:
-        """``history.png``: loss, metric and learning rate by epoch, a line a fold."""
+        """``history.png``: loss, metric and learning rate by epoch, a line a fold; ``schedule.png``: rates by step."""
         draw_history(shelves, self.name, self.contest.metric.name, Path(folder) / "history.png")
+        draw_trained(shelves[min(shelves)], self.config, self.name, self.where, Path(folder) / SCHEDULE)

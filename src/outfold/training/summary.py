@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from outfold.training.activations import HeadAlone, activations
 from outfold.training.device import Precision
 from outfold.training.layer_groups import Freezing, freeze, layer_groups, spread_lr
 from outfold.training.recipe import PhasePlan
@@ -42,7 +43,7 @@ class LayerRow:
 def layer_rows(model: nn.Module, images: Tensor, most: int = MOST_ROWS) -> list[LayerRow]:
     """The leaf modules in the order in which images pass through them; blocks where the leaves are more than ``most``.
 
-    Every parameter of the model is in exactly one row.
+    Every parameter of the model is in exactly one row; layers that hand on what they get have none.
 
     Args:
         images: (n, channels, size, size), for the shapes.
@@ -50,7 +51,7 @@ def layer_rows(model: nn.Module, images: Tensor, most: int = MOST_ROWS) -> list[
     modules = dict(model.named_modules())
     shapes = _output_shapes(model, images)
     owners = {name: _unit(modules, name) for name, _ in model.named_parameters()}
-    leaves = [name for name in shapes if name and not any(True for _ in modules[name].children())]
+    leaves = [name for name in shapes if _does_something(modules[name])]
     units = list(dict.fromkeys([*leaves, *owners.values()]))
     depth = max(unit.count(".") for unit in units) + 1
     while depth > 1 and len({_cut(unit, depth) for unit in units}) > most:
@@ -71,6 +72,10 @@ def layer_rows(model: nn.Module, images: Tensor, most: int = MOST_ROWS) -> list[
         )
         for name, own in rows.items()
     ]
+
+
+def _does_something(module: nn.Module) -> bool:
+    return not isinstance(module, nn.Identity) and not any(True for _ in module.children())
 
 
 def _unit(modules: Mapping[str, nn.Module], parameter: str) -> str:
@@ -112,7 +117,8 @@ class PhaseFacts:
         rates: the peak learning rate of each layer group, as a share of the rate found where it ``finds`` it.
         learning: the names of the parameters that learn.
         count: how many numbers they hold.
-        flops: of the forward pass of one image (a multiplication and an addition are two).
+        flops: of the forward pass of one image (a multiplication and an addition are two); of the head alone, where
+            the phase takes precomputed activations.
         activations: bytes that the backward pass needs at the phase's batch size.
     """
 
@@ -134,14 +140,17 @@ def phase_facts(model: nn.Module, plan: PhasePlan, channels: int, precision: Pre
     groups = layer_groups(model)
     freezing = freeze(model, groups, plan.train, train_bn=plan.train_bn, where=plan.where)
     sizes = {name: value.numel() for name, value in model.named_parameters() if value.requires_grad}
-    image = torch.zeros(1, channels, plan.size, plan.size)
+    image, runs = torch.zeros(1, channels, plan.size, plan.size), model
+    if plan.precompute:
+        with torch.no_grad():
+            image, runs = activations(model.eval(), image), HeadAlone(model)
     return PhaseFacts(
         rates=spread_lr(plan.lr, plan.lr_ratio, len(groups), plan.where),
         finds=plan.finds_lr,
         learning=frozenset(sizes),
         count=sum(sizes.values()),
-        flops=forward_flops(model, image),
-        activations=activation_bytes(model, freezing, image, plan.batch_size, precision),
+        flops=forward_flops(runs, image),
+        activations=activation_bytes(runs, freezing, image, plan.batch_size, precision),
     )
 
 
@@ -159,8 +168,11 @@ def activation_bytes(model: nn.Module, freezing: Freezing, image: Tensor, batch_
     """Bytes that autograd keeps of a forward pass for the backward pass, for a batch of this size.
 
     Measured for two and for four images and extended in a straight line; the weights themselves are not counted.
+
+    Args:
+        image: (1, ...) what the model takes.
     """
-    few, more = (_kept(model, freezing, image.expand(n, -1, -1, -1), precision) for n in (2, 4))
+    few, more = (_kept(model, freezing, image.expand(n, *image.shape[1:]), precision) for n in (2, 4))
     return max(few + (more - few) * (batch_size - 2) // 2, 0)
 
 
@@ -177,7 +189,7 @@ def _kept(model: nn.Module, freezing: Freezing, images: Tensor, precision: Preci
     freezing.train()
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor), precision.autocast():
         # the output holds the graph, and the graph what is kept: no address is used twice while it lives
-        output = model(images.contiguous(memory_format=torch.channels_last))
+        output = model(images.clone())
     del output
     model.eval()
     return sum(kept.values())
