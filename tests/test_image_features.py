@@ -116,6 +116,15 @@ def test_gradients_say_in_which_direction_it_gets_brighter() -> None:
         assert max(cell) > 0.99 * sum(cell)
 
 
+@pytest.mark.parametrize("side", [61, 62, 63])
+def test_gradients_do_not_ask_for_sides_that_the_grid_divides(side: int, flower: np.ndarray) -> None:
+    def gradients(height: int) -> np.ndarray:
+        picture = cv2.resize(flower, (64, height), interpolation=cv2.INTER_AREA)
+        return np.array(list(describe(picture, size=1, statistics=False, gradients=True).values())[1:])
+
+    assert gradients(side) @ gradients(64) > 0.98
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (500, 3), (8, 8)])
 def test_every_image_has_the_same_finite_features(shape: tuple[int, int], flower: np.ndarray) -> None:
     found = describe(np.full((*shape, 3), 7, np.uint8), **EVERYTHING)

@@ -103,5 +103,8 @@ def _oriented(grey: NDArray) -> NDArray[np.float32]:
     maps[rows, columns, first] = strength * (1 - share)
     maps[rows, columns, (first + 1) % _DIRECTIONS] += strength * share
     maps = cv2.GaussianBlur(maps, (0, 0), max(grey.shape) / (3 * _GRID))
-    cells = cv2.resize(maps, (_GRID, _GRID), interpolation=cv2.INTER_AREA)
+    # by halves: OpenCV shrinks more than four channels only by whole factors
+    halves = np.split(maps, 2, axis=2)
+    shrunk = [cv2.resize(np.ascontiguousarray(h), (_GRID, _GRID), interpolation=cv2.INTER_AREA) for h in halves]
+    cells = np.concatenate(shrunk, axis=2)
     return np.asarray(cells / (np.linalg.norm(cells) + 1e-6), dtype=np.float32)
