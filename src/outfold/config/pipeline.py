@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import Field, TypeAdapter, field_validator, model_validator
 
 from outfold.config.augment import Augment
 from outfold.config.model import StrictModel
@@ -37,6 +37,10 @@ class Tta(StrictModel):
     """Weight of the original (fastai 2: 0.25). Left out: every pass weighs the same, 1 / (n + 1)."""
     average: Literal["probabilities", "logits"] = "probabilities"
     """What is averaged over the passes."""
+
+
+def _as_pairs(value: list[Any] | None) -> list[list[float]]:
+    return [value] if value and not isinstance(value[0], list) else value or []
 
 
 class ImagePipeline(ModelPipelineBase):
@@ -99,6 +103,8 @@ class ImagePipeline(ModelPipelineBase):
     """Left out: cross entropy for classes, squared error for numbers. focal: what is easy counts less; asymmetric: easy negatives count less (multilabel)."""
     gamma: float | None = Field(default=None, ge=0)
     """How much less: the exponent of focal (2) and of asymmetric's negatives (4)."""
+    target_range: list[float] | list[list[float]] | None = None
+    """Regression: [lowest, highest] value that a target can take, or one such pair a target; a scaled sigmoid keeps to it."""
     class_weight: Literal["balanced"] | None = None
     """balanced: each class weighs the same in the loss, however rare."""
     train_bn: bool = False
@@ -121,6 +127,19 @@ class ImagePipeline(ModelPipelineBase):
         if self.gamma is not None and self.loss is None:
             raise ValueError("gamma: belongs to loss: focal and asymmetric")
         return self
+
+    @field_validator("target_range")
+    @classmethod
+    def _pairs(cls, value: list[Any] | None) -> list[Any] | None:
+        for pair in _as_pairs(value):
+            if len(pair) != 2 or not pair[0] < pair[1]:
+                raise ValueError(f"{pair}: expected [lowest, highest]")
+        return value
+
+    @property
+    def target_ranges(self) -> list[list[float]]:
+        """``target_range`` as a list of pairs: none, one for all targets, or one a target."""
+        return _as_pairs(self.target_range)
 
     @model_validator(mode="after")
     def _one_dropout(self) -> ImagePipeline:

@@ -25,7 +25,7 @@ from outfold.learners.image_history import draw_history
 from outfold.learners.image_rows import ContestImages, PhaseImages, tta_batches
 from outfold.learners.image_schedule import PICTURE as SCHEDULE
 from outfold.learners.image_schedule import draw_trained
-from outfold.learners.image_task import check_task
+from outfold.learners.image_task import check_range, check_task
 from outfold.learners.learner import Part
 from outfold.progress import Reporter
 from outfold.randomness import derive_seed
@@ -78,6 +78,7 @@ class ImageLearner:
         """Raise what would stop ``fit`` before it begins; the images are decoded on the way, where they are not yet."""
         config, contest = self.config, self.contest
         check_task(config, contest.task, self.where)
+        check_range(config.target_ranges, contest, self.where)
         for key in ("mean", "std"):
             given = getattr(config, key)
             if given is not None and len(given) not in (1, config.channels):
@@ -174,7 +175,7 @@ class ImageLearner:
         balanced = self.config.class_weight == "balanced"
         outputs = len(self.contest.outputs)
         loss = Loss.for_rows(self.contest.task, y, outputs, balanced=balanced)
-        return loss.named(self.config.loss, self.config.gamma).to(self.device)
+        return loss.named(self.config.loss, self.config.gamma).within(self.config.target_ranges).to(self.device)
 
     def _phase_data(
         self,
@@ -243,6 +244,7 @@ class ImageLearner:
     def _voters(self, fold: int, shelf: Shelf) -> Iterator[_Voter]:
         facts = json.loads(shelf.path(MODEL).read_text(encoding="utf-8"))
         loss = Loss(self.contest.task, center=torch.tensor(facts["center"]), scale=torch.tensor(facts["scale"]))
+        loss = loss.within(self.config.target_ranges)
         for member in facts["members"]:
             yield _Voter(fold, member["name"], member["size"], facts["mean"], facts["std"], loss.to(self.device), shelf)
 

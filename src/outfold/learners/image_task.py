@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from outfold.config.competition import Task
 from outfold.config.pipeline import ImagePipeline
-from outfold.errors import ConfigError
+from outfold.contest import Contest
+from outfold.errors import ConfigError, some
 
 _CLASSES: tuple[Task, ...] = ("binary", "multiclass", "multilabel")
 
@@ -22,4 +27,22 @@ def check_task(config: ImagePipeline, task: Task, where: str) -> None:
         raise ConfigError(
             f"{where}: loss: asymmetric is for multilabel targets; this contest's task is {task}",
             remedy="loss: focal is for classes, too.",
+        )
+
+
+def check_range(ranges: Sequence[Sequence[float]], contest: Contest, where: str) -> None:
+    """Raises ConfigError for a ``target_range`` that the task has no use for, or that training rows lie outside of."""
+    if not ranges:
+        return
+    if contest.task != "regression":
+        raise ConfigError(f"{where}: target_range: is for numbers; this contest's task is {contest.task}")
+    if len(ranges) not in (1, len(contest.outputs)):
+        raise ConfigError(f"{where}: target_range: has {len(ranges)} pairs; there are {len(contest.outputs)} targets")
+    low, high = np.asarray(ranges, np.float64).T
+    table = contest.y.reshape(len(contest.y), -1)
+    outside = ((table < low) | (table > high)).any(axis=1)
+    if outside.any():
+        raise ConfigError(
+            f"{where}: target_range: {int(outside.sum())} training rows lie outside of it "
+            f"({some(contest.train.index[outside])}); the targets go from {table.min():g} to {table.max():g}"
         )

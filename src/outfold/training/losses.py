@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -17,6 +18,8 @@ from outfold.training.focal import asymmetric, focal_classes, focal_labels
 LossName = Literal["focal", "asymmetric"]
 GAMMA: dict[LossName, float] = {"focal": 2.0, "asymmetric": 4.0}
 """The papers' values."""
+WIDER = 0.05
+"""How far the ends of a sigmoid lie beyond the range of a target, as a share of the range."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Loss:
             over the training rows is 1, so that the size of the steps stays as it was.
         name: focal or asymmetric in place of the cross entropy, with ``gamma``.
         center, scale: (targets,): a regression's targets are learnt as (y - center) / scale.
+        ends: (2, targets) or (2, 1): a regression's outputs go through a sigmoid that is scaled to lie between them.
     """
 
     task: Task
@@ -39,6 +43,7 @@ class Loss:
     scale: Tensor = field(default_factory=lambda: torch.ones(1))
     name: LossName | None = None
     gamma: float = 0.0
+    ends: Tensor | None = None
 
     @classmethod
     def for_rows(cls, task: Task, y: NDArray, outputs: int, *, smoothing: float = 0.0, balanced: bool = False) -> Loss:
@@ -58,16 +63,28 @@ class Loss:
 
     def plain(self) -> Loss:
         """Without smoothing and weights: what validation reports."""
-        return Loss(self.task, center=self.center, scale=self.scale)
+        return Loss(self.task, center=self.center, scale=self.scale, ends=self.ends)
 
     def named(self, name: LossName | None, gamma: float | None) -> Loss:
         """The same as a focal or asymmetric loss; ``gamma`` None is the paper's."""
         return self if name is None else replace(self, name=name, gamma=GAMMA[name] if gamma is None else gamma)
 
+    def within(self, ranges: Sequence[Sequence[float]]) -> Loss:
+        """The same for targets of a known range, [lowest, highest] of each or of all; none given changes nothing.
+
+        A sigmoid never reaches its ends, so that they lie :data:`WIDER` of the range beyond it on either side.
+        """
+        if not ranges:
+            return self
+        low, high = torch.tensor(ranges, dtype=torch.float32).T
+        spare = WIDER * (high - low)
+        return replace(self, ends=torch.stack([low - spare, high + spare]))
+
     def to(self, device: torch.device) -> Loss:
         """The same on another device."""
         weights = None if self.weights is None else self.weights.to(device)
-        return replace(self, weights=weights, center=self.center.to(device), scale=self.scale.to(device))
+        ends = None if self.ends is None else self.ends.to(device)
+        return replace(self, weights=weights, center=self.center.to(device), scale=self.scale.to(device), ends=ends)
 
     def rows(self, outputs: Tensor, y: Tensor) -> Tensor:
         """The loss of each row, (n,) float32.
@@ -84,7 +101,8 @@ class Loss:
                 outputs, y, weight=self.weights, reduction="none", label_smoothing=self.smoothing
             )
         if self.task == "regression":
-            return functional.mse_loss(outputs, (y - self.center) / self.scale, reduction="none").mean(dim=1)
+            wanted = (y - self.center) / self.scale
+            return functional.mse_loss(self._standardised(outputs), wanted, reduction="none").mean(dim=1)
         smooth = y * (1 - self.smoothing) + self.smoothing / 2
         if self.name == "focal":
             each = focal_labels(outputs, smooth, self.gamma)
@@ -102,8 +120,15 @@ class Loss:
         if self.task == "multiclass":
             return outputs.softmax(dim=1)
         if self.task == "regression":
-            return outputs * self.scale + self.center
+            return self._standardised(outputs) * self.scale + self.center
         return outputs.sigmoid()
+
+    def _standardised(self, outputs: Tensor) -> Tensor:
+        """A regression's outputs as standardised values."""
+        if self.ends is None:
+            return outputs
+        low, high = self.ends
+        return (low + (high - low) * outputs.sigmoid() - self.center) / self.scale
 
     def targets(self, y: NDArray) -> Tensor:
         """The contest's targets as :meth:`rows` wants them: int64 (n,) for classes, float32 (n, outputs) otherwise."""
