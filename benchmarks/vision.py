@@ -2,8 +2,8 @@
 
     OUTFOLD_TEST_DATA=... python benchmarks/vision.py --fastai /path/to/python/with/fastai [--seeds 3] [--cases cifar10]
 
-Each run is a process of its own, that measures itself. Prints Markdown: medians, the spread of accuracy, and the ratio
-to fastai of each seed's pair of runs (median). Lines of user code are those between the marks in each runner, or of YAML.
+Each run is a process of its own, that measures itself. Prints Markdown: medians, the spread of accuracy, and the
+ratio to fastai of each seed's pair of runs (median). Lines of user code: those between the marks, or of YAML.
 """
 
 from __future__ import annotations
