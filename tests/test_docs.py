@@ -25,9 +25,9 @@ from outfold.stages.split import split
 from outfold.stages.submit import submit
 from outfold.stages.train import train
 
-PAGES = [REPO / "README.md", *sorted((REPO / "docs").glob("*.md"))]
+PAGES = [REPO / "README.md", *sorted((REPO / "docs").glob("*.md")), *sorted((REPO / "examples").glob("**/README.md"))]
 PIPELINES = ("lightgbm", "shallow")
-each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(REPO).as_posix())
 
 
 def blocks(page: Path, language: str) -> list[str]:
