@@ -160,6 +160,21 @@ Network = Annotated[str, typer.Argument(metavar="PIPELINE", help="A pipeline wit
 
 
 @_stage
+def show(
+    pipeline: Network,
+    to: Annotated[Path | None, typer.Option(help="Where to write the picture.", metavar="FILE")] = None,
+    phase: Annotated[int | None, typer.Option(help="The phase, from 1; the last one if left out.")] = None,
+    rows: Annotated[int, typer.Option(min=1, max=50, help="Training images, of all classes in turn.")] = 8,
+    draws: Annotated[int, typer.Option(min=1, max=20, help="Epochs, in each of which an image is drawn anew.")] = 6,
+) -> None:
+    """Draw training images with their labels, as they are and as a phase's epochs augment them."""
+    from outfold.stages.show import show as stage
+
+    pin_threads()
+    stage(_context(), pipeline, to, phase=phase, rows=rows, draws=draws)
+
+
+@_stage
 def summary(pipeline: Network) -> None:
     """Show a network's layers, and what each phase trains, at which rates, at what cost; draw the schedule."""
     from outfold.stages.summary import summary as stage

@@ -102,6 +102,14 @@ class Contest:
             raise KeyError(f"no training rows: {some(ids[places < 0])}")
         return np.asarray(self.y[places])
 
+    def word(self, truth: np.ndarray) -> str:
+        """The truth of one row, as ``y`` has it, as a person would say it."""
+        if self.classes is None:
+            return ", ".join(f"{value:.4g}" for value in np.atleast_1d(truth))
+        if self.task == "multilabel":
+            return " ".join(str(name) for name, on in zip(self.classes, truth, strict=True) if on)
+        return str(self.classes[int(truth)])
+
     def groups(self, ids: pd.Index) -> pd.Series | None:
         """The group of each training row, by id; None where the contest names no group column."""
         return self._column(self.config.folds.group or self.config.columns.group, ids)

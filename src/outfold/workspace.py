@@ -157,7 +157,7 @@ class Workspace:
         return pd.DataFrame(
             {
                 "fold": oof["fold"].to_numpy()[order],
-                "truth": [self._word(y[i]) for i in order],
+                "truth": [contest.word(y[i]) for i in order],
                 "predicted": [self._guess(values[i]) for i in order],
                 "loss": loss[order],
             },
@@ -173,15 +173,6 @@ class Workspace:
             return -np.log(p[np.arange(len(y)), y])
         truth = y.reshape(values.shape)
         return -(truth * np.log(p) + (1 - truth) * np.log(1 - p)).mean(1)
-
-    def _word(self, truth: np.ndarray) -> str:
-        """The truth of a row as a person would say it."""
-        classes = self.contest.classes
-        if classes is None:
-            return ", ".join(f"{value:.4g}" for value in np.atleast_1d(truth))
-        if self.contest.task == "multilabel":
-            return " ".join(str(name) for name, on in zip(classes, truth, strict=True) if on)
-        return str(classes[int(truth)])
 
     def _guess(self, values: np.ndarray) -> str:
         classes = self.contest.classes

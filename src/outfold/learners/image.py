@@ -177,17 +177,12 @@ class ImageLearner:
         loss = Loss.for_rows(self.contest.task, y, outputs, balanced=balanced)
         return loss.named(self.config.loss, self.config.gamma).within(self.config.target_ranges).to(self.device)
 
-    def _phase_data(
-        self,
-        model: nn.Module,
-        watched: NDArray[np.int64],
-        loss: Loss,
-        mean: list[float],
-        std: list[float],
-        plan: PhasePlan,
-    ) -> Data:
+    def phase_images(
+        self, watched: NDArray[np.int64], loss: Loss, mean: list[float], std: list[float], plan: PhasePlan
+    ) -> PhaseImages:
+        """The training images as a phase sees them."""
         pixels = self.images.cache("train", plan.size).pixels
-        images = PhaseImages(
+        return PhaseImages(
             source=ImageSource(pixels, mean, std, self.device, self.config.workers),
             targets=loss.targets(self.contest.y),
             truth=self.contest.y[watched],
@@ -198,6 +193,17 @@ class ImageLearner:
             metric=self.contest.metric,
             batch_size=plan.batch_size,
         )
+
+    def _phase_data(
+        self,
+        model: nn.Module,
+        watched: NDArray[np.int64],
+        loss: Loss,
+        mean: list[float],
+        std: list[float],
+        plan: PhasePlan,
+    ) -> Data:
+        images = self.phase_images(watched, loss, mean, std, plan)
         if not plan.precompute:
             return images
         made_of = {

@@ -1,0 +1,119 @@
+"""A contact sheet: training images with their labels, as they are and as the epochs of a phase will see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from outfold.contest import Contest
+from outfold.learners.image import ImageLearner
+from outfold.learners.image_rows import PhaseImages
+from outfold.plots import drawing, new_figure, save
+from outfold.randomness import derive_seed, row_uniforms
+from outfold.training.device import reproducible
+from outfold.training.losses import Loss
+from outfold.training.models import build_model, normalisation
+from outfold.training.recipe import PhasePlan, plan_phases
+
+
+@dataclass(frozen=True)
+class ContactSheet:
+    """What the picture shows.
+
+    Attributes:
+        ids: (n,) of the rows.
+        labels: of each, in words.
+        images: (n, 1 + draws, size, size, channels) uint8: the original, then one a draw.
+    """
+
+    ids: pd.Index
+    labels: list[str]
+    images: NDArray[np.uint8]
+
+
+def contact_sheet(
+    learner: ImageLearner, train: pd.Index, *, fold: int, phase: int, rows: int, draws: int
+) -> ContactSheet:
+    """Some of a fold's training images under the augmentation of a phase.
+
+    Draw k is what training on this fold sees of the row in epoch k of the phase; where the strength moves within the
+    epoch, at its start. Mixup and CutMix, which join two rows, are left out.
+
+    Args:
+        phase: its number, from 1.
+        rows: how many images; each class has its turn before one comes again.
+    """
+    contest, config = learner.contest, learner.config
+    plan = plan_phases(config, len(train), learner.where)[phase - 1]
+    readable = train[~np.isin(train.get_indexer(train), _bad_places(learner, train, plan))]
+    ids = readable[_in_turn(contest, readable, config.seed)[:rows]]
+    places = np.asarray(contest.train.index.get_indexer(ids), dtype=np.int64)
+    with reproducible(learner.device):
+        model = build_model(learner.spec(), "none", contest.root)
+        mean, std = normalisation(model, config.channels, config.mean, config.std)
+        loss = Loss.for_rows(contest.task, contest.y, len(contest.outputs)).to(learner.device)
+        images = learner.phase_images(places[:0], loss, mean, std, plan)
+        variants = [_pixels(images, next(images.plain([places])))]
+        for epoch in range(draws):
+            seed = derive_seed(derive_seed(config.seed, fold, phase, epoch), "augment")
+            strength = plan.at("strength", min(epoch * plan.epoch_steps, plan.steps - 1))
+            seen, _ = next(images.batches([places], [strength], seed))
+            variants.append(_pixels(images, seen))
+    words = [contest.word(truth) for truth in contest.truth(ids)]
+    return ContactSheet(ids, words, np.stack(variants, axis=1))
+
+
+def _bad_places(learner: ImageLearner, train: pd.Index, plan: PhasePlan) -> NDArray[np.int64]:
+    """Where in ``train`` the images lie that cannot be read."""
+    bad = learner.images.cache("train", plan.size).bad
+    lost = learner.contest.train.index[sorted(bad)]
+    places = train.get_indexer(lost)
+    return np.asarray(places[places >= 0], dtype=np.int64)
+
+
+def _in_turn(contest: Contest, ids: pd.Index, seed: int) -> NDArray[np.int64]:
+    """An order of the ids, drawn by the seed, in which the classes take turns."""
+    places = np.asarray(contest.train.index.get_indexer(ids), dtype=np.int64)
+    drawn = row_uniforms(derive_seed(seed, "contact sheet"), places, 1)[:, 0]
+    truth = np.asarray(contest.y)[places]
+    if contest.task not in ("binary", "multiclass"):
+        return np.argsort(drawn, kind="stable")
+    rank = pd.Series(drawn).groupby(truth).rank(method="first").to_numpy()
+    return np.lexsort([truth, rank])
+
+
+def _pixels(images: PhaseImages, batch: torch.Tensor) -> NDArray[np.uint8]:
+    """Normalised images as (n, size, size, channels) uint8."""
+    pixels = batch.float().cpu().permute(0, 2, 3, 1).numpy() * np.asarray(images.source.std, np.float32)
+    pixels += np.asarray(images.source.mean, np.float32)
+    return np.clip(np.rint(pixels * 255), 0, 255).astype(np.uint8)
+
+
+def draw_sheet(sheet: ContactSheet, title: str, path: Path) -> None:
+    """Write the picture: a row an image, the original first."""
+    down, across = sheet.images.shape[:2]
+    with drawing():
+        figure = new_figure(1.3 * across + 0.2, 1.45 * down + 0.4)
+        grid = figure.subplots(down, across, squeeze=False)
+        for axes, name, label, variants in zip(grid, sheet.ids, sheet.labels, sheet.images, strict=True):
+            for place, (axis, image) in enumerate(zip(axes, variants, strict=True)):
+                axis.axis("off")
+                axis.imshow(_shown(image), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+                if place == 0:
+                    axis.set_title(f"{name}\n{_short(label)}", fontsize=8, fontweight="normal")
+        figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+        save(figure, path)
+
+
+def _shown(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Grey, or the first three bands."""
+    return image[..., :3] if image.shape[-1] >= 3 else image[..., 0]
+
+
+def _short(label: str, most: int = 24) -> str:
+    return label if len(label) <= most else f"{label[: most - 3]}..."
