@@ -67,6 +67,10 @@ class Phase(StrictModel):
     """Clip the gradient's norm."""
     train_bn: bool | None = None
     """Let BatchNorm of frozen layers go on learning (fastai 2's default); left out: it stays in eval mode."""
+    ema: float | None = Field(default=None, ge=0, lt=1)
+    """Exponential moving average of the weights, begun with the phase: 0.999 is usual; validation and members have it. 0 is off."""
+    swa: bool = False
+    """End the phase with the mean of the weights at the end of each cycle (or epoch, without cycles), in place of ema."""
     snapshots: bool = False
     """Keep the weights at the end of each cycle as a member of the ensemble."""
 
@@ -91,6 +95,14 @@ class Phase(StrictModel):
         for key, off in AS_STORED.items():
             if self.precompute and getattr(self, key) not in (None, off):
                 raise ValueError(f"precompute: takes the images as they are: {key}: has no place in the same phase")
+        return self
+
+    @model_validator(mode="after")
+    def _one_average(self) -> Phase:
+        if self.swa and self.ema:
+            raise ValueError("give swa: or ema:, not both")
+        if self.swa and (self.cycles if self.cycles is not None else self.epochs or 0) < 2:
+            raise ValueError("swa: averages the ends of cycles, or of epochs: the phase needs two at least")
         return self
 
     @field_validator("lr")

@@ -107,6 +107,8 @@ class ImagePipeline(ModelPipelineBase):
     """Regression: [lowest, highest] value that a target can take, or one such pair a target; a scaled sigmoid keeps to it."""
     class_weight: Literal["balanced"] | None = None
     """balanced: each class weighs the same in the loss, however rare."""
+    ema: float = Field(default=0.0, ge=0, lt=1)
+    """Exponential moving average of the weights, begun with each phase: 0.999 is usual; validation and members have it. 0 is off."""
     train_bn: bool = False
     """Let BatchNorm of frozen layers go on learning."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"

@@ -43,6 +43,10 @@ class PhaseActivations:
         for rows in batches:
             yield self._values(rows), targets[torch.from_numpy(rows)].to(self.images.source.device)
 
+    def plain(self, batches: Sequence[NDArray[np.int64]]) -> Iterator[Tensor]:
+        """Activations, on the device."""
+        return map(self._values, batches)
+
     def _values(self, rows: NDArray[np.int64]) -> Tensor:
         return torch.from_numpy(np.asarray(self.values[rows])).to(self.images.source.device)
 

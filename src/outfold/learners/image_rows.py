@@ -98,16 +98,19 @@ class PhaseImages:
             augmented = self.source.augmented(images, rows, augmentation, seed)
             yield self.source.normalised(augmented), self.targets[torch.from_numpy(rows)].to(device)
 
+    def plain(self, batches: Sequence[NDArray[np.int64]]) -> Iterator[Tensor]:
+        """Normalised images, on the device."""
+        for _, images in self.source.batches(batches):
+            yield self.source.normalised(images)
+
     def validate(self, model: nn.Module) -> dict[str, float]:
         """Loss and the contest's metric on the watched rows, without augmentation."""
         if not len(self.watched):
             return {}
         model.eval()
-        parts: list[Tensor] = []
         with torch.inference_mode(), self.precision.autocast():
-            for _, images in self.source.batches(even_batches(self.watched, self.batch_size)):
-                parts.append(model(self.source.normalised(images)).float())
-            outputs = torch.cat(parts)
+            batches = even_batches(self.watched, self.batch_size)
+            outputs = torch.cat([model(images).float() for images in self.plain(batches)])
         return self.figures(outputs)
 
     def figures(self, outputs: Tensor) -> dict[str, float]:

@@ -41,21 +41,23 @@ def save_checkpoint(
     model: nn.Module,
     optimizer: torch.optim.Optimizer | None,
     scaler: torch.amp.GradScaler,
+    average: dict[str, Any] | None = None,
 ) -> None:
-    """Replace the checkpoint, whole or not at all; ``optimizer`` is None between phases."""
+    """Replace the checkpoint, whole or not at all; ``optimizer`` and ``average`` are None between phases."""
     shelf.put(HISTORY, "".join(json.dumps(entry) + "\n" for entry in progress.history).encode())
     state = {
         "progress": asdict(progress),
         "model": model.state_dict(),
         "optimizer": None if optimizer is None else optimizer.state_dict(),
         "scaler": scaler.state_dict(),
+        "average": average,
     }
     with shelf.writing(CHECKPOINT) as beside:
         torch.save(state, beside)
 
 
 def load_checkpoint(shelf: Shelf, device: torch.device) -> tuple[Progress, dict[str, Any]] | None:
-    """The progress, and the states of model, optimizer and scaler; None where there is no checkpoint."""
+    """The progress, and the states of model, optimizer, scaler and average; None where there is no checkpoint."""
     if not shelf.has(CHECKPOINT):
         return None
     state = torch.load(shelf.path(CHECKPOINT), map_location=device, weights_only=True)

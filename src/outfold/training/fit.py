@@ -25,6 +25,7 @@ from outfold.progress import Bar, Reporter
 from outfold.randomness import derive_seed
 from outfold.store.shelf import Shelf
 from outfold.training.activations import HeadAlone
+from outfold.training.averaging import Averaging, norms_that_learn
 from outfold.training.checkpoint import Progress, load_checkpoint, save_checkpoint, save_member
 from outfold.training.device import Precision
 from outfold.training.layer_groups import freeze, layer_groups, spread_lr
@@ -32,7 +33,7 @@ from outfold.training.losses import Loss
 from outfold.training.lr_finder import Sweep, SweepPlan, leaving_nothing, sweep
 from outfold.training.models import HeadDropout
 from outfold.training.optimizers import OptimizerName, make_optimizer
-from outfold.training.order import epoch_steps
+from outfold.training.order import epoch_steps, even_batches
 from outfold.training.recipe import PhasePlan
 from outfold.training.step import Step
 from outfold.training.watch import Watch
@@ -49,6 +50,9 @@ class Data(Protocol):
         Args:
             strengths: of the augmentation, one a batch.
         """
+
+    def plain(self, batches: Sequence[NDArray[np.int64]]) -> Iterator[Tensor]:
+        """Inputs of each batch of rows, on the device, without augmentation."""
 
     def validate(self, model: nn.Module) -> dict[str, float]:
         """Numbers to show: ``valid_loss`` and the contest's metric."""
@@ -167,18 +171,20 @@ class _Loop:
         if plan.finds_lr:
             plan = replace(plan, lr=self._found_lr(plan, data), finds_lr=False)
         step = self._begin(plan)
-        optimizer, scaler = step.optimizer, step.scaler
+        optimizer, scaler, average = step.optimizer, step.scaler, Averaging(plan, self.model)
         if state is not None and state["optimizer"] is not None:
             optimizer.load_state_dict(state["optimizer"])
             scaler.load_state_dict(state["scaler"])
+            average.load_state_dict(state.get("average"))
         while progress.epoch < plan.epochs:
-            self._epoch(plan, step, data, bar)
+            self._epoch(plan, step, average, data, bar)
             progress.epoch += 1
             last = progress.epoch == plan.epochs
             if last:
                 progress.phase, progress.epoch = progress.phase + 1, 0
-                self._keep_final(plan)
-            save_checkpoint(job.shelf, progress, self.model, None if last else optimizer, scaler)
+                self._keep_last(plan, average)
+            states = (None, scaler, None) if last else (optimizer, scaler, average.state_dict())
+            save_checkpoint(job.shelf, progress, self.model, *states)
             if last:
                 return
 
@@ -226,7 +232,7 @@ class _Loop:
         batches = data.batches([batch for group in order for batch in group], strengths, derive_seed(seed, "augment"))
         return order, batches
 
-    def _epoch(self, plan: PhasePlan, step: Step, data: Data, bar: Bar) -> None:
+    def _epoch(self, plan: PhasePlan, step: Step, average: Averaging, data: Data, bar: Bar) -> None:
         job, epoch = self.job, self.progress.epoch
         seed = derive_seed(job.seed, job.fold, plan.number, epoch)
         torch.manual_seed(derive_seed(seed, "torch"))
@@ -236,11 +242,15 @@ class _Loop:
         for number, group in enumerate(order, start=first):
             self.dropout.rate = plan.at("dropout", number)
             watch.add(step(number, self._waiting_for(batches, len(group), watch), sum(map(len, group))), group)
+            average.after_step(number)
             if number + 1 in plan.ends and plan.snapshots:
                 watch.check()
-                self._keep(f"snapshot-{1 + sum('snapshot' in m['name'] for m in self.progress.members)}", plan)
+                self._keep_next("snapshot", plan, average)
         watch.check()
-        entry = watch.entry() | data.validate(self.model)
+        if epoch + 1 == plan.epochs:
+            self._finish(plan, step, average, data)
+        with average.applied():
+            entry = watch.entry() | data.validate(self.model)
         if plan.number in self.progress.found_lr:
             entry["found_lr"] = self.progress.found_lr[plan.number]
         self.progress.history.append(entry)
@@ -256,13 +266,25 @@ class _Loop:
             watch.waited += time.perf_counter() - began
             yield batch
 
-    def _keep(self, member: str, plan: PhasePlan) -> None:
-        save_member(self.job.shelf, member, self.model)
+    def _finish(self, plan: PhasePlan, step: Step, average: Averaging, data: Data) -> None:
+        step.freezing.train()
+        rows = even_batches(self.job.rows, plan.batch_size)
+        average.finish(step.model, norms_that_learn(self.model), data.plain(rows), step.precision)
+
+    def _keep(self, member: str, plan: PhasePlan, average: Averaging) -> None:
+        with average.applied():
+            save_member(self.job.shelf, member, self.model)
         self.progress.members.append({"name": member, "size": plan.size})
 
-    def _keep_final(self, plan: PhasePlan) -> None:
-        if plan.number == len(self.job.phases) and not plan.snapshots:
-            self._keep("final", plan)
+    def _keep_next(self, kind: str, plan: PhasePlan, average: Averaging) -> None:
+        self._keep(f"{kind}-{1 + sum(m['name'].startswith(kind) for m in self.progress.members)}", plan, average)
+
+    def _keep_last(self, plan: PhasePlan, average: Averaging) -> None:
+        """What a phase leaves beside its snapshots: the average, or the end of the last phase."""
+        if plan.snapshots and plan.swa:
+            self._keep_next("swa", plan, average)
+        elif plan.number == len(self.job.phases) and not plan.snapshots:
+            self._keep("final", plan, average)
 
 
 def _short(value: float) -> str:

@@ -55,6 +55,8 @@ class PhasePlan:
     mixup: float | Ramp
     cutmix: float | Ramp
     erase: float
+    ema: float
+    swa: bool
     where: str
 
     @property
@@ -65,6 +67,13 @@ class PhasePlan:
     def epochs(self) -> int:
         """Epochs, the last of which may be cut short by a cycle of fractional length."""
         return -(-self.steps // self.epoch_steps)
+
+    @property
+    def swa_ends(self) -> frozenset[int]:
+        """The steps (exclusive) whose weights SWA averages: the ends of cycles, or of epochs where there are none."""
+        if self.schedule == "sgdr":
+            return frozenset(self.ends)
+        return frozenset([*range(self.epoch_steps, self.steps, self.epoch_steps), self.steps])
 
     def lr_scale(self, step: int) -> float:
         """The factor on every group's learning rate at this step of the phase."""
@@ -121,6 +130,8 @@ def _plan(config: ImagePipeline, phase: Phase, number: int, rows: int, where: st
         mixup=value("mixup"),
         cutmix=value("cutmix"),
         erase=value("erase"),
+        ema=0.0 if phase.swa else value("ema"),
+        swa=phase.swa,
         where=f"{where}: phases[{number - 1}]",
     )
 
