@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, TypeAdapter, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    TypeAdapter,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from outfold.config.augment import Augment
 from outfold.config.model import StrictModel
@@ -28,15 +36,42 @@ class ModelPipelineBase(StrictModel):
         return self.model_dump(mode="json", include=set(self.INFERENCE))
 
 
+ViewSet = Literal["flips", "dihedral", "crops", "scales"]
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
 class Tta(StrictModel):
-    """Test-time augmentation: the original and n augmented passes."""
+    """Test-time augmentation: the original and n augmented passes, or views of it."""
 
     n: int = Field(default=4, ge=0, le=64)
     """Augmented passes beside the original; 0 is none."""
+    views: Annotated[list[ViewSet], BeforeValidator(_listed)] | None = Field(default=None, min_length=1)
+    """In place of n: flips (the original and its mirror image), dihedral (8), crops (the centre and four corners), scales. Several are combined: flips with crops are ten."""
+    scales: list[Annotated[float, Field(ge=0.25, le=4)]] = Field(default=[0.9, 1.0, 1.1], min_length=1)
+    """Of views: scales: the image sizes to predict at, by the size that the member was trained at."""
     beta: float | None = Field(default=None, ge=0, le=1)
-    """Weight of the original (fastai 2: 0.25). Left out: every pass weighs the same, 1 / (n + 1)."""
+    """Weight of the original, which is the first pass or view (fastai 2: 0.25). Left out: every one weighs the same, 1 / (n + 1)."""
     average: Literal["probabilities", "logits"] = "probabilities"
     """What is averaged over the passes."""
+
+    @model_validator(mode="after")
+    def _passes_or_views(self) -> Tta:
+        views, given = self.views or [], self.model_fields_set
+        if views and "n" in given:
+            raise ValueError("give n: or views:, not both")
+        if "scales" in given and "scales" not in views:
+            raise ValueError("scales: goes with views: scales")
+        if len(set(views)) < len(views) or {"flips", "dihedral"} <= set(views):
+            raise ValueError("views: each once; dihedral has the flips in it")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _as_before_views(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # without views, predictions made before there were any keep their fingerprint
+        return {key: value for key, value in handler(self).items() if self.views or key not in ("views", "scales")}
 
 
 def _as_pairs(value: list[Any] | None) -> list[list[float]]:
@@ -122,7 +157,7 @@ class ImagePipeline(ModelPipelineBase):
     )
     """The recipe."""
     tta: int | Tta = 4
-    """Test-time augmentation: a number of augmented passes, or n, beta and average."""
+    """Test-time augmentation: a number of augmented passes, or n or views, beta and average."""
 
     @model_validator(mode="after")
     def _gamma_of_a_loss(self) -> ImagePipeline:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from outfold.data.augment import Augmentation, apply
 from outfold.data.erasing import draw_boxes, erase
+from outfold.data.views import resized
 
 if TYPE_CHECKING:
     import torch
@@ -48,10 +49,11 @@ class ImageSource:
     """Rows of a cache, as the device wants them.
 
     Attributes:
-        pixels: (n, size, size, channels) uint8: :class:`outfold.data.image_cache.ImageCache.pixels`.
+        pixels: (n, side, side, channels) uint8: :class:`outfold.data.image_cache.ImageCache.pixels`.
         mean, std: the model's own, one number a channel, for pixels in [0, 1].
         device: where batches go.
         workers: threads that read ahead; results do not depend on it.
+        size: pixels a side that the network sees; None: side. It is less where the images have a margin.
     """
 
     pixels: NDArray[np.uint8]
@@ -59,6 +61,7 @@ class ImageSource:
     std: Sequence[float]
     device: torch.device
     workers: int = 0
+    size: int | None = None
 
     def fetch(self, rows: NDArray[np.int64]) -> torch.Tensor:
         """These rows as (n, size, size, channels) uint8 in host memory, pinned where the device is a GPU."""
@@ -74,7 +77,7 @@ class ImageSource:
     def batches(
         self, batches: Iterable[NDArray[np.int64]], touch: Touch | None = None
     ) -> Iterator[tuple[NDArray[np.int64], torch.Tensor]]:
-        """Each batch's rows, and on the device its images: (n, channels, size, size) floats in [0, 1]."""
+        """Each batch's rows, and on the device its images, whole: (n, channels, side, side) floats in [0, 1]."""
         for rows, variants in self.variants(batches, [touch]):
             yield rows, next(variants)
 
@@ -116,14 +119,21 @@ class ImageSource:
 
     def augmented(self, images: torch.Tensor, rows: NDArray[np.int64], how: Augmentation, seed: int) -> torch.Tensor:
         """Augment images in [0, 1]; row parameters come from ``seed`` and the rows' own numbers."""
-        if how.moves:
-            images = apply(images, how.draw(seed, rows))
+        images = apply(images, how.draw(seed, rows), self.size) if how.moves else self.framed(images)
         if how.erase:
             images = erase(images, draw_boxes(seed, rows, how.erase, images.shape[-1]), self.mean)
         return images
 
+    def framed(self, images: torch.Tensor) -> torch.Tensor:
+        """Whole images at the size that the network sees."""
+        return images if self.size is None else resized(images, self.size)
+
     def normalised(self, images: torch.Tensor) -> torch.Tensor:
-        """(images - mean) / std, channels last."""
+        """(images - mean) / std at the size that the network sees, channels last."""
+        return self.standardised(self.framed(images))
+
+    def standardised(self, images: torch.Tensor) -> torch.Tensor:
+        """(images - mean) / std at the size that they have, channels last."""
         import torch
 
         mean = torch.tensor(self.mean, device=images.device, dtype=images.dtype)[:, None, None]

@@ -20,6 +20,8 @@ from outfold.progress import Reporter
 from outfold.store.atomic import atomic_path, write_json
 from outfold.threads import thread_count
 
+MARGIN = 1.15
+"""With a margin, images are kept by so much larger than the network sees them: room to crop without enlarging."""
 GREY = 128
 """What stands in for an image that cannot be read."""
 _CHUNK = 32
@@ -33,6 +35,8 @@ class ImageSet:
     Attributes:
         part: train or test; names the file.
         paths: row i of the cache is paths[i].
+        size: pixels a side, as the network sees them.
+        margin: how much larger they are kept.
     """
 
     part: str
@@ -40,14 +44,21 @@ class ImageSet:
     size: int
     resize: Literal["crop", "squash"] = "crop"
     channels: Channels = 3
+    margin: float = 1.0
+
+    @property
+    def side(self) -> int:
+        """Pixels a side, as they are kept."""
+        return round(self.size * self.margin)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        return (len(self.paths), self.size, self.size, self.channels)
+        return (len(self.paths), self.side, self.side, self.channels)
 
     def name(self) -> str:
         """The cache's file name: a hash over the paths, sizes and time stamps, and over how they are read."""
-        digest = hashlib.sha256(repr((DECODE_VERSION, self.size, self.resize, self.channels)).encode())
+        form = (DECODE_VERSION, self.size, self.resize, self.channels, *([self.margin] if self.margin != 1 else []))
+        digest = hashlib.sha256(repr(form).encode())
         for path in self.paths:
             digest.update(f"{path}\0{_stamp(path)}\n".encode())
         return f"{self.part}-{self.size}px-{digest.hexdigest()[:16]}"
@@ -117,7 +128,7 @@ def _fill(array: NDArray[np.uint8], images: ImageSet, reporter: Reporter) -> dic
         bad: dict[int, str] = {}
         for row in range(start, min(start + _CHUNK, len(images.paths))):
             try:
-                array[row] = to_square(decode(images.paths[row], images.channels), images.size, images.resize)
+                array[row] = to_square(decode(images.paths[row], images.channels), images.side, images.resize)
             except BadImageError as error:
                 array[row] = GREY
                 bad[row] = str(error)
@@ -125,7 +136,7 @@ def _fill(array: NDArray[np.uint8], images: ImageSet, reporter: Reporter) -> dic
 
     bad: dict[int, str] = {}
     with (
-        reporter.bar(f"decode {images.part} images, {images.size} px", len(images.paths), "images") as bar,
+        reporter.bar(f"decode {images.part} images, {images.side} px", len(images.paths), "images") as bar,
         ThreadPoolExecutor(thread_count()) as pool,
     ):
         starts = range(0, len(images.paths), _CHUNK)

@@ -15,17 +15,18 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from outfold.config.pipeline import ImagePipeline, Tta
+from outfold.config.pipeline import ImagePipeline
 from outfold.contest import Contest
 from outfold.data.augment import Augmentation
 from outfold.data.image_batches import ImageSource
 from outfold.errors import ConfigError, DataError, some
 from outfold.learners.image_activations import precomputed
 from outfold.learners.image_history import draw_history
-from outfold.learners.image_rows import ContestImages, PhaseImages, tta_batches
+from outfold.learners.image_rows import ContestImages, PhaseImages
 from outfold.learners.image_schedule import PICTURE as SCHEDULE
 from outfold.learners.image_schedule import draw_trained
 from outfold.learners.image_task import check_range, check_task
+from outfold.learners.image_tta import Looks
 from outfold.learners.learner import Part
 from outfold.progress import Reporter
 from outfold.randomness import derive_seed
@@ -40,7 +41,7 @@ from outfold.training.losses import Loss
 from outfold.training.models import ModelSpec, build_model, check_sizes, normalisation
 from outfold.training.order import even_batches
 from outfold.training.recipe import PhasePlan, plan_phases
-from outfold.training.tta import tta_weights, vote
+from outfold.training.tta import vote
 
 MODEL = "model.json"
 PARTS: tuple[Part, ...] = ("train", "test")
@@ -86,7 +87,8 @@ class ImageLearner:
         sizes = self._sizes()
         with reproducible(self.device):
             model = build_model(self.spec(), config.weights, contest.root)
-            check_sizes(model, self.spec(), sizes)
+            looks = Looks.of(config, self.where)
+            check_sizes(model, self.spec(), sorted({size for own in sizes for size in looks.sizes(own)}))
             if any(phase.precompute for phase in config.phases):
                 check_cut(model, config.channels, sizes[0], self.where)
         check_recipe(model, config.phases, self.where)
@@ -104,7 +106,7 @@ class ImageLearner:
         for augment, size, where in asked:
             pixels = Augmentation.of(augment, 1.0, where).pixels
             if pixels is not None:
-                pixels.check(size, config.channels)
+                pixels.check(self.images.chosen("train", size).side, config.channels)
 
     def fit(self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf) -> None:
         """Train one fold and leave its members, their description and the history on the shelf."""
@@ -183,7 +185,7 @@ class ImageLearner:
         """The training images as a phase sees them."""
         pixels = self.images.cache("train", plan.size).pixels
         return PhaseImages(
-            source=ImageSource(pixels, mean, std, self.device, self.config.workers),
+            source=ImageSource(pixels, mean, std, self.device, self.config.workers, plan.size),
             targets=loss.targets(self.contest.y),
             truth=self.contest.y[watched],
             watched=watched,
@@ -269,23 +271,22 @@ class ImageLearner:
         self, part: Part, rows: NDArray[np.int64], voters: Sequence[_Voter], advance: Callable[[int], None]
     ) -> list[NDArray[np.float32]]:
         config, first = self.config, voters[0]
-        tta = config.tta if isinstance(config.tta, Tta) else Tta(n=config.tta)
-        augmentation = Augmentation.of(config.augment, config.strength, self.where)
-        passes = 0 if augmentation.is_none else tta.n
-        pixels = self.images.cache(part, first.size).pixels
-        source = ImageSource(pixels, first.mean, first.std, self.device, config.workers)
+        looks = Looks.of(config, self.where)
+        pixels = self.images.cache(part, first.size, looks.needs_margin).pixels
+        source = ImageSource(pixels, first.mean, first.std, self.device, config.workers, first.size)
         batches = even_batches(rows, config.batch_size)
         return vote(
-            self._models(voters),
+            self._models(voters, looks.sizes(first.size)),
             [voter.loss for voter in voters],
-            tta_batches(source, batches, augmentation, passes, derive_seed(config.seed, part)),
-            tta_weights(passes, tta.beta),
-            tta.average,
+            looks.batches(source, batches, first.size, derive_seed(config.seed, part)),
+            looks.weights,
+            looks.average,
             advance,
         )
 
-    def _models(self, voters: Sequence[_Voter]) -> list[nn.Module]:
+    def _models(self, voters: Sequence[_Voter], sizes: Sequence[int]) -> list[nn.Module]:
         skeleton = build_model(self.spec(voters[0].size), "none", self.contest.root).eval().requires_grad_(False)
+        check_sizes(skeleton, self.spec(voters[0].size), [size for size in sizes if size != voters[0].size])
         models = []
         for voter in voters:
             model = copy.deepcopy(skeleton)

@@ -11,19 +11,25 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from outfold.config.augment import Albumentations
 from outfold.config.pipeline import ImagePipeline
 from outfold.contest import Contest
 from outfold.data.augment import Augmentation
 from outfold.data.image_batches import ImageSource
-from outfold.data.image_cache import ImageCache, ImageSet, open_cache
+from outfold.data.image_cache import MARGIN, ImageCache, ImageSet, open_cache
 from outfold.errors import some
 from outfold.learners.learner import Part
 from outfold.metrics import Metric
 from outfold.progress import Reporter
-from outfold.randomness import derive_seed
 from outfold.training.device import Precision
 from outfold.training.losses import Loss
 from outfold.training.order import even_batches
+
+
+def has_margin(config: ImagePipeline) -> bool:
+    """Whether a pipeline is trained on images with a margin: where any of its phases crops."""
+    asked = [config.augment, *(phase.augment for phase in config.phases)]
+    return any((one.preset if isinstance(one, Albumentations) else one) == "crop" for one in asked)
 
 
 class ContestImages:
@@ -31,29 +37,40 @@ class ContestImages:
 
     def __init__(self, contest: Contest, config: ImagePipeline, reporter: Reporter) -> None:
         self.contest, self.config, self.reporter = contest, config, reporter
-        self._open: dict[tuple[Part, int], ImageCache] = {}
+        self.margin = has_margin(config)
+        self._open: dict[tuple[Part, int, bool], ImageCache] = {}
         self._told: set[Part] = set()
 
-    def cache(self, part: Part, size: int) -> ImageCache:
+    def cache(self, part: Part, size: int, margin: bool = False) -> ImageCache:
         """All images of the part, in the order of its table; warns of those that cannot be read.
+
+        Args:
+            size: pixels a side, as the network sees them.
+            margin: keep them larger than that, whether or not the pipeline is trained so.
 
         Raises:
             DataError: some cannot be read, and ``on_bad_image`` says error.
         """
-        if (part, size) not in self._open:
+        margin = margin or self.margin
+        if (part, size, margin) not in self._open:
             ids = self._ids(part)
-            images = self.chosen(part, size)
+            images = self.chosen(part, size, margin)
             found = open_cache(
                 self.contest.layout.cache, images, self.reporter, on_bad=self.contest.config.on_bad_image
             )
-            self._open[part, size] = found
+            self._open[part, size, margin] = found
             self._warn(part, [str(ids[row]) for row in sorted(found.bad)])
-        return self._open[part, size]
+        return self._open[part, size, margin]
 
-    def chosen(self, part: Part, size: int) -> ImageSet:
+    def chosen(self, part: Part, size: int, margin: bool = False) -> ImageSet:
         """Which images these are, and in which form: all of the part, in the order of its table."""
         return ImageSet(
-            part, self.contest.images(part, self._ids(part)), size, self.config.resize, self.config.channels
+            part,
+            self.contest.images(part, self._ids(part)),
+            size,
+            self.config.resize,
+            self.config.channels,
+            MARGIN if margin or self.margin else 1.0,
         )
 
     def _ids(self, part: Part) -> pd.Index:
@@ -124,22 +141,3 @@ class PhaseImages:
             if np.isfinite(predicted).all()
             else float("nan"),
         }
-
-
-def tta_batches(
-    source: ImageSource, batches: Sequence[NDArray[np.int64]], augmentation: Augmentation, passes: int, seed: int
-) -> Iterator[Iterator[Tensor]]:
-    """Of each batch, read once: the original and ``passes`` augmented variants, made as they are asked for."""
-
-    seeds = [derive_seed(seed, "tta", number) for number in range(passes)]
-    touches = [source.touch(augmentation, seed) for seed in seeds] if augmentation.touches else []
-
-    def variants(rows: NDArray[np.int64], read: Iterator[Tensor]) -> Iterator[Tensor]:
-        images = next(read)
-        yield source.normalised(images)
-        for seed in seeds:
-            touched = next(read) if touches else images
-            yield source.normalised(source.augmented(touched, rows, augmentation, seed))
-
-    for rows, read in source.variants(batches, [None, *touches]):
-        yield variants(rows, read)
