@@ -81,7 +81,10 @@ class Workspace:
         return self.contest.train[columns]
 
     def scores(self) -> pd.DataFrame:
-        """One row a pipeline and the blend: score, mean and spread over folds, each fold, seconds of training."""
+        """One row a pipeline and the blend: score, mean and spread over folds, each fold, seconds of training.
+
+        ``waiting`` is the share of the seconds in which steps waited for data, for pipelines that have steps.
+        """
         rows = {}
         for name in [*self.pipelines, *([BLEND] if self.layout.manifest(BLEND).exists() else [])]:
             manifest = self.manifest(name)
@@ -92,6 +95,7 @@ class Workspace:
                 "fold std": np.nanstd(folds),
                 **{f"fold {k}": score for k, score in enumerate(folds)},
                 "seconds": manifest.seconds,
+                **({} if manifest.waiting is None else {"waiting": manifest.waiting}),
             }
         return pd.DataFrame.from_dict(rows, orient="index")
 

@@ -131,6 +131,7 @@ class ImageLearner:
             members=[member["name"] for member in done.members],
             epochs=len(done.history),
             seconds=seconds,
+            waited=sum(entry["waiting"] * entry["seconds"] for entry in done.history),
             rows=len(job.rows),
             groups=len(layer_groups(model)),
         )

@@ -1,4 +1,4 @@
-"""The picture of a training: loss, metric and learning rate by epoch."""
+"""The picture of a training: loss, metric, learning rate and waiting for data, by epoch."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def read_history(shelf: Shelf) -> list[dict[str, float]]:
 def draw_history(shelves: Mapping[int, Shelf], name: str, metric: str, path: Path) -> None:
     """Write the picture: one line a fold."""
     with drawing():
-        figure = new_figure(13.0, 3.6)
-        losses, scores, rates = figure.subplots(1, 3)
+        figure = new_figure(16.0, 3.6)
+        losses, scores, rates, waits = figure.subplots(1, 4)
         for number, (fold, shelf) in enumerate(sorted(shelves.items())):
             history = read_history(shelf)
             epochs = range(1, len(history) + 1)
@@ -30,11 +30,14 @@ def draw_history(shelves: Mapping[int, Shelf], name: str, metric: str, path: Pat
             losses.plot(epochs, [entry["loss"] for entry in history], color=colour, label=f"fold {fold}")
             for axis, key, style in ((losses, "valid_loss", "--"), (scores, metric, "-"), (rates, "lr", "-")):
                 axis.plot(epochs, [entry.get(key, float("nan")) for entry in history], style, color=colour)
+            waits.plot(epochs, [100 * entry["waiting"] for entry in history], color=colour)
         losses.set_title(f"{name}: loss (dashed: validation)")
         losses.set_yscale("log")
         losses.legend()
         scores.set_title(f"{metric} on validation, without TTA")
         rates.set_title("learning rate at the end of the epoch")
-        for axis in (losses, scores, rates):
+        waits.set_title("% of time waiting for data")
+        waits.set_ylim(0, 100)
+        for axis in (losses, scores, rates, waits):
             axis.set_xlabel("epoch")
         save(figure, path)

@@ -52,7 +52,9 @@ def train(context: Context, name: str, *, only_folds: Sequence[int] | None = Non
         seconds = sum(float((shelf.done or {}).get("seconds", 0.0)) for shelf in shelves.values())
         digest = write_predictions(layout.oof(name), frame)
         manifest = _manifest(context, name, config, frame, made_of, inference)
-        manifest = manifest.model_copy(update={"seconds": seconds, "oof_sha256": digest})
+        waited = [(shelf.done or {}).get("waited") for shelf in shelves.values()]
+        waiting = None if None in waited or not seconds else sum(map(float, filter(None, waited))) / seconds
+        manifest = manifest.model_copy(update={"seconds": seconds, "waiting": waiting, "oof_sha256": digest})
         if before is not None and before.trained == manifest.trained:
             kept = {"test_sha256": before.test_sha256, "test_inference": before.test_inference}
             manifest = manifest.model_copy(update=kept)
@@ -154,6 +156,7 @@ def _tell(context: Context, manifest: Manifest) -> None:
         rows += [[f"member {member}", f"{score:.5f}"] for member, score in manifest.member_scores.items()]
     rows.append(["out of fold", f"{manifest.score:.5f}"])
     name = manifest.pipeline
-    context.reporter.table(f"{name}: {manifest.seconds:.0f} s of training", ["", manifest.metric], rows)
+    waiting = "" if manifest.waiting is None else f", {manifest.waiting:.0%} of it waiting for data"
+    context.reporter.table(f"{name}: {manifest.seconds:.0f} s of training{waiting}", ["", manifest.metric], rows)
     if not manifest.complete:
         context.reporter.note(f"partial: `{command(context.root, 'train', name)}` trains the other folds")

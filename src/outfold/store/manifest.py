@@ -52,6 +52,8 @@ class Manifest(BaseModel):
     """The score of each member alone."""
     seconds: float = 0.0
     """Training time, all folds together."""
+    waiting: float | None = None
+    """The share of it in which steps waited for data; None for learners that have no steps."""
     oof_sha256: str = ""
     """Hash of oof.parquet."""
     test_sha256: str = ""
