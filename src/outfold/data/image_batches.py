@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -54,6 +55,7 @@ class ImageSource:
         device: where batches go.
         workers: threads that read ahead; results do not depend on it.
         size: pixels a side that the network sees; None: side. It is less where the images have a margin.
+        resident: the same pixels on the device, where they are kept there: see :mod:`outfold.data.resident`.
     """
 
     pixels: NDArray[np.uint8]
@@ -62,6 +64,7 @@ class ImageSource:
     device: torch.device
     workers: int = 0
     size: int | None = None
+    resident: torch.Tensor | None = None
 
     def fetch(self, rows: NDArray[np.int64]) -> torch.Tensor:
         """These rows as (n, size, size, channels) uint8 in host memory, pinned where the device is a GPU."""
@@ -85,6 +88,10 @@ class ImageSource:
         self, batches: Iterable[NDArray[np.int64]], touches: Sequence[Touch | None]
     ) -> Iterator[tuple[NDArray[np.int64], Iterator[torch.Tensor]]]:
         """Each batch, read once: its rows, and its images as each of ``touches`` makes them (None: as they are)."""
+        if self.resident is not None and all(touch is None for touch in touches):
+            for rows in batches:
+                yield rows, itertools.repeat(self._floats(self.gathered(rows)), len(touches))
+            return
 
         def read(numbered: tuple[int, NDArray[np.int64]]) -> tuple[NDArray[np.int64], list[torch.Tensor]]:
             number, rows = numbered
@@ -93,6 +100,13 @@ class ImageSource:
 
         for rows, found in ahead(read, enumerate(batches), self.workers):
             yield rows, (self._floats(batch) for batch in found)
+
+    def gathered(self, rows: NDArray[np.int64]) -> torch.Tensor:
+        """These rows as (n, side, side, channels) uint8, of the images that are kept on the device."""
+        import torch
+
+        assert self.resident is not None
+        return self.resident.index_select(0, torch.from_numpy(rows).to(self.device))
 
     def _floats(self, batch: torch.Tensor) -> torch.Tensor:
         return batch.to(self.device, non_blocking=True).permute(0, 3, 1, 2).float().div_(255)

@@ -184,9 +184,8 @@ class ImageLearner:
         self, watched: NDArray[np.int64], loss: Loss, mean: list[float], std: list[float], plan: PhasePlan
     ) -> PhaseImages:
         """The training images as a phase sees them."""
-        pixels = self.images.cache("train", plan.size).pixels
         return PhaseImages(
-            source=ImageSource(pixels, mean, std, self.device, self.config.workers, plan.size),
+            source=self._source("train", plan.size, mean, std),
             targets=loss.targets(self.contest.y),
             truth=self.contest.y[watched],
             watched=watched,
@@ -268,13 +267,18 @@ class ImageLearner:
             groups.setdefault((*base, used[base] // free), []).append(voter)
         return list(groups.values())
 
+    def _source(self, part: Part, size: int, mean: list[float], std: list[float], margin: bool = False) -> ImageSource:
+        """All images of a part as a network of this size and normalisation sees them."""
+        pixels = self.images.cache(part, size, margin).pixels
+        kept = self.images.resident(part, size, self.device, margin)
+        return ImageSource(pixels, mean, std, self.device, self.config.workers, size, kept)
+
     def _vote(
         self, part: Part, rows: NDArray[np.int64], voters: Sequence[_Voter], advance: Callable[[int], None]
     ) -> list[NDArray[np.float32]]:
         config, first = self.config, voters[0]
         looks = Looks.of(config, self.where)
-        pixels = self.images.cache(part, first.size, looks.needs_margin).pixels
-        source = ImageSource(pixels, first.mean, first.std, self.device, config.workers, first.size)
+        source = self._source(part, first.size, first.mean, first.std, looks.needs_margin)
         batches = even_batches(rows, config.batch_size)
         return vote(
             self._models(voters, looks.sizes(first.size)),

@@ -17,6 +17,7 @@ from outfold.contest import Contest
 from outfold.data.augment import Augmentation
 from outfold.data.image_batches import ImageSource
 from outfold.data.image_cache import MARGIN, ImageCache, ImageSet, open_cache
+from outfold.data.resident import free_bytes, resident
 from outfold.errors import some
 from outfold.learners.learner import Part
 from outfold.metrics import Metric
@@ -39,6 +40,7 @@ class ContestImages:
         self.contest, self.config, self.reporter = contest, config, reporter
         self.margin = has_margin(config)
         self._open: dict[tuple[Part, int, bool], ImageCache] = {}
+        self._resident: dict[tuple[Part, int, bool], Tensor | None] = {}
         self._told: set[Part] = set()
 
     def cache(self, part: Part, size: int, margin: bool = False) -> ImageCache:
@@ -61,6 +63,15 @@ class ContestImages:
             self._open[part, size, margin] = found
             self._warn(part, [str(ids[row]) for row in sorted(found.bad)])
         return self._open[part, size, margin]
+
+    def resident(self, part: Part, size: int, device: torch.device, margin: bool = False) -> Tensor | None:
+        """The same images in the device's memory, where they fit; of each part one size is kept there at a time."""
+        key = (part, size, margin or self.margin)
+        if key not in self._resident:
+            # what another size took is free before this one is measured
+            self._resident = {kept: images for kept, images in self._resident.items() if kept[0] != part}
+            self._resident[key] = resident(self.cache(part, size, margin).pixels, device, free_bytes(device))
+        return self._resident[key]
 
     def chosen(self, part: Part, size: int, margin: bool = False) -> ImageSet:
         """Which images these are, and in which form: all of the part, in the order of its table."""
