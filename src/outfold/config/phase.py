@@ -11,6 +11,7 @@ from outfold.config.model import StrictModel
 from outfold.config.ramp import Amount, Share
 
 Schedule = Literal["sgdr", "cosine", "one_cycle", "slanted_triangular", "flat_cosine", "constant"]
+Sampling = Literal["rows", "balanced"]
 
 AS_STORED = {"augment": "none", "mixup": 0.0, "cutmix": 0.0, "erase": 0.0, "train_bn": False}
 """What holds in a phase with precompute, whatever the pipeline says: every row is what is stored of it."""
@@ -41,6 +42,10 @@ class Phase(StrictModel):
     """With train: head: what the frozen layers make of the images is computed once, without augmentation, and shared on disk; an epoch then takes a second."""
     size: int | None = Field(default=None, ge=8)
     """Image size of this phase (progressive resizing)."""
+    data: float = Field(default=1.0, gt=0, le=1)
+    """Share of the fold's training rows that the phase learns from, stratified: the same ones in each epoch."""
+    sampling: Sampling | None = None
+    """rows: each row once an epoch. balanced: each class as often as the others."""
     batch_size: int | None = Field(default=None, ge=1)
     """Rows a step."""
     accumulate: int | None = Field(default=None, ge=1)

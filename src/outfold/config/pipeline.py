@@ -16,7 +16,7 @@ from pydantic import (
 
 from outfold.config.augment import Augment
 from outfold.config.model import StrictModel
-from outfold.config.phase import Phase
+from outfold.config.phase import Phase, Sampling
 
 
 class ModelPipelineBase(StrictModel):
@@ -132,6 +132,8 @@ class ImagePipeline(ModelPipelineBase):
     """Clip the gradient's norm."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Dropout before the classifier."""
+    drop_path: float = Field(default=0.0, ge=0, lt=1)
+    """Stochastic depth: how often the last residual branch is left out of a training step, for a row; earlier ones less, by a line."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Label smoothing of the cross entropy."""
     loss: Literal["focal", "asymmetric"] | None = None
@@ -142,6 +144,8 @@ class ImagePipeline(ModelPipelineBase):
     """Regression: [lowest, highest] value that a target can take, or one such pair a target; a scaled sigmoid keeps to it."""
     class_weight: Literal["balanced"] | None = None
     """balanced: each class weighs the same in the loss, however rare."""
+    sampling: Sampling = "rows"
+    """rows: each row once an epoch. balanced: as many rows an epoch, each class as often as the others; a rare one's are repeated, augmented anew."""
     ema: float = Field(default=0.0, ge=0, lt=1)
     """Exponential moving average of the weights, begun with each phase: 0.999 is usual; validation and members have it. 0 is off."""
     train_bn: bool = False

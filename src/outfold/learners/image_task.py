@@ -23,6 +23,11 @@ def check_task(config: ImagePipeline, task: Task, where: str) -> None:
     for key in ("label_smoothing", "class_weight", "cutmix", "loss"):
         if said(key) and task not in _CLASSES:
             raise ConfigError(f"{where}: {key}: is for classes; this contest's task is {task}")
+    balances = "balanced" in (config.sampling, *(phase.sampling for phase in config.phases))
+    if balances and task not in ("binary", "multiclass"):
+        raise ConfigError(f"{where}: sampling: balanced is for classes of which a row has one; this is {task}")
+    if balances and config.class_weight:
+        raise ConfigError(f"{where}: sampling: balanced and class_weight: balanced would count a rare class twice")
     if config.loss == "asymmetric" and task != "multilabel":
         raise ConfigError(
             f"{where}: loss: asymmetric is for multilabel targets; this contest's task is {task}",

@@ -35,6 +35,7 @@ from outfold.training.models import HeadDropout
 from outfold.training.optimizers import OptimizerName, make_optimizer
 from outfold.training.order import epoch_steps, even_batches
 from outfold.training.recipe import PhasePlan
+from outfold.training.sampling import balanced_rows, share_of_rows
 from outfold.training.step import Step
 from outfold.training.watch import Watch
 
@@ -67,6 +68,7 @@ class Fit:
         fold: its number.
         seed: of everything random.
         rows: (n,) the rows to learn from, named as the data's batches name them.
+        strata: (n,) their classes, or what else a share of them is balanced on.
         phases: the recipe.
         data: what a phase learns from (its image size may be its own).
         loss: of a phase.
@@ -79,6 +81,7 @@ class Fit:
     fold: int
     seed: int
     rows: NDArray[np.int64]
+    strata: NDArray[np.int64]
     phases: Sequence[PhasePlan]
     data: Callable[[PhasePlan], Data]
     loss: Callable[[PhasePlan], Loss]
@@ -226,11 +229,21 @@ class _Loop:
         self, plan: PhasePlan, data: Data, seed: int, first: int
     ) -> tuple[list[list[NDArray[np.int64]]], Iterator[tuple[Tensor, Tensor]]]:
         """The rows of an epoch's steps, each a list of batches, and one after the other what is in these batches."""
-        order = epoch_steps(self.job.rows, plan.batch_size, plan.accumulate, derive_seed(seed, "order"))
+        rows, classes = self._rows(plan)
+        if plan.sampling == "balanced":
+            rows = balanced_rows(rows, classes, derive_seed(seed, "sampling"))
+        order = epoch_steps(rows, plan.batch_size, plan.accumulate, derive_seed(seed, "order"))
         order = order[: plan.steps - first]
         strengths = [plan.at("strength", number) for number, group in enumerate(order, start=first) for _ in group]
         batches = data.batches([batch for group in order for batch in group], strengths, derive_seed(seed, "augment"))
         return order, batches
+
+    def _rows(self, plan: PhasePlan) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The phase's rows, the same in each epoch, and their strata."""
+        job = self.job
+        seed = derive_seed(job.seed, job.fold, "data")
+        chosen = share_of_rows(np.arange(len(job.rows)), job.strata, plan.data, seed)
+        return job.rows[chosen], job.strata[chosen]
 
     def _epoch(self, plan: PhasePlan, step: Step, average: Averaging, data: Data, bar: Bar) -> None:
         job, epoch = self.job, self.progress.epoch
@@ -268,7 +281,7 @@ class _Loop:
 
     def _finish(self, plan: PhasePlan, step: Step, average: Averaging, data: Data) -> None:
         step.freezing.train()
-        rows = even_batches(self.job.rows, plan.batch_size)
+        rows = even_batches(self._rows(plan)[0], plan.batch_size)
         average.finish(step.model, norms_that_learn(self.model), data.plain(rows), step.precision)
 
     def _keep(self, member: str, plan: PhasePlan, average: Averaging) -> None:
@@ -299,11 +312,11 @@ def check_recipe(model: nn.Module, phases: Sequence[Phase], where: str) -> None:
         freeze(model, groups, phase.train, train_bn=False, where=f"{where}: phases[{number}]")
 
 
-def check_batches(rows: int, plans: Sequence[PhasePlan]) -> None:
+def check_batches(plans: Sequence[PhasePlan]) -> None:
     """Raises ConfigError for a batch of a single row, which BatchNorm cannot take statistics from."""
     for plan in plans:
-        batches = -(-rows // plan.batch_size)
-        if rows // batches < 2:
+        rows = plan.rows
+        if rows // -(-rows // plan.batch_size) < 2:
             raise ConfigError(
                 f"{plan.where}: batch_size: {plan.batch_size} cuts {rows} training rows into batches of one",
                 remedy="Take at least 2; accumulate: makes steps larger without more memory.",

@@ -15,6 +15,9 @@ from outfold.errors import ConfigError, nearest
 from outfold.training.heads import HeadName, PoolHead, replace_head
 from outfold.training.layer_groups import classifiers
 
+DROP_PATH = "drop_path_rate"
+"""timm's name for the rate of stochastic depth."""
+
 
 @dataclass(frozen=True)
 class ModelSpec:
@@ -77,11 +80,28 @@ def build_model(spec: ModelSpec, weights: str, root: Path) -> nn.Module:
     try:
         model = timm.create_model(spec.name, pretrained=weights != "none", **options)
     except TypeError as error:
+        if DROP_PATH in str(error):
+            raise _no_branches(spec) from None
         raise ConfigError(f"{spec.where}: timm_args: {spec.name} refuses {dict(spec.args)}: {error}") from None
     except Exception as error:
         raise _cannot_load(spec, weights, error) from error
     replace_head(model, spec.head, spec.channels, spec.outputs, spec.where)
     return model.to(memory_format=torch.channels_last)
+
+
+def check_drop_path(model: nn.Module, spec: ModelSpec) -> None:
+    """Raises ConfigError for a model that takes a rate of stochastic depth and has no branches to drop."""
+    from timm.layers import DropPath
+
+    if spec.args.get(DROP_PATH) and not any(isinstance(layer, DropPath) for layer in model.modules()):
+        raise _no_branches(spec)
+
+
+def _no_branches(spec: ModelSpec) -> ConfigError:
+    return ConfigError(
+        f"{spec.where}: drop_path: {spec.name} has no residual branches that could be left out",
+        remedy="Leave drop_path: out; dropout: acts before the classifier of any model.",
+    )
 
 
 def check_sizes(model: nn.Module, spec: ModelSpec, sizes: Sequence[int]) -> None:

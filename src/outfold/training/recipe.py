@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from outfold.config.augment import Augment
-from outfold.config.phase import AS_STORED, Phase, Schedule
+from outfold.config.phase import AS_STORED, Phase, Sampling, Schedule
 from outfold.config.pipeline import ImagePipeline
 from outfold.config.ramp import Ramp
 from outfold.training.heads import DEFAULT_PS
 from outfold.training.order import steps_per_epoch
+from outfold.training.sampling import share_count
 from outfold.training.schedules import cycle_ends, lr_scale, one_cycle_momentum, ramp
 
 Scheduled = Literal["weight_decay", "dropout", "label_smoothing", "strength", "mixup", "cutmix"]
@@ -23,6 +24,7 @@ class PhasePlan:
 
     Attributes:
         number: from 1.
+        rows: of an epoch.
         epoch_steps: optimizer steps of a whole epoch.
         ends: the step at which each cycle ends (exclusive); the last one is the phase's length.
         lr: the peak rates; while ``finds_lr``, each group's share of the rate that is yet to be found.
@@ -34,6 +36,9 @@ class PhasePlan:
     train: Literal["head", "all"] | int
     precompute: bool
     schedule: Schedule
+    rows: int
+    data: float
+    sampling: Sampling
     epoch_steps: int
     ends: tuple[int, ...]
     warmup_steps: int
@@ -102,6 +107,7 @@ def _plan(config: ImagePipeline, phase: Phase, number: int, rows: int, where: st
         own = getattr(phase, key)
         return getattr(config, key) if own is None else own
 
+    rows = share_count(rows, phase.data)
     epoch_steps = steps_per_epoch(rows, value("batch_size"), value("accumulate"))
     cycles_momentum = phase.kind == "one_cycle" and phase.momentum is None
     return PhasePlan(
@@ -109,6 +115,9 @@ def _plan(config: ImagePipeline, phase: Phase, number: int, rows: int, where: st
         train=phase.train,
         precompute=phase.precompute,
         schedule=phase.kind,
+        rows=rows,
+        data=phase.data,
+        sampling=value("sampling"),
         epoch_steps=epoch_steps,
         ends=tuple(cycle_ends(phase.cycle_epochs, epoch_steps)),
         warmup_steps=round(phase.warmup * epoch_steps),
