@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from outfold.config.augment import Augment
+from outfold.config.image_features import ImageFeatures
 from outfold.config.model import StrictModel
 from outfold.config.phase import Phase, Sampling
 
@@ -189,17 +190,6 @@ class ImagePipeline(ModelPipelineBase):
         if self.head != "timm" and self.dropout:
             raise ValueError(f"head: {self.head} has ps: for its dropout, and a phase's dropout: in place of it")
         return self
-
-
-class ImageFeatures(StrictModel):
-    """Plain numbers from an image, for learners of tables."""
-
-    size: int = Field(default=8, ge=1, le=64)
-    """Side of the small grey copy whose pixels are features."""
-    statistics: bool = True
-    """Mean, spread, skew and quantiles of grey and of each colour; edges, moments and profiles; width, height, aspect and file size."""
-    gradients: bool = True
-    """How much gradient of each of 8 directions lies in each cell of a 4 x 4 grid."""
 
 
 class GbdtPipeline(ModelPipelineBase):

@@ -6,12 +6,13 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from outfold.config.pipeline import ImageFeatures
+from outfold.config.image_features import ImageFeatures
+from outfold.data.exif import EXIF, exif_of
 from outfold.data.image_decode import DECODE_VERSION, BadImageError, decode
 from outfold.data.image_descriptors import DESCRIPTOR_REVISION, describe
 from outfold.errors import DataError
@@ -37,8 +38,9 @@ def image_features(
     """The features of these images, row i for ``paths[i]``, from ``cache`` where nothing has changed.
 
     Returns:
-        float32 features (those of :func:`outfold.data.image_descriptors.describe`, and the file's size in bytes), and
-        for each row why it could not be read ("" if it could). An unreadable image is described as a plain grey one.
+        float32 features (those of :func:`outfold.data.image_descriptors.describe`, the file's size in bytes, and what
+        its EXIF says), and for each row why it could not be read ("" if it could). An unreadable image is described as
+        a plain grey one. The activations of a backbone are not among them.
 
     Raises:
         DataError: with ``on_bad: error``, all files that cannot be read, told together.
@@ -47,7 +49,7 @@ def image_features(
     key = fingerprint(
         decode=DECODE_VERSION,
         describe=DESCRIPTOR_REVISION,
-        settings=settings.model_dump(),
+        settings=_wanted(settings) | ({"exif": True} if settings.exif else {}),
         files=[(str(path), *stamp) for path, stamp in zip(paths, stamps, strict=True)],
     )
     kept = cache / f"{part}-features-{key[:16]}.parquet"
@@ -73,12 +75,18 @@ def _stamp(path: Path) -> tuple[int, int]:
     return stat.st_size, stat.st_mtime_ns
 
 
+def _wanted(settings: ImageFeatures) -> dict[str, Any]:
+    return settings.model_dump(include={"size", "statistics", "gradients"})
+
+
 def _compute(part: str, paths: Sequence[Path], settings: ImageFeatures, reporter: Reporter) -> pd.DataFrame:
     import cv2
 
     cv2.setNumThreads(0)  # our threads are one a chunk of images; OpenCV's own would fight them
-    wanted = settings.model_dump()
+    wanted = _wanted(settings)
     grey = describe(np.full((8, 8, 3), 128, np.uint8), **wanted)
+    if settings.exif:
+        grey |= {f"exif_{name}": 0.0 for name in EXIF}
 
     def some(start: int) -> tuple[np.ndarray, list[str]]:
         rows: list[list[float]] = []
@@ -87,6 +95,8 @@ def _compute(part: str, paths: Sequence[Path], settings: ImageFeatures, reporter
             reason = ""
             try:
                 found = describe(decode(path), **wanted)
+                if settings.exif:
+                    found |= {f"exif_{name}": value for name, value in exif_of(path.read_bytes()).items()}
             except BadImageError as error:
                 found, reason = grey, str(error)
             rows.append(list(found.values()))

@@ -225,6 +225,12 @@ class GbdtLearner:
                 on_bad=self.contest.config.on_bad_image,
             )
             table.index = bad.index = ids
+            if self.config.image_features.backbone is not None:
+                from outfold.learners.backbone_features import backbone_features
+
+                backbone = self.config.image_features.backbone
+                further = backbone_features(self.contest, part, backbone, str(self._where), self.reporter)
+                table = pd.concat([table, further], axis=1)
             unread = bad.index[bad != ""]
             if len(unread):
                 self.reporter.warn(f"{len(unread)} {part} images cannot be read ({some(unread)}): taken as plain grey")

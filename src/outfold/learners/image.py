@@ -38,9 +38,10 @@ from outfold.training.device import pick_device, pick_precision, reproducible
 from outfold.training.fit import Data, Fit, check_batches, check_recipe, fit
 from outfold.training.layer_groups import layer_groups
 from outfold.training.losses import Loss
-from outfold.training.models import ModelSpec, build_model, check_sizes, normalisation
+from outfold.training.models import DROP_PATH, ModelSpec, build_model, check_drop_path, check_sizes, normalisation
 from outfold.training.order import even_batches
 from outfold.training.recipe import PhasePlan, plan_phases
+from outfold.training.sampling import strata
 from outfold.training.tta import vote
 
 MODEL = "model.json"
@@ -87,6 +88,7 @@ class ImageLearner:
         sizes = self._sizes()
         with reproducible(self.device):
             model = build_model(self.spec(), config.weights, contest.root)
+            check_drop_path(model, self.spec())
             looks = Looks.of(config, self.where)
             check_sizes(model, self.spec(), sorted({size for own in sizes for size in looks.sizes(own)}))
             if any(phase.precompute for phase in config.phases):
@@ -146,7 +148,7 @@ class ImageLearner:
         if not len(rows):
             raise DataError(f"{self.name} fold {fold}: no training image can be read")
         plans = plan_phases(config, len(rows), self.where)
-        check_batches(len(rows), plans)
+        check_batches(plans)
         torch.manual_seed(derive_seed(config.seed, fold, "weights"))
         model = build_model(self.spec(), config.weights, contest.root).to(self.device)
         mean, std = normalisation(model, config.channels, config.mean, config.std)
@@ -156,6 +158,7 @@ class ImageLearner:
             fold=fold,
             seed=config.seed,
             rows=rows,
+            strata=strata(contest.y[rows], contest.task),
             phases=plans,
             data=partial(self._phase_data, model, self._places("train", valid), loss(), mean, std),
             loss=lambda plan: loss(),
@@ -223,7 +226,7 @@ class ImageLearner:
             len(self.contest.outputs),
             config.channels,
             size or config.size,
-            config.timm_args,
+            config.timm_args | ({DROP_PATH: config.drop_path} if config.drop_path else {}),
             self.where,
             config.head,
         )

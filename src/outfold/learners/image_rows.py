@@ -25,6 +25,7 @@ from outfold.progress import Reporter
 from outfold.training.device import Precision
 from outfold.training.losses import Loss
 from outfold.training.order import even_batches
+from outfold.training.sampling import names_of
 
 
 def has_margin(config: ImagePipeline) -> bool:
@@ -120,10 +121,12 @@ class PhaseImages:
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Augmented, normalised images and their targets, on the device."""
         device = self.source.device
-        read = self.source.batches(batches, self.source.touch(self.augmentation, seed, strengths))
-        for (rows, images), strength in zip(read, strengths, strict=True):
+        names = names_of(batches, len(self.source.pixels))
+        touch = self.source.touch(self.augmentation, seed, strengths)
+        read = self.source.batches(batches, touch and (lambda number, _, batch: touch(number, names[number], batch)))
+        for (rows, images), named, strength in zip(read, names, strengths, strict=True):
             augmentation = replace(self.augmentation, strength=strength)
-            augmented = self.source.augmented(images, rows, augmentation, seed)
+            augmented = self.source.augmented(images, named, augmentation, seed)
             yield self.source.normalised(augmented), self.targets[torch.from_numpy(rows)].to(device)
 
     def plain(self, batches: Sequence[NDArray[np.int64]]) -> Iterator[Tensor]:

@@ -114,9 +114,10 @@ class Context:
 
     def weights_hash(self, config: ImagePipeline | GbdtPipeline) -> str | None:
         """SHA-256 of a file of weights: another file under the same name is another model."""
-        if not isinstance(config, ImagePipeline) or config.weights in ("none", "pretrained"):
+        source = config if isinstance(config, ImagePipeline) else config.image_features.backbone
+        if source is None or source.weights in ("none", "pretrained"):
             return None
-        path = self.root / config.weights
+        path = self.root / source.weights
         return file_sha256(path) if path.is_file() else None
 
     def inference_fingerprint(self, config: ImagePipeline | GbdtPipeline) -> str:

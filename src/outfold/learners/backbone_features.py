@@ -1,0 +1,76 @@
+"""A contest's images through a network that is not trained: what its head would see, as columns of a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from hashlib import sha256
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from outfold.config.image_features import Backbone
+from outfold.contest import Contest
+from outfold.data.activation_cache import open_activations
+from outfold.data.image_batches import ImageSource
+from outfold.data.image_cache import ImageSet, open_cache
+from outfold.learners.learner import Part
+from outfold.progress import Reporter
+from outfold.training.activations import activations, backbone_hash
+from outfold.training.device import pick_device, reproducible
+from outfold.training.models import ModelSpec, build_model, check_sizes, normalisation
+from outfold.training.order import even_batches
+
+_BATCH = 64
+_SEED = 0
+
+
+def backbone_features(contest: Contest, part: Part, backbone: Backbone, where: str, reporter: Reporter) -> pd.DataFrame:
+    """The pooled activations of all images of a part, float32, in eval mode and without augmentation.
+
+    They are computed once and kept in ``artifacts/cache``, known by the network's weights, the normalisation, and the
+    images' files, in which form and order; pipelines share them. An unreadable image counts as a grey one.
+
+    Args:
+        where: the pipeline's file, for messages.
+
+    Returns:
+        a column an activation, called ``<model>_<number>``, by id in the order of the part's table.
+
+    Raises:
+        ConfigError: no such model or file of weights, no way to download them, or a size that the model cannot take.
+        DataError: images that cannot be read (``on_bad_image: error``).
+    """
+    ids = (contest.train if part == "train" else contest.test).index
+    images = ImageSet(part, contest.images(part, ids), backbone.size, backbone.resize, 3)
+    cache = open_cache(contest.layout.cache, images, reporter, on_bad=contest.config.on_bad_image)
+    device = pick_device("auto", where)
+    with reproducible(device):
+        # random weights, where asked for, are the same ones each time
+        torch.manual_seed(_SEED)
+        spec = ModelSpec(backbone.model, 1, 3, backbone.size, backbone.timm_args, where)
+        model = build_model(spec, backbone.weights, contest.root)
+        check_sizes(model, spec, [backbone.size])
+        mean, std = normalisation(model, 3, backbone.mean, backbone.std)
+        key = {
+            "weights": backbone_hash(model),
+            "model": [backbone.model, backbone.timm_args],
+            "normalisation": [mean, std],
+            "images": images.name(),
+        }
+        name = f"backbone-{sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()[:24]}"
+        model = model.to(device).eval()
+        source = ImageSource(cache.pixels, mean, std, device, workers=1)
+
+        def compute() -> Iterator[NDArray[np.float32]]:
+            with reporter.bar(f"{backbone.model} on {part} images", len(ids), "images") as bar:
+                for rows, pixels in source.batches(even_batches(np.arange(len(ids)), _BATCH)):
+                    with torch.inference_mode():
+                        values = activations(model, source.normalised(pixels)).flatten(1)
+                    yield values.float().cpu().numpy()
+                    bar.advance(len(rows))
+
+        found = open_activations(contest.layout.cache, name, len(ids), compute())
+    return pd.DataFrame(found, index=ids, columns=[f"{backbone.model}_{n}" for n in range(found.shape[1])])
