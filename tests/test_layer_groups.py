@@ -130,9 +130,11 @@ def test_norms_and_biases_do_not_decay_and_each_group_has_its_rate() -> None:
             assert settings["weight_decay"] == (0.05 if parameter.ndim > 1 else 0.0)
             number = next(i for i, group in enumerate(groups) if names[id(parameter)] in group)
             assert settings["peak_lr"] == [0.1, 0.2, 0.3][number]
-    set_rates(optimizer, 0.5, 0.8)
+    set_rates(optimizer, 0.5, 0.8, 0.01)
     assert {settings["lr"] for settings in optimizer.param_groups} == {0.05, 0.1, 0.15}
     assert {settings["betas"][0] for settings in optimizer.param_groups} == {0.8}
+    for settings in optimizer.param_groups:
+        assert {settings["weight_decay"]} == {0.01 if value.ndim > 1 else 0.0 for value in settings["params"]}
 
 
 @pytest.mark.parametrize("name", ["resnet10t", "mobilenetv3_small_050", "convnext_atto"])
