@@ -17,7 +17,8 @@ import outfold as package
 def test_version_and_help() -> None:
     assert outfold(REPO, "--version").stdout.strip() == f"outfold {package.__version__}"
     said = outfold(REPO, "--help").stdout
-    for stage in ("download", "split", "train", "predict", "ensemble", "submit", "doctor", "config", "schema"):
+    stages = ("download", "split", "train", "predict", "ensemble", "submit", "doctor", "config", "schema")
+    for stage in (*stages, "lr-find", "summary", "show"):
         assert stage in said
 
 
