@@ -18,8 +18,11 @@ from outfold.data.image_batches import ImageSource
 from outfold.data.pixel_transforms import PixelTransforms
 from outfold.errors import ConfigError
 from outfold.learners.image import ImageLearner
+from outfold.learners.image_tta import Looks
 from outfold.progress import Reporter
 from outfold.store.shelf import Shelf
+from outfold.training import fit as engine
+from outfold.training.recipe import plan_phases
 
 CPU = torch.device("cpu")
 FLIPS = [{"HorizontalFlip": {"p": 0.5}}, {"VerticalFlip": {"p": 0.5}}]
@@ -159,6 +162,61 @@ def test_the_number_of_workers_changes_neither_training_nor_tta(contest: Contest
     assert np.array_equal(predictions, same_predictions)
     other, _ = _results(contest, recipe(augment="none"), tmp_path / "none")
     assert other != weights
+
+
+class _Stop(Exception):
+    pass
+
+
+def test_a_training_that_crops_erases_and_transforms_resumes_to_the_same_bytes(
+    contest: Contest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    augment = {"albumentations": [{"Rotate": {"limit": 20}}, {"GaussNoise": {"p": 0.5}}], "preset": "crop"}
+    phases = [{"epochs": 2, "lr": 2e-3, "strength": {"from": 0.2, "to": 1.0}}]
+    config = recipe(augment=augment, erase=0.5, phases=phases, workers=2)
+    wanted = _results(contest, config, tmp_path / "straight")
+    steps = iter(range(100))
+    whole = engine.Step.__call__
+
+    def stops(self: Any, *args: Any) -> Any:
+        if next(steps) == 6:  # in the second epoch of four steps
+            raise _Stop
+        return whole(self, *args)
+
+    monkeypatch.setattr(engine.Step, "__call__", stops)
+    with pytest.raises(_Stop):
+        _results(contest, config, tmp_path / "stopped")
+    monkeypatch.undo()
+    weights, predictions = _results(contest, config, tmp_path / "stopped")
+    assert weights == wanted[0] and np.array_equal(predictions, wanted[1])
+
+
+def test_strength_may_grow_over_a_phase(contest: Contest) -> None:
+    """At first no transform is applied, at last each one always: images are mirrored more and more often."""
+    config = recipe(augment=[{"HorizontalFlip": {"p": 1.0}}], phases=[{"epochs": 1, "strength": {"from": 0, "to": 1}}])
+    learner, rows = ImageLearner(contest, config, "cnn", Reporter()), np.arange(80)
+    (plan,) = plan_phases(config, len(rows), "cnn.yaml")
+    loss = learner._loss(contest.y)
+    images = learner.phase_images(rows[:0], loss, [0.5], [0.5], plan)
+    plain = next(images.plain([rows]))
+    changed = [
+        float((next(images.batches([rows], [strength], 0))[0] != plain).flatten(1).any(1).float().mean())
+        for strength in (0.0, 0.5, 1.0)
+    ]
+    assert changed[0] == 0 and changed[1] == pytest.approx(0.5, abs=0.15) and changed[2] == 1
+
+
+def test_erase_of_a_phase_takes_the_place_of_the_pipeline_s_and_is_for_training_alone(contest: Contest) -> None:
+    phases = [{"epochs": 1}, {"epochs": 1, "erase": 0.0}]
+    config, rows = recipe(augment="none", erase=1.0, phases=phases, tta=3), np.arange(80)
+    learner = ImageLearner(contest, config, "cnn", Reporter())
+    loss = learner._loss(contest.y)
+    shares = []
+    for plan in plan_phases(config, len(rows), "cnn.yaml"):
+        images = learner.phase_images(rows[:0], loss, [0.123], [0.5], plan)
+        shares.append(float((next(images.batches([rows], [1.0], 0))[0] == 0).float().mean()))
+    assert 0.1 < shares[0] < 0.25 and shares[1] == 0
+    assert len(Looks.of(config, "cnn.yaml").weights) == 1
 
 
 def test_the_preset_follows_the_transforms(image: np.ndarray) -> None:
