@@ -98,17 +98,19 @@ class ImagePipeline(ModelPipelineBase):
     timm_args: dict[str, Any] = {}
     """Further arguments of timm's create_model, by timm's own names (`pad_type: same` for weights that come from TensorFlow)."""
     mean: list[float] | None = None
-    """Mean of each channel, for pixels in [0, 1], that the weights were trained with. Left out: the model's own."""
+    """Mean of each channel, for pixels in [0, 1], that the weights were trained with. Left out: the model's own, or with channels other than 1 and 3, that of the fold's training rows."""
     std: list[float] | None = None
-    """Standard deviation of each channel. Left out: the model's own."""
+    """Standard deviation of each channel. Left out: as mean."""
     seed: int = 0
     """Seed of everything that is random in this pipeline."""
     size: int = Field(default=224, ge=8)
     """Image size: the shorter side is brought to it, and the centre cropped square."""
     resize: Literal["crop", "squash"] = "crop"
     """crop keeps the aspect and cuts the longer side; squash keeps all and changes the aspect."""
-    channels: Literal[1, 3] = 3
-    """Channels that the model sees; colour images are made grey for 1, grey ones repeated for 3."""
+    channels: int = Field(default=3, ge=1, le=16)
+    """Channels that the model sees; colour images are made grey for 1, grey ones repeated for 3. Any other number is that of the bands in the files (multi-band TIFF)."""
+    value_range: list[float] | list[list[float]] | None = None
+    """[lowest, highest] stored value, which become 0 and 255, or one such pair a band; bands are then taken as they are stored. Left out: the whole range of 8 or 16 bits."""
     augment: Augment = "side_on"
     """none, basic (rotation, shift, zoom, light), side_on (and left-right flips), top_down (and the 8 dihedral ones), crop (a random part of the image, and left-right flips); or a list of transforms of albumentations, or such and a preset."""
     strength: float = Field(default=1.0, ge=0)
@@ -170,7 +172,7 @@ class ImagePipeline(ModelPipelineBase):
             raise ValueError("gamma: belongs to loss: focal and asymmetric")
         return self
 
-    @field_validator("target_range")
+    @field_validator("target_range", "value_range")
     @classmethod
     def _pairs(cls, value: list[Any] | None) -> list[Any] | None:
         for pair in _as_pairs(value):
@@ -182,6 +184,11 @@ class ImagePipeline(ModelPipelineBase):
     def target_ranges(self) -> list[list[float]]:
         """``target_range`` as a list of pairs: none, one for all targets, or one a target."""
         return _as_pairs(self.target_range)
+
+    @property
+    def value_ranges(self) -> list[list[float]]:
+        """``value_range`` as a list of pairs: none, one for all bands, or one a band."""
+        return _as_pairs(self.value_range)
 
     @model_validator(mode="after")
     def _one_dropout(self) -> ImagePipeline:

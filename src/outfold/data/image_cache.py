@@ -13,7 +13,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from outfold.data.image_decode import DECODE_VERSION, BadImageError, Channels, decode, to_square
+from outfold.data.image_bands import Ranges
+from outfold.data.image_decode import DECODE_VERSION, BadImageError, decode, to_square
 from outfold.data.memory_map import allocate, require_space, turn
 from outfold.errors import DataError
 from outfold.progress import Reporter
@@ -37,14 +38,16 @@ class ImageSet:
         paths: row i of the cache is paths[i].
         size: pixels a side, as the network sees them.
         margin: how much larger they are kept.
+        ranges: stored values that become 0 and 255: none, one pair for all bands, or one a band.
     """
 
     part: str
     paths: Sequence[Path]
     size: int
     resize: Literal["crop", "squash"] = "crop"
-    channels: Channels = 3
+    channels: int = 3
     margin: float = 1.0
+    ranges: Ranges = ()
 
     @property
     def side(self) -> int:
@@ -57,7 +60,8 @@ class ImageSet:
 
     def name(self) -> str:
         """The cache's file name: a hash over the paths, sizes and time stamps, and over how they are read."""
-        form = (DECODE_VERSION, self.size, self.resize, self.channels, *([self.margin] if self.margin != 1 else []))
+        rare = [*([self.margin] if self.margin != 1 else []), *([self.ranges] if self.ranges else [])]
+        form = (DECODE_VERSION, self.size, self.resize, self.channels, *rare)
         digest = hashlib.sha256(repr(form).encode())
         for path in self.paths:
             digest.update(f"{path}\0{_stamp(path)}\n".encode())
@@ -128,7 +132,8 @@ def _fill(array: NDArray[np.uint8], images: ImageSet, reporter: Reporter) -> dic
         bad: dict[int, str] = {}
         for row in range(start, min(start + _CHUNK, len(images.paths))):
             try:
-                array[row] = to_square(decode(images.paths[row], images.channels), images.side, images.resize)
+                pixels = decode(images.paths[row], images.channels, images.ranges)
+                array[row] = to_square(pixels, images.side, images.resize)
             except BadImageError as error:
                 array[row] = GREY
                 bad[row] = str(error)

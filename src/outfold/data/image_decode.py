@@ -9,25 +9,28 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-DECODE_VERSION = 1
-"""Raised when the same file would give other pixels."""
+from outfold.data.image_bands import BandsError, Ranges, decode_bands, is_tiff
 
-Channels = Literal[1, 3]
+DECODE_VERSION = 2
+"""Raised when the same file would give other pixels."""
 
 
 class BadImageError(ValueError):
     """This file cannot be read as an image; the message is the reason, for a list of many."""
 
 
-def decode(path: Path, channels: Channels = 3) -> NDArray[np.uint8]:
+def decode(path: Path, channels: int = 3, ranges: Ranges = ()) -> NDArray[np.uint8]:
     """Read an image, upright as its EXIF orientation says.
 
     Sixteen-bit images are scaled to eight (65535 becomes 255), CMYK and palettes become RGB, colour becomes grey by
     ITU-R 601. Alpha is dropped: the colour stored under it is what counts, as in Pillow's ``convert("RGB")`` and in
     OpenCV, under which pretrained models were trained. Of an animation the first frame is taken.
 
+    That is for 1 and 3 channels. With another number, with ``ranges``, and where Pillow knows no colours in a TIFF, the
+    bands are taken as they are stored: :mod:`outfold.data.image_bands`.
+
     Returns:
-        (height, width, channels) uint8, RGB.
+        (height, width, channels) uint8; RGB where there are three.
 
     Raises:
         BadImageError: no such file, empty, truncated, or not an image.
@@ -40,14 +43,16 @@ def decode(path: Path, channels: Channels = 3) -> NDArray[np.uint8]:
         raise BadImageError(error.strerror or str(error)) from None
     if not data:
         raise BadImageError("empty file")
-    return decode_bytes(data, channels)
+    return decode_bytes(data, channels, ranges)
 
 
-def decode_bytes(data: bytes, channels: Channels = 3) -> NDArray[np.uint8]:
+def decode_bytes(data: bytes, channels: int = 3, ranges: Ranges = ()) -> NDArray[np.uint8]:
     """As :func:`decode`, for a file's bytes."""
     from PIL import Image, UnidentifiedImageError
 
     try:
+        if ranges or channels not in (1, 3):
+            return decode_bands(data, channels, ranges)
         # this reads the header alone
         with Image.open(io.BytesIO(data)) as image:
             if _is_ordinary(image, data):
@@ -56,12 +61,27 @@ def decode_bytes(data: bytes, channels: Channels = 3) -> NDArray[np.uint8]:
                     return pixels
             return _decode_any(image, channels)
     except UnidentifiedImageError:
+        if is_tiff(data):
+            return _bands_as_colours(data, channels)
         raise BadImageError("not an image") from None
+    except BandsError as error:
+        raise BadImageError(str(error)) from None
     except Image.DecompressionBombError as error:
         raise BadImageError(str(error)) from None
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, MemoryError) as error:
         # Pillow's plugins raise whatever their parser stumbles over
         raise BadImageError(_reason(error)) from None
+
+
+def _bands_as_colours(data: bytes, channels: int) -> NDArray[np.uint8]:
+    """The first three bands of a TIFF as red, green and blue, or its first where there are less."""
+    from PIL import Image
+
+    try:
+        colours = decode_bands(data, 3, ())
+    except BandsError as error:
+        raise BadImageError(str(error)) from None
+    return colours if channels == 3 else np.array(Image.fromarray(colours).convert("L"), dtype=np.uint8)[:, :, None]
 
 
 def _reason(error: BaseException) -> str:
@@ -87,7 +107,7 @@ def _is_ordinary(image: Any, data: bytes) -> bool:
     return False
 
 
-def _decode_fast(data: bytes, channels: Channels) -> NDArray[np.uint8] | None:
+def _decode_fast(data: bytes, channels: int) -> NDArray[np.uint8] | None:
     import cv2
 
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
@@ -97,7 +117,7 @@ def _decode_fast(data: bytes, channels: Channels) -> NDArray[np.uint8] | None:
     return np.ascontiguousarray(cv2.cvtColor(pixels, code).reshape(*pixels.shape[:2], channels))
 
 
-def _decode_any(image: Any, channels: Channels) -> NDArray[np.uint8]:
+def _decode_any(image: Any, channels: int) -> NDArray[np.uint8]:
     from PIL import Image, ImageOps
 
     image.load()
@@ -142,5 +162,8 @@ def to_square(pixels: NDArray[np.uint8], size: int, resize: Literal["crop", "squ
     if (height, width) == (size, size):
         return pixels
     shrinks = height >= size and width >= size
-    scaled = cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
-    return np.asarray(scaled, dtype=np.uint8).reshape(size, size, channels)
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    # OpenCV averages over the areas of four channels at most
+    parts = [np.ascontiguousarray(pixels[:, :, i : i + 4]) for i in range(0, channels, 4)] if channels > 4 else [pixels]
+    scaled = [cv2.resize(part, (size, size), interpolation=how).reshape(size, size, -1) for part in parts]
+    return np.asarray(scaled[0] if len(scaled) == 1 else np.concatenate(scaled, axis=2), dtype=np.uint8)

@@ -19,6 +19,7 @@ from outfold.config.pipeline import ImagePipeline
 from outfold.contest import Contest
 from outfold.data.augment import Augmentation
 from outfold.data.image_batches import ImageSource
+from outfold.data.image_statistics import channel_statistics
 from outfold.errors import ConfigError, DataError, some
 from outfold.learners.image_activations import precomputed
 from outfold.learners.image_history import draw_history
@@ -69,6 +70,7 @@ class ImageLearner:
         self.contest, self.config, self.name, self.reporter = contest, config, name, reporter
         self.where = str(contest.layout.pipeline_config(name))
         self.images = ContestImages(contest, config, reporter)
+        self._normal: dict[int, tuple[list[float], list[float]]] = {}
         self.device = pick_device(config.device, self.where)
         self.precision = pick_precision(config.precision, self.device, min(self._sizes()), self.where)
 
@@ -85,6 +87,10 @@ class ImageLearner:
             given = getattr(config, key)
             if given is not None and len(given) not in (1, config.channels):
                 raise ConfigError(f"{self.where}: {key}: has {len(given)} numbers; channels: {config.channels}")
+        if len(config.value_ranges) not in (0, 1, config.channels):
+            raise ConfigError(
+                f"{self.where}: value_range: has {len(config.value_ranges)} pairs; channels: {config.channels}"
+            )
         sizes = self._sizes()
         with reproducible(self.device):
             model = build_model(self.spec(), config.weights, contest.root)
@@ -116,7 +122,7 @@ class ImageLearner:
         with reproducible(self.device):
             job, model = self.job(fold, train, valid, shelf)
             done = fit(job, model)
-        mean, std = normalisation(model, config.channels, config.mean, config.std)
+        mean, std = self._normal[fold]
         loss = self._loss(contest.y[job.rows])
         described = {
             "model": config.model,
@@ -151,7 +157,7 @@ class ImageLearner:
         check_batches(plans)
         torch.manual_seed(derive_seed(config.seed, fold, "weights"))
         model = build_model(self.spec(), config.weights, contest.root).to(self.device)
-        mean, std = normalisation(model, config.channels, config.mean, config.std)
+        mean, std = self._normal[fold] = self._normalisation(model, rows)
         loss = partial(self._loss, contest.y[rows])
         job = Fit(
             label=self.name,
@@ -168,6 +174,17 @@ class ImageLearner:
             reporter=self.reporter,
         )
         return job, model
+
+    def _normalisation(self, model: nn.Module, rows: NDArray[np.int64]) -> tuple[list[float], list[float]]:
+        """Mean and standard deviation a channel: those given, else the model's own; of bands, those of these rows."""
+        config = self.config
+        mean, std = config.mean, config.std
+        if config.channels not in (1, 3) and not (mean and std):
+            # what the colours of the model's weights were says nothing of bands
+            pixels = self.images.cache("train", config.phases[0].size or config.size).pixels
+            measured = channel_statistics(pixels, rows)
+            mean, std = mean or measured[0], std or measured[1]
+        return normalisation(model, config.channels, mean, std)
 
     def _places(self, part: Part, ids: pd.Index) -> NDArray[np.int64]:
         """The rows of these ids in the part's table, which are those of its cache."""

@@ -83,6 +83,7 @@ class ContestImages:
             self.config.resize,
             self.config.channels,
             MARGIN if margin or self.margin else 1.0,
+            self.config.value_ranges,
         )
 
     def _ids(self, part: Part) -> pd.Index:
