@@ -7,6 +7,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from conftest import outfold
@@ -139,3 +140,13 @@ def test_tags_and_numbers_are_labels_too(tmp_path: Path) -> None:
         else:
             number, _ = sheet.labels[0].split(", ")
             assert float(number) == contest.train.loc[sheet.ids[0], "number"]
+
+
+def test_an_image_that_cannot_be_read_is_not_shown(tmp_path: Path) -> None:
+    contest = digits_contest(tmp_path, train=12, test=4, on_bad_image="drop")
+    broken = contest.train.index[3]
+    contest.images("train", pd.Index([broken]))[0].write_bytes(b"no picture")
+    with (tmp_path / "pipelines" / "cnn.yaml").open("w") as file:
+        YAML().dump(TINY, file)
+    sheet = contact_sheet(learner(tmp_path), contest.train.index, fold=0, phase=2, rows=12, draws=1)
+    assert sorted(sheet.ids) == sorted(set(contest.train.index) - {broken})

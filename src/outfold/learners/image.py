@@ -157,7 +157,7 @@ class ImageLearner:
         check_batches(plans)
         torch.manual_seed(derive_seed(config.seed, fold, "weights"))
         model = build_model(self.spec(), config.weights, contest.root).to(self.device)
-        mean, std = self._normal[fold] = self._normalisation(model, rows)
+        mean, std = self._normal[fold] = self.normalisation(model, rows)
         loss = partial(self._loss, contest.y[rows])
         job = Fit(
             label=self.name,
@@ -175,7 +175,7 @@ class ImageLearner:
         )
         return job, model
 
-    def _normalisation(self, model: nn.Module, rows: NDArray[np.int64]) -> tuple[list[float], list[float]]:
+    def normalisation(self, model: nn.Module, rows: NDArray[np.int64]) -> tuple[list[float], list[float]]:
         """Mean and standard deviation a channel: those given, else the model's own; of bands, those of these rows."""
         config = self.config
         mean, std = config.mean, config.std

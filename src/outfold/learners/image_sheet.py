@@ -11,14 +11,15 @@ import torch
 from numpy.typing import NDArray
 
 from outfold.contest import Contest
+from outfold.errors import DataError
 from outfold.learners.image import ImageLearner
 from outfold.learners.image_rows import PhaseImages
 from outfold.plots import drawing, new_figure, save
 from outfold.randomness import derive_seed, row_uniforms
 from outfold.training.device import reproducible
 from outfold.training.losses import Loss
-from outfold.training.models import build_model, normalisation
-from outfold.training.recipe import PhasePlan, plan_phases
+from outfold.training.models import build_model
+from outfold.training.recipe import plan_phases
 
 
 @dataclass(frozen=True)
@@ -47,15 +48,19 @@ def contact_sheet(
     Args:
         phase: its number, from 1.
         rows: how many images; each class has its turn before one comes again.
+
+    Raises:
+        DataError: no training image can be read.
     """
     contest, config = learner.contest, learner.config
     plan = plan_phases(config, len(train), learner.where)[phase - 1]
-    readable = train[~np.isin(train.get_indexer(train), _bad_places(learner, train, plan))]
-    ids = readable[_in_turn(contest, readable, config.seed)[:rows]]
-    places = np.asarray(contest.train.index.get_indexer(ids), dtype=np.int64)
+    every = np.asarray(contest.train.index.get_indexer(train), dtype=np.int64)
+    every = every[~np.isin(every, list(learner.images.cache("train", plan.size).bad))]
+    if not len(every):
+        raise DataError(f"{learner.name}: no training image can be read")
+    places = every[_in_turn(contest, every, config.seed)[:rows]]
     with reproducible(learner.device):
-        model = build_model(learner.spec(), "none", contest.root)
-        mean, std = normalisation(model, config.channels, config.mean, config.std)
+        mean, std = learner.normalisation(build_model(learner.spec(), "none", contest.root), every)
         loss = Loss.for_rows(contest.task, contest.y, len(contest.outputs)).to(learner.device)
         images = learner.phase_images(places[:0], loss, mean, std, plan)
         variants = [_pixels(images, next(images.plain([places])))]
@@ -64,21 +69,12 @@ def contact_sheet(
             strength = plan.at("strength", min(epoch * plan.epoch_steps, plan.steps - 1))
             seen, _ = next(images.batches([places], [strength], seed))
             variants.append(_pixels(images, seen))
-    words = [contest.word(truth) for truth in contest.truth(ids)]
-    return ContactSheet(ids, words, np.stack(variants, axis=1))
+    words = [contest.word(truth) for truth in contest.y[places]]
+    return ContactSheet(contest.train.index[places], words, np.stack(variants, axis=1))
 
 
-def _bad_places(learner: ImageLearner, train: pd.Index, plan: PhasePlan) -> NDArray[np.int64]:
-    """Where in ``train`` the images lie that cannot be read."""
-    bad = learner.images.cache("train", plan.size).bad
-    lost = learner.contest.train.index[sorted(bad)]
-    places = train.get_indexer(lost)
-    return np.asarray(places[places >= 0], dtype=np.int64)
-
-
-def _in_turn(contest: Contest, ids: pd.Index, seed: int) -> NDArray[np.int64]:
-    """An order of the ids, drawn by the seed, in which the classes take turns."""
-    places = np.asarray(contest.train.index.get_indexer(ids), dtype=np.int64)
+def _in_turn(contest: Contest, places: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+    """An order of these training rows, drawn by the seed, in which the classes take turns."""
     drawn = row_uniforms(derive_seed(seed, "contact sheet"), places, 1)[:, 0]
     truth = np.asarray(contest.y)[places]
     if contest.task not in ("binary", "multiclass"):
