@@ -208,7 +208,11 @@ def copy(name: str, root: Path) -> Path:
         if "learner: image" in path.read_text():
             edit(path, **small, batch_size=16, phases=short, device="cpu", tta=1)
         else:
-            edit(path, rounds=5, early_stopping=0, params={"num_leaves": 3, "min_data_in_leaf": 2})
+            features = dict(YAML(typ="safe").load(path)["image_features"])
+            if "backbone" in features:
+                features["backbone"] = small
+            params = {"num_leaves": 3, "min_data_in_leaf": 2}
+            edit(path, rounds=5, early_stopping=0, params=params, image_features=features)
     return root
 
 
