@@ -353,14 +353,49 @@ def test_an_id_that_is_no_row_is_not_taken_for_another(contest: Contest, tmp_pat
         learner.predict("test", pd.Index([contest.test.index[0], "nobody"]), {0: shelf})
 
 
-def test_too_little_gpu_memory_says_what_to_change(
+def _too_much_for_the_gpu() -> None:
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+
+def _too_much_for_the_cpu() -> None:
+    torch.empty(1 << 55, dtype=torch.uint8)
+
+
+@pytest.mark.parametrize("allocate", [_too_much_for_the_gpu, _too_much_for_the_cpu])
+def test_too_little_memory_says_what_to_change_and_loses_nothing(
+    contest: Contest,
+    straight: list[bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    allocate: Callable[[], None],
+) -> None:
+    whole: Callable[..., Any] = Step.__call__
+    steps = iter(range(1000))
+
+    def full(self: Any, *args: Any) -> Any:
+        if next(steps) == 7:
+            allocate()
+        return whole(self, *args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Step, "__call__", full)
+        told = (
+            r"(?s)cnn fold 0: the \w+'s memory is too small .*batch_size: smaller.*accumulate: larger.*precision: bf16"
+        )
+        with pytest.raises(OutfoldError, match=told):
+            train(contest, recipe(), tmp_path)
+    history = read_history(Shelf(tmp_path))
+    assert len(history) == 1 and Shelf(tmp_path).has("snapshot-1.safetensors")
+    learner, shelf = train(contest, recipe(), tmp_path)
+    assert results(contest, learner, shelf) == straight
+    assert read_history(shelf)[0] == history[0], "the first epoch was not trained again"
+
+
+def test_another_error_is_not_taken_for_too_little_memory(
     contest: Contest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(self: Any, *args: Any) -> Any:
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-
-    monkeypatch.setattr(Step, "__call__", full)
-    with pytest.raises(OutfoldError, match=r"(?s)cnn fold 0: the GPU's memory is too small.*batch_size: smaller"):
+    monkeypatch.setattr(Step, "__call__", lambda self, *args: torch.zeros(2) @ torch.zeros(3))
+    with pytest.raises(RuntimeError, match=r"size|shape"):
         train(contest, recipe(), tmp_path)
 
 
@@ -377,3 +412,48 @@ def test_focal_loss_leaves_easy_rows_less_certain(contest: Contest, tmp_path: Pa
         p = learner.predict("train", contest.train.index[:160], {0: shelf})[contest.outputs].to_numpy()
         sure.append(p.max(axis=1).mean())
     assert sure[1] < sure[0] - 0.02
+
+
+def test_a_recipe_with_everything_ends_with_the_same_bytes_after_stops(
+    contest: Contest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phases = [
+        {"epochs": 2, "data": 0.6, "schedule": "flat_cosine", "strength": {"from": 0, "to": 1}, "ema": 0.9},
+        {
+            "cycles": 2,
+            "cycle_len": 1.5,
+            "lr": [1e-3, 2e-3],
+            "mixup": {"from": 0.2, "to": 0.8},
+            "weight_decay": {"from": 0.1, "to": 0.0},
+            "momentum": {"from": 0.8, "to": 0.95, "shape": "cosine"},
+            "snapshots": True,
+            "swa": True,
+        },
+    ]
+    config = recipe(phases=phases, sampling="balanced", cutmix=1.0, drop_path=0.2, loss="focal", label_smoothing=0.1)
+    learner, shelf = train(contest, config, tmp_path / "straight")
+    wanted = results(contest, learner, shelf)
+    assert (shelf.done or {})["members"] == ["snapshot-1", "snapshot-2", "swa-1"]
+    whole: Callable[..., Any] = Step.__call__
+    stops_at = iter([4, 3, 6, 4, 1000])
+
+    def stopping() -> Callable[..., Any]:
+        left = iter(range(next(stops_at)))
+
+        def step(self: Any, *args: Any) -> Any:
+            if next(left, None) is None:
+                raise _Stop
+            return whole(self, *args)
+
+        return step
+
+    stopped = 0
+    for _ in range(5):
+        with monkeypatch.context() as patched:
+            patched.setattr(Step, "__call__", stopping())
+            try:
+                learner, shelf = train(contest, config.model_copy(update={"workers": stopped}), tmp_path / "stopped")
+            except _Stop:
+                stopped += 1
+    assert stopped == 4
+    assert results(contest, learner, shelf) == wanted

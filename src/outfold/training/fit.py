@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from outfold.config.phase import Phase
-from outfold.errors import ConfigError, OutfoldError
+from outfold.errors import ConfigError
 from outfold.progress import Bar, Reporter
 from outfold.randomness import derive_seed
 from outfold.store.shelf import Shelf
@@ -31,6 +31,7 @@ from outfold.training.device import Precision
 from outfold.training.layer_groups import freeze, layer_groups, spread_lr
 from outfold.training.losses import Loss
 from outfold.training.lr_finder import Sweep, SweepPlan, leaving_nothing, sweep
+from outfold.training.memory import memory_told
 from outfold.training.models import HeadDropout
 from outfold.training.optimizers import OptimizerName, make_optimizer
 from outfold.training.order import epoch_steps, even_batches
@@ -101,7 +102,7 @@ def fit(job: Fit, model: nn.Module) -> Progress:
         ConfigError: learning rates or groups that do not fit the model.
         OutfoldError: the loss is not finite, or the GPU's memory too small; members saved before are kept.
     """
-    with _memory_told(job):
+    with memory_told(f"{job.label} fold {job.fold}"):
         return _Loop(job, model).run()
 
 
@@ -112,22 +113,11 @@ def find_lr(job: Fit, model: nn.Module) -> Sweep:
         OutfoldError: as :func:`fit`, or the sweep finds nothing.
     """
     *before, last = job.phases
-    with _memory_told(job):
+    with memory_told(f"{job.label} fold {job.fold}"):
         loop = _Loop(replace(job, phases=before), model)
         if before:
             loop.run()
         return loop.sweep(last, job.data(last))
-
-
-@contextlib.contextmanager
-def _memory_told(job: Fit) -> Iterator[None]:
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise OutfoldError(
-            f"{job.label} fold {job.fold}: the GPU's memory is too small ({str(error).splitlines()[0]})",
-            remedy="Make batch_size: smaller, and accumulate: larger by as much: the steps stay the same.",
-        ) from None
 
 
 class _Loop:
