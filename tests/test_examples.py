@@ -166,7 +166,10 @@ def spiders_vs_scorpions(root: Path) -> None:
     (train / "spider" / "501.jpg").write_bytes((train / "spider" / "001.jpg").read_bytes()[:300])
     put(train / "scorpion" / "502.png", np.full((50, 50, 3), 255, dtype=np.uint8))
     put(train / "scorpion" / "503.png", coloured(0, 3, 7)[:6, :6])
-    runpy.run_path(str(EXAMPLES / "spiders-vs-scorpions" / "hold_out.py"))["hold_out"](root)
+    hold_out = runpy.run_path(str(EXAMPLES / "spiders-vs-scorpions" / "hold_out.py"))["hold_out"]
+    hold_out(root)
+    with pytest.raises(SystemExit, match="held out before"):
+        hold_out(root)
     move_aside(Context(root), check_images(Context(root)))
     assert {"spider/500.jpg", "spider/501.jpg", "scorpion/503.png"} <= {
         path.relative_to(root / "inputs_junk" / "train").as_posix() for path in (root / "inputs_junk").rglob("*.*")
