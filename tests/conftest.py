@@ -11,8 +11,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
 
 REPO = Path(__file__).resolve().parents[1]
+# how long an example takes says how busy the machine is, not whether the code is right
+settings.register_profile("outfold", deadline=None)
+settings.load_profile("outfold")
 
 
 def outfold(root: Path, *arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:

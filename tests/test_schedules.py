@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from outfold.config.load import load_pipeline
 from outfold.config.phase import Phase
 from outfold.config.pipeline import ImagePipeline
+from outfold.errors import ConfigError
 from outfold.training.order import epoch_steps, even_batches, steps_per_epoch
 from outfold.training.recipe import plan_phases
 from outfold.training.schedules import (
@@ -201,3 +204,21 @@ def test_a_cycle_may_be_shorter_than_an_epoch() -> None:
     plan = plan_phases(ImagePipeline(learner="image", phases=[Phase(cycles=3, cycle_len=0.5)]), 640, "cnn.yaml")[0]
     assert plan.ends == (5, 10, 15)
     assert plan.epochs == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("dropout: 1.2", "p.yaml:4: phases[0].dropout: input should be less than 1 (found 1.2, a number)"),
+        ("dropout: {from: 0.1, to: 1.5}", "p.yaml:4: phases[0].dropout: from: and to: must be less than 1"),
+        (
+            "mixup: {from: 0.1, to: 1, shap: cosine}",
+            "p.yaml:4: unknown key 'phases[0].mixup.shap'; did you mean shape?",
+        ),
+    ],
+)
+def test_an_error_in_what_can_be_scheduled_is_one_line(tmp_path: Path, line: str, told: str) -> None:
+    (tmp_path / "p.yaml").write_text(f"learner: image\nphases:\n  - epochs: 1\n    {line}\n")
+    with pytest.raises(ConfigError) as error:
+        load_pipeline(tmp_path / "p.yaml")
+    assert str(error.value) == f"{tmp_path}/{told}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, NonNegativeFloat, model_serializer
+from pydantic import AfterValidator, ConfigDict, Discriminator, Field, NonNegativeFloat, Tag, model_serializer
 
 from outfold.config.model import StrictModel
 
@@ -32,7 +32,18 @@ def _below_one(ramp: Ramp) -> Ramp:
     return ramp
 
 
-Amount = NonNegativeFloat | Ramp
+def _form(value: Any) -> str:
+    """Which of the two is meant: an error then speaks of that one alone."""
+    return "ramp" if isinstance(value, (dict, Ramp)) else "number"
+
+
+Amount = Annotated[
+    Annotated[NonNegativeFloat, Tag("number")] | Annotated[Ramp, Tag("ramp")],
+    Discriminator(_form),
+]
 """A number from 0 up, or a ramp of such."""
-Share = Annotated[float, Field(ge=0, lt=1)] | Annotated[Ramp, AfterValidator(_below_one)]
+Share = Annotated[
+    Annotated[float, Field(ge=0, lt=1), Tag("number")] | Annotated[Ramp, AfterValidator(_below_one), Tag("ramp")],
+    Discriminator(_form),
+]
 """A number in [0, 1), or a ramp of such."""
