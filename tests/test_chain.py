@@ -243,3 +243,13 @@ def test_a_solution_that_comes_later_scores_what_was_sent_before(tabular: Path) 
     rows = ledger.read(context.layout.ledger)
     assert len(rows) == 1
     assert rows.iloc[0]["private_score"] == pytest.approx(again.private)
+
+
+def test_a_pipeline_trained_since_it_predicted_is_not_sent(tabular: Path) -> None:
+    context = run_all(tabular, "lightgbm", "shallow")
+    config = tabular / "pipelines" / "shallow.yaml"
+    config.write_text(config.read_text() + "seed: 5\n")
+    train(Context(tabular), "shallow")
+    with pytest.raises(MismatchError, match="shallow: its test predictions are missing or older"):
+        submit(Context(tabular), "shallow")
+    assert not context.layout.submissions.exists()

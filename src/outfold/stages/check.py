@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from outfold.contest import Contest
-from outfold.errors import ConfigError
+from outfold.errors import ConfigError, some
 from outfold.learners.registry import make_learner
 from outfold.stages.check_images import check_images, move_aside
 from outfold.stages.context import Context
@@ -56,12 +56,12 @@ def _facts(contest: Contest, context: Context) -> list[list[str]]:
     ]
     if contest.classes is not None and contest.task != "multilabel":
         counts = np.bincount(contest.y, minlength=len(contest.classes))
-        shown = [f"{name} {count:,}" for name, count in zip(contest.classes, counts, strict=True)]
-        rows.append(["classes", ", ".join(shown[:10]) + (f" and {len(shown) - 10} more" if len(shown) > 10 else "")])
+        shown = (f"{name} {count:,}" for name, count in zip(contest.classes, counts, strict=True))
+        rows.append(["classes", some(shown, 10)])
     if roles.image:
         rows.append(["images", "one a row"])
     for role in ("continuous", "categorical", "dates"):
         names = getattr(roles, role)
         if names:
-            rows.append([role, ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")])
+            rows.append([role, some(names, 8)])
     return rows

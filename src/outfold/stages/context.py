@@ -68,6 +68,17 @@ class Context:
     def folds(self) -> Folds:
         return read_folds(self.layout.folds)
 
+    def checked_fold(self, fold: int) -> int:
+        """The fold's number, if the split has it.
+
+        Raises:
+            ConfigError: it has not.
+        """
+        numbers = self.folds.numbers()
+        if fold not in numbers:
+            raise ConfigError(f"--fold {fold}: the split has the folds {numbers[0]} to {numbers[-1]}")
+        return fold
+
     def model_config(self, name: str) -> ImagePipeline | GbdtPipeline:
         """The configuration of one pipeline.
 

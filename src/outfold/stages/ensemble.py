@@ -11,9 +11,9 @@ from outfold.contest import Contest
 from outfold.ensemble.blend import BlendResult, blend
 from outfold.ensemble.compare import Comparison, paired_bootstrap
 from outfold.ensemble.thresholds import needs_thresholds, nested_thresholds
-from outfold.errors import MismatchError
 from outfold.plots import bars
 from outfold.stages.context import Context, command
+from outfold.stages.current import current
 from outfold.store.fingerprint import file_sha256, fingerprint
 from outfold.store.layout import BLEND
 from outfold.store.lock import only_writer
@@ -32,7 +32,7 @@ def ensemble(context: Context) -> Manifest:
     """
     layout, reporter, config = context.layout, context.reporter, context.blend_config()
     names = layout.chosen(config.pipelines)
-    manifests = {name: _current(context, name) for name in names}
+    manifests = {name: current(context, name) for name in names}
     refuse_mixed(manifests)
     made_of = fingerprint(
         blend=config.model_dump(mode="json"),
@@ -48,24 +48,6 @@ def ensemble(context: Context) -> Manifest:
             reporter.note(f"ensemble: up to date (honest {before.metric} {before.score:.5f})")
             return before
         return _blend(context, names, manifests, made_of)
-
-
-def _current(context: Context, name: str) -> Manifest:
-    manifest = read_manifest(context.layout.manifest(name))
-    if manifest is None:
-        raise MismatchError(f"{name} is not trained", remedy=f"Run `{command(context.root, 'train', name)}` first.")
-    if manifest.folds_hash != context.folds.hash:
-        raise MismatchError(
-            f"{name} was trained on other folds ({manifest.folds_hash[:12]}) than artifacts/folds.parquet has now "
-            f"({context.folds.hash[:12]})",
-            remedy=f"Run `{command(context.root, 'train', name)}`.",
-        )
-    if not manifest.test_sha256 or manifest.test_inference != manifest.inference:
-        raise MismatchError(
-            f"{name}: its test predictions are missing or older than its models",
-            remedy=f"Run `{command(context.root, 'predict', name)}` first.",
-        )
-    return manifest
 
 
 def _intact(context: Context, manifest: Manifest) -> bool:

@@ -66,10 +66,7 @@ def lr_find(context: Context, name: str, *, phase: int = 1, fold: int | None = N
     """
     learner = image_learner(context, name, "learning rate to find")
     checked_phase(learner.config, phase)
-    numbers = context.folds.numbers()
-    fold = numbers[0] if fold is None else fold
-    if fold not in numbers:
-        raise ConfigError(f"--fold {fold}: the split has the folds {numbers[0]} to {numbers[-1]}")
+    fold = context.folds.numbers()[0] if fold is None else context.checked_fold(fold)
     from outfold.learners.image_lr import MEANINGS, draw_sweep, find_lr
 
     folder = context.layout.pipeline(name)

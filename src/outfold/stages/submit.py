@@ -16,6 +16,7 @@ from outfold.errors import DataError
 from outfold.hosts.host import Host, Scored, Scoring
 from outfold.hosts.registry import get_host
 from outfold.stages.context import Context, command
+from outfold.stages.current import current
 from outfold.store import ledger
 from outfold.store.atomic import write_bytes
 from outfold.store.layout import BLEND
@@ -32,6 +33,7 @@ def submit(
     A file that was sent before is not sent again: its score is shown, or asked for where it was still pending.
 
     Raises:
+        MismatchError: the pipeline has been trained again since it predicted the test set.
         SubmissionError: the file would be refused or would waste a submission.
         HostError: the host refused or did not answer; nothing was recorded as sent.
     """
@@ -40,6 +42,8 @@ def submit(
     if manifest is None:
         stage = "ensemble" if name == BLEND else f"train {name}"
         raise DataError(f"{name}: nothing to send yet", remedy=f"Run `{command(context.root, stage)}` first.")
+    if name != BLEND:
+        current(context, name)
     frame = _built(context, contest, manifest, name)
     for warning in check(frame, contest.sample, **_what(contest)):
         reporter.warn(f"submission: {warning}")

@@ -10,7 +10,6 @@ import pandas as pd
 
 from outfold.config.pipeline import GbdtPipeline, ImagePipeline
 from outfold.ensemble.thresholds import needs_thresholds
-from outfold.errors import ConfigError
 from outfold.learners.learner import Learner
 from outfold.learners.registry import make_learner, revision
 from outfold.stages.context import Context, command
@@ -35,7 +34,7 @@ def train(context: Context, name: str, *, only_folds: Sequence[int] | None = Non
     """
     config = context.model_config(name)
     layout, reporter = context.layout, context.reporter
-    folds = _checked_folds(context, only_folds)
+    folds = sorted({context.checked_fold(fold) for fold in only_folds}) if only_folds else context.folds.numbers()
     with only_writer(layout.pipeline(name)):
         made_of, inference = context.fit_fingerprint(config), context.inference_fingerprint(config)
         before = read_manifest(layout.manifest(name))
@@ -64,14 +63,6 @@ def train(context: Context, name: str, *, only_folds: Sequence[int] | None = Non
         learner.summarise(shelves, layout.pipeline(name))
     _tell(context, manifest)
     return manifest
-
-
-def _checked_folds(context: Context, only: Sequence[int] | None) -> list[int]:
-    numbers = context.folds.numbers()
-    for fold in only or []:
-        if fold not in numbers:
-            raise ConfigError(f"--fold {fold}: the split has the folds {numbers[0]} to {numbers[-1]}")
-    return sorted(set(only)) if only else numbers
 
 
 def _is_fresh(context: Context, name: str, before: Manifest, inference: str, folds: list[int]) -> bool:
