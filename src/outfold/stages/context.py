@@ -131,9 +131,9 @@ class Context:
         path = self.root / source.weights
         return file_sha256(path) if path.is_file() else None
 
-    def inference_fingerprint(self, config: ImagePipeline | GbdtPipeline) -> str:
-        """What its predictions are made of."""
-        return fingerprint(fit=self.fit_fingerprint(config), inference=config.inference_key())
+    def inference_fingerprint(self, config: ImagePipeline | GbdtPipeline, fit: str) -> str:
+        """What its predictions are made of, beside the models, whose fingerprint ``fit`` is."""
+        return fingerprint(fit=fit, inference=config.inference_key())
 
     def scoring_fingerprint(self, inference: str) -> str:
         """What its scores are made of."""

@@ -3,50 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING
 
-from outfold.config.pipeline import ImagePipeline
-from outfold.errors import ConfigError
 from outfold.stages.context import Context
+from outfold.stages.network import checked_phase, image_learner
 from outfold.store.fingerprint import fingerprint
 from outfold.store.lock import only_writer
 from outfold.store.shelf import Shelf
 
-if TYPE_CHECKING:
-    from outfold.learners.image import ImageLearner
-
 PICTURE = "lr_find.png"
-
-
-def network(context: Context, name: str, what: str) -> ImagePipeline:
-    """The configuration of a pipeline that has a network.
-
-    Raises:
-        ConfigError: it has none; ``what`` it would be needed for.
-    """
-    config = context.model_config(name)
-    if not isinstance(config, ImagePipeline):
-        path = context.layout.pipeline_config(name)
-        raise ConfigError(f"{path}: learner: {config.learner} has no network, so there is no {what}")
-    return config
-
-
-def image_learner(context: Context, name: str, what: str) -> ImageLearner:
-    """The learner of a pipeline that has a network."""
-    from outfold.learners.image import ImageLearner
-
-    return ImageLearner(context.contest, network(context, name, what), name, context.reporter)
-
-
-def checked_phase(config: ImagePipeline, phase: int) -> int:
-    """The phase's number, if the pipeline has it.
-
-    Raises:
-        ConfigError: it has not.
-    """
-    if not 1 <= phase <= len(config.phases):
-        raise ConfigError(f"--phase {phase}: the pipeline has the phases 1 to {len(config.phases)}")
-    return phase
 
 
 def lr_find(context: Context, name: str, *, phase: int = 1, fold: int | None = None) -> dict[str, float]:

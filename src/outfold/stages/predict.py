@@ -25,7 +25,8 @@ def predict(context: Context, name: str) -> None:
     path = layout.test(name)
     with only_writer(layout.pipeline(name)):
         manifest = read_manifest(layout.manifest(name))
-        made_of, inference = context.fit_fingerprint(config), context.inference_fingerprint(config)
+        made_of = context.fit_fingerprint(config)
+        inference = context.inference_fingerprint(config, made_of)
         if manifest is None or manifest.inference != inference:
             state = "is not trained" if manifest is None else "was trained on another contest, pipeline, data or folds"
             raise MismatchError(f"{name} {state}", remedy=f"Run `{command(context.root, 'train', name)}` first.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from outfold.stages.context import Context
-from outfold.stages.lr_find import checked_phase, image_learner
+from outfold.stages.network import checked_phase, image_learner
 
 PICTURE = "augmented.png"
 

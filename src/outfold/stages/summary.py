@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from outfold.stages.context import Context
-from outfold.stages.lr_find import image_learner
+from outfold.stages.network import image_learner
 
 if TYPE_CHECKING:
     from outfold.learners.image_summary import NetworkSummary

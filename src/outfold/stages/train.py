@@ -36,7 +36,8 @@ def train(context: Context, name: str, *, only_folds: Sequence[int] | None = Non
     layout, reporter = context.layout, context.reporter
     folds = sorted({context.checked_fold(fold) for fold in only_folds}) if only_folds else context.folds.numbers()
     with only_writer(layout.pipeline(name)):
-        made_of, inference = context.fit_fingerprint(config), context.inference_fingerprint(config)
+        made_of = context.fit_fingerprint(config)
+        inference = context.inference_fingerprint(config, made_of)
         before = read_manifest(layout.manifest(name))
         if before is not None and _is_fresh(context, name, before, inference, folds):
             manifest = _rescored(context, name, before)

@@ -24,17 +24,28 @@ def _files(folder: Path) -> Iterator[os.DirEntry[str]]:
                 yield entry
 
 
-def _read(manifest: Path) -> dict[str, dict[str, Any]]:
+def recorded(manifest: Path) -> dict[str, Any]:
+    """What the manifest says: ``data_hash``, ``files`` and, after a download, ``source``; empty without a whole one."""
     try:
-        return dict(json.loads(manifest.read_text(encoding="utf-8"))["files"])
-    except (OSError, ValueError, KeyError, TypeError):
+        content = json.loads(manifest.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return {}
+    return content if isinstance(content, dict) else {}
 
 
-def data_hash(inputs: Path, manifest: Path, reporter: Reporter, *, write: bool = True) -> str:
+def _read(manifest: Path) -> dict[str, dict[str, Any]]:
+    files = recorded(manifest).get("files")
+    return files if isinstance(files, dict) else {}
+
+
+def data_hash(inputs: Path, manifest: Path, reporter: Reporter, *, write: bool = True, **facts: str) -> str:
     """SHA-256 over the names and contents of all files in ``inputs``; the manifest is brought up to date.
 
     Hidden files are left out. A file is read again only when its size or modification time differs from the manifest's.
+
+    Args:
+        write: bring the manifest up to date.
+        facts: written into it beside the hashes.
     """
     known = _read(manifest)
     found: dict[str, dict[str, Any]] = {}
@@ -52,8 +63,8 @@ def data_hash(inputs: Path, manifest: Path, reporter: Reporter, *, write: bool =
                 found[name]["sha256"] = file_sha256(path)
                 bar.advance(1)
     total = fingerprint(files={name: item["sha256"] for name, item in found.items()})
-    if write and (found != known or not manifest.exists()):
-        write_json(manifest, {"data_hash": total, "files": found})
+    if write and (found != known or facts or not manifest.exists()):
+        write_json(manifest, {"data_hash": total, "files": found, **facts})
     return total
 
 
