@@ -228,7 +228,7 @@ def test_models_that_do_not_fit_together_vote_in_groups_with_the_same_result(
     trained: tuple, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     together = _predicted(trained, tta=1)
-    monkeypatch.setattr("outfold.learners.image._CPU_BYTES", 1.0)
+    monkeypatch.setattr("outfold.learners.image_voters._CPU_BYTES", 1.0)
     assert np.array_equal(_predicted(trained, tta=1), together)
 
 

@@ -9,6 +9,17 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from outfold.config.model import StrictModel
 
+FoldKind = Literal[
+    "kfold",
+    "stratified",
+    "group",
+    "stratified_group",
+    "multilabel_stratified",
+    "time_series",
+    "column",
+    "holdout",
+    "stratified_regression",
+]
 Task = Literal["binary", "multiclass", "multilabel", "regression"]
 
 
@@ -50,20 +61,7 @@ class ColumnRoles(StrictModel):
 class FoldsConfig(StrictModel):
     """How the training rows are split."""
 
-    kind: (
-        Literal[
-            "kfold",
-            "stratified",
-            "group",
-            "stratified_group",
-            "multilabel_stratified",
-            "time_series",
-            "column",
-            "holdout",
-            "stratified_regression",
-        ]
-        | None
-    ) = None
+    kind: FoldKind | None = None
     """The splitter. Inferred: stratified for classes, multilabel_stratified for tags, kfold for numbers; with a group column, its group form."""
     n: int = Field(default=5, ge=2, le=100)
     """Number of folds a repeat."""

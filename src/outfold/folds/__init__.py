@@ -5,6 +5,6 @@ from __future__ import annotations
 from outfold.folds.inner import inner_split
 from outfold.folds.make import make_folds
 from outfold.folds.suspicion import duplicates_across
-from outfold.folds.table import FoldKind, Folds
+from outfold.folds.table import Folds
 
-__all__ = ["FoldKind", "Folds", "duplicates_across", "inner_split", "make_folds"]
+__all__ = ["Folds", "duplicates_across", "inner_split", "make_folds"]

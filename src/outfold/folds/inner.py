@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 
+from outfold.config.competition import FoldKind
 from outfold.errors import ConfigError
 from outfold.folds import part
 from outfold.folds.rows import check_ids, codes_of, instants, known
 from outfold.folds.strata import task_of, truth
-from outfold.folds.table import FoldKind
 from outfold.metrics import Task
 
 

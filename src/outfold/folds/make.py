@@ -8,12 +8,13 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 
+from outfold.config.competition import FoldKind
 from outfold.errors import ConfigError, nearest
 from outfold.folds import assign, part
 from outfold.folds.rows import by_id, check_ids, codes_of, instants, known
 from outfold.folds.strata import bins_for, quantile_bins, strata_of, task_of, truth
 from outfold.folds.suspicion import suspicions
-from outfold.folds.table import NEVER_SCORED, FoldKind, Folds
+from outfold.folds.table import NEVER_SCORED, Folds
 from outfold.metrics import Task
 
 GROUPED = ("group", "stratified_group")

@@ -6,24 +6,13 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 
+from outfold.config.competition import FoldKind
 from outfold.errors import DataError, some
-
-FoldKind = Literal[
-    "kfold",
-    "stratified",
-    "group",
-    "stratified_group",
-    "multilabel_stratified",
-    "time_series",
-    "column",
-    "holdout",
-    "stratified_regression",
-]
 
 NEVER_SCORED = -1
 

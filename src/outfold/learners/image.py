@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -28,39 +27,26 @@ from outfold.learners.image_schedule import PICTURE as SCHEDULE
 from outfold.learners.image_schedule import draw_trained
 from outfold.learners.image_task import check_range, check_task
 from outfold.learners.image_tta import Looks
+from outfold.learners.image_voters import MODEL, Voter, groups_that_fit, voters_of
 from outfold.learners.learner import Part
 from outfold.progress import Reporter
 from outfold.randomness import derive_seed
 from outfold.store.predictions import prediction_frame
 from outfold.store.shelf import Shelf
 from outfold.training.activations import check_cut
-from outfold.training.checkpoint import CHECKPOINT, load_member, weights_file
+from outfold.training.checkpoint import CHECKPOINT, load_member
 from outfold.training.device import pick_device, pick_precision, reproducible
-from outfold.training.fit import Data, Fit, check_batches, check_recipe, fit
+from outfold.training.fit import Data, Fit, fit
 from outfold.training.layer_groups import layer_groups
 from outfold.training.losses import Loss
 from outfold.training.models import DROP_PATH, ModelSpec, build_model, check_drop_path, check_sizes, normalisation
 from outfold.training.order import even_batches
 from outfold.training.recipe import PhasePlan, plan_phases
+from outfold.training.recipe_check import check_batches, check_recipe
 from outfold.training.sampling import strata
 from outfold.training.tta import vote
 
-MODEL = "model.json"
 PARTS: tuple[Part, ...] = ("train", "test")
-_GPU_SHARE, _CPU_BYTES = 0.5, 4e9
-
-
-@dataclass(frozen=True)
-class _Voter:
-    """One member of one fold, and what it takes to use it."""
-
-    fold: int
-    member: str
-    size: int
-    mean: list[float]
-    std: list[float]
-    loss: Loss
-    shelf: Shelf
 
 
 class ImageLearner:
@@ -255,11 +241,12 @@ class ImageLearner:
             id, fold, member, and the outputs.
         """
         rows = self._places(part, ids)
-        voters = [voter for fold, shelf in sorted(shelves.items()) for voter in self._voters(fold, shelf)]
+        task, ranges = self.contest.task, self.config.target_ranges
+        voters = [v for f, shelf in sorted(shelves.items()) for v in voters_of(f, shelf, task, ranges, self.device)]
         frames: list[pd.DataFrame] = []
         with reproducible(self.device):
             torch.manual_seed(0)
-            groups = self._groups(voters)
+            groups = groups_that_fit(voters, self.device)
             with self.reporter.bar(f"{self.name} predict {part}", len(rows) * len(groups), "images") as bar:
                 for group in groups:
                     values = self._vote(part, rows, group, lambda n: bar.advance(n, models=len(voters)))
@@ -269,24 +256,6 @@ class ImageLearner:
                     ]
         return pd.concat(frames, ignore_index=True)
 
-    def _voters(self, fold: int, shelf: Shelf) -> Iterator[_Voter]:
-        facts = json.loads(shelf.path(MODEL).read_text(encoding="utf-8"))
-        loss = Loss(self.contest.task, center=torch.tensor(facts["center"]), scale=torch.tensor(facts["scale"]))
-        loss = loss.within(self.config.target_ranges)
-        for member in facts["members"]:
-            yield _Voter(fold, member["name"], member["size"], facts["mean"], facts["std"], loss.to(self.device), shelf)
-
-    def _groups(self, voters: Sequence[_Voter]) -> list[list[_Voter]]:
-        """Voters that share a size and fit into memory together: the images are read once for each group."""
-        free = torch.cuda.mem_get_info(self.device)[0] * _GPU_SHARE if self.device.type == "cuda" else _CPU_BYTES
-        groups: dict[tuple, list[_Voter]] = {}
-        used: dict[tuple, float] = {}
-        for voter in voters:
-            base = (voter.size, *voter.mean, *voter.std)
-            used[base] = used.get(base, 0) + voter.shelf.path(weights_file(voter.member)).stat().st_size
-            groups.setdefault((*base, used[base] // free), []).append(voter)
-        return list(groups.values())
-
     def _source(self, part: Part, size: int, mean: list[float], std: list[float], margin: bool = False) -> ImageSource:
         """All images of a part as a network of this size and normalisation sees them."""
         pixels = self.images.cache(part, size, margin).pixels
@@ -294,7 +263,7 @@ class ImageLearner:
         return ImageSource(pixels, mean, std, self.device, self.config.workers, size, kept)
 
     def _vote(
-        self, part: Part, rows: NDArray[np.int64], voters: Sequence[_Voter], advance: Callable[[int], None]
+        self, part: Part, rows: NDArray[np.int64], voters: Sequence[Voter], advance: Callable[[int], None]
     ) -> list[NDArray[np.float32]]:
         config, first = self.config, voters[0]
         looks = Looks.of(config, self.where)
@@ -309,7 +278,7 @@ class ImageLearner:
             advance,
         )
 
-    def _models(self, voters: Sequence[_Voter], sizes: Sequence[int]) -> list[nn.Module]:
+    def _models(self, voters: Sequence[Voter], sizes: Sequence[int]) -> list[nn.Module]:
         skeleton = build_model(self.spec(voters[0].size), "none", self.contest.root).eval().requires_grad_(False)
         check_sizes(skeleton, self.spec(voters[0].size), [size for size in sizes if size != voters[0].size])
         models = []

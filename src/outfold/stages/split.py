@@ -7,9 +7,9 @@ import os
 import numpy as np
 import pandas as pd
 
-from outfold.config.competition import FoldsConfig
+from outfold.config.competition import FoldKind, FoldsConfig
 from outfold.contest import Contest
-from outfold.folds import FoldKind, Folds, duplicates_across, make_folds
+from outfold.folds import Folds, duplicates_across, make_folds
 from outfold.stages.context import Context
 from outfold.store.fingerprint import fingerprint
 from outfold.store.folds_file import folds_fingerprint, read_folds, write_folds

@@ -19,8 +19,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from outfold.config.phase import Phase
-from outfold.errors import ConfigError
 from outfold.progress import Bar, Reporter
 from outfold.randomness import derive_seed
 from outfold.store.shelf import Shelf
@@ -292,22 +290,3 @@ class _Loop:
 
 def _short(value: float) -> str:
     return f"{value:.4f}"
-
-
-def check_recipe(model: nn.Module, phases: Sequence[Phase], where: str) -> None:
-    """Raises ConfigError for learning rates or layer groups that the model does not have, before hours are spent."""
-    groups = layer_groups(model)
-    for number, phase in enumerate(phases):
-        spread_lr(phase.given_lr, phase.lr_ratio, len(groups), f"{where}: phases[{number}]")
-        freeze(model, groups, phase.train, train_bn=False, where=f"{where}: phases[{number}]")
-
-
-def check_batches(plans: Sequence[PhasePlan]) -> None:
-    """Raises ConfigError for a batch of a single row, which BatchNorm cannot take statistics from."""
-    for plan in plans:
-        rows = plan.rows
-        if rows // -(-rows // plan.batch_size) < 2:
-            raise ConfigError(
-                f"{plan.where}: batch_size: {plan.batch_size} cuts {rows} training rows into batches of one",
-                remedy="Take at least 2; accumulate: makes steps larger without more memory.",
-            )
