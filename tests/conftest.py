@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,17 @@ def outfold(root: Path, *arguments: str, check: bool = True, **environment: str)
             f"outfold {' '.join(arguments)} exited with {done.returncode}:\n{done.stdout}{done.stderr}"
         )
     return done
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Small networks are fastest on one thread, and other work on the machine does not slow them to a crawl."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def write_contest(root: Path, competition: str, **pipelines: str) -> Path:

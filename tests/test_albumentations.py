@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from image_contest import digits_contest
+from stopping import stopped_at_step
 
 from outfold.config.load import load_pipeline
 from outfold.config.pipeline import ImagePipeline
@@ -21,19 +22,12 @@ from outfold.learners.image import ImageLearner
 from outfold.learners.image_tta import Looks
 from outfold.progress import Reporter
 from outfold.store.shelf import Shelf
-from outfold.training import fit as engine
 from outfold.training.recipe import plan_phases
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 CPU = torch.device("cpu")
 FLIPS = [{"HorizontalFlip": {"p": 0.5}}, {"VerticalFlip": {"p": 0.5}}]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Any:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -164,10 +158,6 @@ def test_the_number_of_workers_changes_neither_training_nor_tta(contest: Contest
     assert other != weights
 
 
-class _Stop(Exception):
-    pass
-
-
 def test_a_training_that_crops_erases_and_transforms_resumes_to_the_same_bytes(
     contest: Contest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,18 +165,8 @@ def test_a_training_that_crops_erases_and_transforms_resumes_to_the_same_bytes(
     phases = [{"epochs": 2, "lr": 2e-3, "strength": {"from": 0.2, "to": 1.0}}]
     config = recipe(augment=augment, erase=0.5, phases=phases, workers=2)
     wanted = _results(contest, config, tmp_path / "straight")
-    steps = iter(range(100))
-    whole = engine.Step.__call__
-
-    def stops(self: Any, *args: Any) -> Any:
-        if next(steps) == 6:  # in the second epoch of four steps
-            raise _Stop
-        return whole(self, *args)
-
-    monkeypatch.setattr(engine.Step, "__call__", stops)
-    with pytest.raises(_Stop):
+    with stopped_at_step(monkeypatch, 6):  # in the second epoch of four steps
         _results(contest, config, tmp_path / "stopped")
-    monkeypatch.undo()
     weights, predictions = _results(contest, config, tmp_path / "stopped")
     assert weights == wanted[0] and np.array_equal(predictions, wanted[1])
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 from image_contest import digits_contest
-from test_training import one_thread, recipe, results, train
+from stopping import stopped_at_step
+from test_training import recipe, results, train
 from torch import Tensor, nn
 
 from outfold.config.phase import Phase
@@ -21,7 +22,7 @@ from outfold.training.checkpoint import load_member
 from outfold.training.device import Precision
 from outfold.training.step import Step
 
-__all__ = ["one_thread"]
+pytestmark = pytest.mark.usefixtures("one_thread")
 Weights = list[dict[str, Tensor]]
 
 
@@ -142,10 +143,6 @@ def test_beside_snapshots_the_mean_is_a_member_of_its_own(contest: Contest, tmp_
     assert np.isfinite(frame[contest.outputs].to_numpy()).all() and "swa-1" in set(frame["member"])
 
 
-class _Stop(Exception):
-    pass
-
-
 @pytest.mark.parametrize("when", [6, 11, 14])
 @pytest.mark.parametrize("keys", [{"ema": 0.9}, {"swa": True}], ids=["ema", "swa"])
 def test_an_average_survives_a_stop(
@@ -153,18 +150,8 @@ def test_an_average_survives_a_stop(
 ) -> None:
     config = recipe(phases=[{"epochs": 3, "lr": 2e-3} | keys])
     wanted = results(contest, *train(contest, config, tmp_path / "straight"))
-    whole = Step.__call__
-    steps = iter(range(100))
-
-    def stops(self: Step, *args: Any) -> Any:
-        if next(steps) == when:
-            raise _Stop
-        return whole(self, *args)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Step, "__call__", stops)
-        with pytest.raises(_Stop):
-            train(contest, config, tmp_path / "stopped")
+    with stopped_at_step(monkeypatch, when):
+        train(contest, config, tmp_path / "stopped")
     assert results(contest, *train(contest, config, tmp_path / "stopped")) == wanted
 
 

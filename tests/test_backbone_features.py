@@ -31,13 +31,10 @@ from outfold.stages.predict import predict
 from outfold.stages.split import split
 from outfold.stages.train import train
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 REAL = Path(os.environ["OUTFOLD_TEST_DATA"]) if os.environ.get("OUTFOLD_TEST_DATA") else None
 SMALL = {"model": "resnet10t", "timm_args": {"channels": [4, 4, 8, 8]}, "size": 24}
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 def random_weights(path: Path, seed: int) -> torch.nn.Module:

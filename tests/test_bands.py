@@ -16,7 +16,7 @@ from PIL import Image
 from pydantic import ValidationError
 from safetensors.torch import save_file
 from sklearn.datasets import load_digits
-from test_training import one_thread, recipe  # noqa: F401 - the fixture acts by being here
+from test_training import recipe
 
 from outfold.contest import Contest
 from outfold.data.image_cache import ImageSet
@@ -27,6 +27,8 @@ from outfold.learners.image import ImageLearner
 from outfold.progress import Reporter
 from outfold.store.shelf import Shelf
 from outfold.training.models import ModelSpec, build_model
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 RNG = np.random.default_rng(0)
 FIVE = RNG.integers(0, 256, (20, 30, 5), dtype=np.uint8)

@@ -20,6 +20,7 @@ from outfold.contest import Contest, load_contest
 from outfold.errors import ConfigError
 from outfold.folds import Folds, make_folds
 from outfold.learners.gbdt import GbdtLearner
+from outfold.learners.inside import inner_places
 from outfold.learners.learner import Learner
 from outfold.learners.lightgbm_runtime import load_lightgbm
 from outfold.progress import Reporter
@@ -245,7 +246,7 @@ def test_without_early_stopping_all_rounds_are_taken(binary: Contest) -> None:
 def test_the_inner_split_tears_no_group_apart(tmp_path: Path) -> None:
     table = cancer().assign(patient=lambda frame: np.arange(len(frame)) // 5)
     contest = write_contest(tmp_path, table, ["target"], "binary", "columns: {group: patient}\n")
-    learn, choose = learner_of(contest, inner_fraction=0.3)._inner(contest.train.index)
+    learn, choose = inner_places(contest, contest.train.index, fraction=0.3, seed=0)
     groups = contest.train["patient"].to_numpy()
     assert not set(groups[learn]) & set(groups[choose])
     assert len(choose) / len(contest.train) == pytest.approx(0.3, abs=0.05)
@@ -256,7 +257,7 @@ def test_in_a_time_series_the_latest_rows_choose(tmp_path: Path) -> None:
     table = cancer().assign(day=np.random.default_rng(0).permutation(days))
     more = "columns: {dates: [day]}\nfolds: {kind: time_series, n: 3, date: day}\n"
     contest = write_contest(tmp_path, table, ["target"], "binary", more)
-    learn, choose = learner_of(contest)._inner(contest.train.index)
+    learn, choose = inner_places(contest, contest.train.index, fraction=0.2, seed=0)
     day = contest.train["day"].to_numpy()
     assert day[learn].max() < day[choose].min()
 

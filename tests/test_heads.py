@@ -8,7 +8,7 @@ import pytest
 import torch
 from image_contest import digits_contest
 from pydantic import ValidationError
-from test_training import one_thread, recipe, train  # noqa: F401 - the fixture acts by being here
+from test_training import recipe, train
 from torch import nn
 
 from outfold.contest import Contest
@@ -18,6 +18,8 @@ from outfold.training.heads import ConcatPool, PoolHead, PyramidPool
 from outfold.training.layer_groups import classifiers, layer_groups
 from outfold.training.models import HeadDropout, ModelSpec, build_model
 from outfold.training.recipe import plan_phases
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def built(name: str, head: str, **args: object) -> nn.Module:

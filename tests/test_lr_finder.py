@@ -27,6 +27,8 @@ from outfold.training import fit as engine
 from outfold.training.lr_finder import END, START, STEPS, leaving_nothing, sweep, sweep_rate
 from outfold.training.lr_suggestions import minimum, slide, steep, suggestions, valley
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 LRS = np.logspace(-7, 1, 100)
 TINY: dict[str, Any] = {
     "learner": "image",
@@ -109,14 +111,6 @@ def test_losses_are_averaged_without_a_bias_towards_their_start() -> None:
 def test_a_sweep_that_diverges_at_once_is_told() -> None:
     with pytest.raises(OutfoldError, match=r"cnn: phases\[0\].*diverges at step 13 of 100"):
         sweep(lambda step: 1.0 if step < 12 else math.inf, "cnn: phases[0]")
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Any:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

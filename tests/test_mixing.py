@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from image_contest import digits_contest
-from test_training import one_thread, recipe, results, train
+from test_training import recipe, results, train
 
 from outfold.contest import Contest
 from outfold.errors import ConfigError
@@ -17,7 +17,7 @@ from outfold.progress import Reporter
 from outfold.training.losses import Loss
 from outfold.training.mixing import mix
 
-__all__ = ["one_thread"]
+pytestmark = pytest.mark.usefixtures("one_thread")
 IMAGES = torch.rand(64, 3, 20, 30, generator=torch.Generator().manual_seed(0))
 
 

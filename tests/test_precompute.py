@@ -14,7 +14,8 @@ import torch
 from image_contest import digits_contest
 from pydantic import ValidationError
 from safetensors.torch import save_file
-from test_training import _Stop, one_thread, recipe, results, train  # noqa: F401 - the fixture acts by being here
+from stopping import Stop, stopped_at_save
+from test_training import recipe, results, train
 
 from outfold.contest import Contest, load_contest
 from outfold.data.activation_cache import open_activations
@@ -24,11 +25,12 @@ from outfold.learners.image_activations import PhaseActivations
 from outfold.learners.image_history import read_history
 from outfold.progress import Reporter
 from outfold.store.shelf import Shelf
-from outfold.training import fit as engine
 from outfold.training.activations import HeadAlone, activations, backbone_hash
 from outfold.training.checkpoint import load_member
 from outfold.training.models import ModelSpec, build_model
 from outfold.training.recipe import plan_phases
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 SMALL = {"channels": [16, 32, 64, 96], "stem_width": 8}
 HEAD = {"train": "head", "precompute": True, "epochs": 2, "lr": 1e-2}
@@ -161,9 +163,9 @@ def test_layers_that_have_learnt_in_between_are_another_network() -> None:
 def test_what_was_stopped_while_they_were_computed_leaves_nothing_behind(tmp_path: Path) -> None:
     def stops() -> Iterator[np.ndarray]:
         yield np.ones((3, 2), np.float32)
-        raise _Stop
+        raise Stop
 
-    with pytest.raises(_Stop):
+    with pytest.raises(Stop):
         open_activations(tmp_path, "a", 5, stops())
     assert not list(tmp_path.glob("*.npy")) and not list(tmp_path.glob(".*.tmp"))
     whole = [np.full((3, 2), 1, np.float32), np.full((2, 2), 2, np.float32)]
@@ -178,20 +180,10 @@ def test_a_phase_that_was_stopped_ends_with_the_same_bytes(
     config = frozen(phases=phases, dropout=0.3, optimizer="sgd")
     wanted = results(contest, *train(contest, config, tmp_path / "straight"))
     assert len(files(contest)) == 2, "before and after the whole network has learnt"
-    saved = engine.save_checkpoint
     for stop_after in (1, 3):
-        count = iter(range(1, 100))
-
-        def stops(*args: Any, count: Any = count, stop_after: int = stop_after) -> None:
-            saved(*args)
-            if next(count) == stop_after:
-                raise _Stop
-
         folder = tmp_path / str(stop_after)
-        monkeypatch.setattr(engine, "save_checkpoint", stops)
-        with pytest.raises(_Stop):
+        with stopped_at_save(monkeypatch, stop_after):
             train(contest, config, folder)
-        monkeypatch.setattr(engine, "save_checkpoint", saved)
         assert results(contest, *train(contest, config, folder)) == wanted
     # computed anew, by other workers, they are the same
     for file in files(contest):

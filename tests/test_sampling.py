@@ -12,7 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from image_contest import digits_contest
-from test_training import one_thread, recipe, results, train
+from test_training import recipe, results, train
 
 from outfold.contest import Contest
 from outfold.errors import ConfigError
@@ -25,7 +25,7 @@ from outfold.training.models import build_model
 from outfold.training.recipe import plan_phases
 from outfold.training.sampling import balanced_rows, names_of, share_count, share_of_rows, strata
 
-__all__ = ["one_thread"]
+pytestmark = pytest.mark.usefixtures("one_thread")
 RNG = np.random.default_rng(0)
 
 

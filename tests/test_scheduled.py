@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from image_contest import digits_contest
-from test_training import one_thread, recipe, train
+from test_training import recipe, train
 from torch import nn
 
 from outfold.contest import Contest
@@ -24,7 +24,7 @@ from outfold.training.optimizers import make_optimizer
 from outfold.training.recipe import PhasePlan, plan_phases
 from outfold.training.step import Step
 
-__all__ = ["one_thread"]
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

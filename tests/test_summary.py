@@ -29,6 +29,8 @@ from outfold.training.recipe import plan_phases
 from outfold.training.schedule_curves import schedule_curves
 from outfold.training.summary import activation_bytes, forward_flops, layer_rows
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 FP32 = Precision("fp32", torch.device("cpu"))
 PHASES: list[dict[str, Any]] = [
     {"train": "head", "epochs": 2, "lr": 1e-2},
@@ -48,14 +50,6 @@ TINY: dict[str, Any] = {
     "tta": 0,
     "phases": PHASES,
 }
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Any:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -9,13 +9,15 @@ import pytest
 import torch
 from image_contest import digits_contest
 from pydantic import ValidationError
-from test_training import one_thread, recipe  # noqa: F401 - the fixture acts by being here
+from test_training import recipe
 
 from outfold.errors import ConfigError
 from outfold.learners.image import ImageLearner
 from outfold.progress import Reporter
 from outfold.store.shelf import Shelf
 from outfold.training.losses import Loss
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def loss(*ranges: list[float]) -> Loss:

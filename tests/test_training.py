@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 import torch
 from image_contest import digits_contest
+from stopping import stopped_at_save, stopped_at_step
 from torch import nn
 
 from outfold.config.pipeline import ImagePipeline
@@ -26,18 +27,10 @@ from outfold.learners.image_history import read_history
 from outfold.progress import Reporter
 from outfold.store.predictions import write_predictions
 from outfold.store.shelf import Shelf
-from outfold.training import fit as engine
 from outfold.training.checkpoint import CHECKPOINT, load_member
 from outfold.training.step import Step
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Any:
-    """Small models are fastest on one thread, and other work on the machine does not slow them to a crawl."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
@@ -152,26 +145,12 @@ def test_another_seed_or_fold_is_another_model(contest: Contest, straight: list[
         assert shelf.path("snapshot-2.safetensors").read_bytes() not in straight
 
 
-class _Stop(Exception):
-    pass
-
-
 @pytest.mark.parametrize("when", [3, 7])
 def test_a_training_that_was_stopped_ends_with_the_same_bytes(
     contest: Contest, straight: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: int
 ) -> None:
-    whole: Callable[..., Any] = Step.__call__
-    steps = iter(range(1000))
-
-    def stops(self: Any, *args: Any) -> Any:
-        if next(steps) == when:
-            raise _Stop
-        return whole(self, *args)
-
-    monkeypatch.setattr(Step, "__call__", stops)
-    with pytest.raises(_Stop):
+    with stopped_at_step(monkeypatch, when):
         train(contest, recipe(), tmp_path)
-    monkeypatch.setattr(Step, "__call__", whole)
     assert Shelf(tmp_path).has(CHECKPOINT) == (when >= 5)
     learner, shelf = train(contest, recipe(), tmp_path)
     assert results(contest, learner, shelf) == straight
@@ -208,20 +187,10 @@ def test_momentum_and_the_optimizer_s_state_survive_a_stop_between_phases(
     config = recipe(phases=phases, optimizer="sgd", accumulate=2)
     learner, shelf = train(contest, config, tmp_path / "straight")
     wanted = results(contest, learner, shelf)
-    saved = engine.save_checkpoint
     for stop_after in (1, 2):
-        count = iter(range(1, 100))
-
-        def stops(*args: Any, count: Any = count, stop_after: int = stop_after) -> None:
-            saved(*args)
-            if next(count) == stop_after:
-                raise _Stop
-
         folder = tmp_path / str(stop_after)
-        monkeypatch.setattr(engine, "save_checkpoint", stops)
-        with pytest.raises(_Stop):
+        with stopped_at_save(monkeypatch, stop_after):
             train(contest, config, folder)
-        monkeypatch.setattr(engine, "save_checkpoint", saved)
         assert results(contest, *train(contest, config, folder)) == wanted
 
 
@@ -434,26 +403,8 @@ def test_a_recipe_with_everything_ends_with_the_same_bytes_after_stops(
     learner, shelf = train(contest, config, tmp_path / "straight")
     wanted = results(contest, learner, shelf)
     assert (shelf.done or {})["members"] == ["snapshot-1", "snapshot-2", "swa-1"]
-    whole: Callable[..., Any] = Step.__call__
-    stops_at = iter([4, 3, 6, 4, 1000])
-
-    def stopping() -> Callable[..., Any]:
-        left = iter(range(next(stops_at)))
-
-        def step(self: Any, *args: Any) -> Any:
-            if next(left, None) is None:
-                raise _Stop
-            return whole(self, *args)
-
-        return step
-
-    stopped = 0
-    for _ in range(5):
-        with monkeypatch.context() as patched:
-            patched.setattr(Step, "__call__", stopping())
-            try:
-                learner, shelf = train(contest, config.model_copy(update={"workers": stopped}), tmp_path / "stopped")
-            except _Stop:
-                stopped += 1
-    assert stopped == 4
+    for workers, steps in enumerate((4, 3, 6, 4)):
+        with stopped_at_step(monkeypatch, steps):
+            train(contest, config.model_copy(update={"workers": workers}), tmp_path / "stopped")
+    learner, shelf = train(contest, config, tmp_path / "stopped")
     assert results(contest, learner, shelf) == wanted

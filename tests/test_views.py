@@ -26,13 +26,7 @@ from outfold.learners.image_voters import voters_of
 from outfold.progress import Reporter
 from outfold.store.shelf import Shelf
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Any:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
