@@ -13,11 +13,11 @@ import pandas as pd
 
 from outfold.config.pipeline import GbdtPipeline
 from outfold.contest import Contest
-from outfold.data.image_features import image_features
 from outfold.data.table_features import Encoding, plain_names
-from outfold.errors import ConfigError, DataError, nearest, some
-from outfold.folds import inner_split
+from outfold.errors import ConfigError, DataError
 from outfold.learners.boosting import Rows, balanced_weights, stopped_early, trained
+from outfold.learners.contest_table import ContestTable
+from outfold.learners.inside import inner_places
 from outfold.learners.learner import Part
 from outfold.learners.lightgbm_params import fitted_to, resolve, stops_early
 from outfold.learners.lightgbm_runtime import load_lightgbm
@@ -26,8 +26,6 @@ from outfold.store.predictions import prediction_frame
 from outfold.store.shelf import Shelf
 
 MEMBER = "gbdt"
-IMAGE = "image"
-"""What a pipeline's ``features`` calls the features from images."""
 _FITTED = "fitted.json"
 
 
@@ -51,14 +49,7 @@ class GbdtLearner:
         )
         self._stops = stops_early(self._params, config.early_stopping, self._where)
         self._check_class_weight()
-        roles = contest.roles
-        self._continuous, self._categorical, self._dates = (
-            [column for column in columns if self._wants(column)]
-            for columns in (roles.continuous, roles.categorical, roles.dates)
-        )
-        self._with_images = roles.image and self._wants(IMAGE)
-        self._check_features()
-        self._images: dict[Part, tuple[pd.DataFrame, pd.Series]] = {}
+        self._table = ContestTable(contest, config.features, config.image_features, name, config.learner, reporter)
 
     def check(self) -> None:
         """Describe the images of both parts now, so that unreadable ones are told before anything is trained.
@@ -66,9 +57,7 @@ class GbdtLearner:
         Raises:
             DataError: images that cannot be read, all of a part told together (``on_bad_image: error``).
         """
-        if self._with_images:
-            self._image_features("train")
-            self._image_features("test")
+        self._table.check()
 
     def fit(self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf) -> None:
         """Train one fold and leave its boosters, as LightGBM's own text, on the shelf.
@@ -80,12 +69,12 @@ class GbdtLearner:
             ConfigError: LightGBM refuses a parameter.
         """
         began = time.monotonic()
-        train = self._readable(train)
+        train, columns = self._table.readable(train), self._table.columns
         encoding = Encoding.fit(
             self.contest.rows("train", train),
-            continuous=self._continuous,
-            categorical=self._categorical,
-            dates=self._dates,
+            continuous=columns.continuous,
+            categorical=columns.categorical,
+            dates=columns.dates,
         )
         features, names = self._features("train", train, encoding)
         categorical = [names.index(column) for column in encoding.categories]
@@ -136,22 +125,6 @@ class GbdtLearner:
             by_fold[fold] = gains([_load(shelf, file) for file in fitted["models"].values()], fitted["features"])
         write_importance(by_fold, Path(folder), title=self.name)
 
-    def _wants(self, column: str) -> bool:
-        return self.config.features is None or column in self.config.features
-
-    def _check_features(self) -> None:
-        roles = self.contest.roles
-        known = [*roles.continuous, *roles.categorical, *roles.dates, *([IMAGE] if roles.image else [])]
-        for column in self.config.features or ():
-            if column not in known:
-                hint = nearest(column, known) or f"there are {some(known, 10)}"
-                raise ConfigError(f"{self._where}: features: no such column '{column}'; {hint}")
-        if not (self._continuous or self._categorical or self._dates or self._with_images):
-            raise ConfigError(
-                f"{self._where}: the contest has no columns that gbdt can learn from",
-                remedy=f"Give some a role (continuous, categorical, dates) in {self.contest.layout.competition}.",
-            )
-
     def _check_class_weight(self) -> None:
         if self.config.class_weight is None:
             return
@@ -165,7 +138,7 @@ class GbdtLearner:
         """A booster and how many of its rounds count."""
         rounds = self.config.rounds
         if self._stops:
-            learn, choose = self._inner(ids)
+            learn, choose = inner_places(self.contest, ids, fraction=self.config.inner_fraction, seed=self.config.seed)
             with self.reporter.bar(f"{what}: choosing rounds", rounds, "rounds") as bar:
                 booster, rounds = stopped_early(
                     rows.some(learn), rows.some(choose), params, rounds, self.config.early_stopping, bar, self._where
@@ -174,20 +147,6 @@ class GbdtLearner:
                 return booster, rounds
         with self.reporter.bar(what, rounds, "rounds") as bar:
             return trained(rows, params, rounds, bar, self._where), rounds
-
-    def _inner(self, ids: pd.Index) -> tuple[np.ndarray, np.ndarray]:
-        """Places of the rows to learn from and of those to choose by, split as the folds are."""
-        learn, choose = inner_split(
-            ids,
-            fraction=self.config.inner_fraction,
-            seed=self.config.seed,
-            kind=self.contest.config.folds.kind or "kfold",
-            y=self.contest.truth(ids),
-            task=self.contest.task,
-            groups=self.contest.groups(ids),
-            dates=self.contest.dates(ids),
-        )
-        return ids.get_indexer(learn), ids.get_indexer(choose)
 
     def _labels(self, ids: pd.Index) -> dict[str, np.ndarray]:
         """What each booster learns, by output; one booster for all outputs has no name."""
@@ -207,43 +166,9 @@ class GbdtLearner:
     def _features(self, part: Part, ids: pd.Index, encoding: Encoding) -> tuple[np.ndarray, list[str]]:
         """(n, features), and the features' names."""
         frames = [encoding.apply(self.contest.rows(part, ids))] if encoding.names else []
-        if self._with_images:
-            frames.append(self._image_features(part)[0].loc[ids].add_prefix(f"{IMAGE}."))
-        table = pd.concat(frames, axis=1)
+        images = self._table.images(part, ids)
+        table = pd.concat(frames if images is None else [*frames, images], axis=1)
         return table.to_numpy(), [str(name) for name in table.columns]
-
-    def _image_features(self, part: Part) -> tuple[pd.DataFrame, pd.Series]:
-        """Features of all images of a part, and why one could not be read, by id."""
-        if part not in self._images:
-            ids = (self.contest.train if part == "train" else self.contest.test).index
-            table, bad = image_features(
-                part,
-                self.contest.images(part, ids),
-                self.config.image_features,
-                self.contest.layout.cache,
-                self.reporter,
-                on_bad=self.contest.config.on_bad_image,
-            )
-            table.index = bad.index = ids
-            if self.config.image_features.backbone is not None:
-                from outfold.learners.backbone_features import backbone_features
-
-                backbone = self.config.image_features.backbone
-                further = backbone_features(self.contest, part, backbone, str(self._where), self.reporter)
-                table = pd.concat([table, further], axis=1)
-            unread = bad.index[bad != ""]
-            if len(unread):
-                self.reporter.warn(f"{len(unread)} {part} images cannot be read ({some(unread)}): taken as plain grey")
-            self._images[part] = table, bad
-        return self._images[part]
-
-    def _readable(self, ids: pd.Index) -> pd.Index:
-        """The rows to learn from: an unreadable image teaches nothing (``on_bad_image: drop``)."""
-        if self._with_images:
-            ids = ids[(self._image_features("train")[1].loc[ids] == "").to_numpy()]
-        if len(ids) < 2:
-            raise DataError(f"{self.name}: {len(ids)} rows to learn from; expected at least 2")
-        return ids
 
 
 def _fitted(shelf: Shelf) -> dict[str, Any]:

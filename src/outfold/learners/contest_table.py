@@ -1,0 +1,126 @@
+"""What a learner of tables sees of a contest: the columns that its pipeline asks for, and numbers from the images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from outfold.config.image_features import ImageFeatures
+from outfold.contest import Contest
+from outfold.data.image_features import image_features
+from outfold.errors import ConfigError, DataError, nearest, some
+from outfold.learners.learner import Part
+from outfold.progress import Reporter
+
+IMAGE = "image"
+"""What a pipeline's ``features`` calls the features from images; their columns are called ``image.<feature>``."""
+
+
+class Columns(NamedTuple):
+    """Columns of the contest's table by what they are, and whether there are images."""
+
+    continuous: list[str]
+    categorical: list[str]
+    dates: list[str]
+    images: bool
+
+
+class ContestTable:
+    """The rows of a contest as one pipeline of tables sees them, by id.
+
+    Args:
+        features: use these columns only; None: all that have a role.
+        settings: what to take from images.
+        name: the pipeline's, which with its ``learner`` is for messages.
+
+    Raises:
+        ConfigError: a feature that the contest has not, or none at all.
+    """
+
+    def __init__(
+        self,
+        contest: Contest,
+        features: Sequence[str] | None,
+        settings: ImageFeatures,
+        name: str,
+        learner: str,
+        reporter: Reporter,
+    ) -> None:
+        self.contest, self.settings, self.name, self.reporter = contest, settings, name, reporter
+        self.where: Path = contest.layout.pipeline_config(name)
+        self.columns = self._chosen(features, learner)
+        self._images: dict[Part, tuple[pd.DataFrame, pd.Series]] = {}
+
+    def check(self) -> None:
+        """Describe the images of both parts now, so that unreadable ones are told before anything is trained.
+
+        Raises:
+            DataError: images that cannot be read, all of a part told together (``on_bad_image: error``).
+        """
+        if self.columns.images:
+            self._described("train")
+            self._described("test")
+
+    def images(self, part: Part, ids: pd.Index) -> pd.DataFrame | None:
+        """float32 features from the images of these rows, or None where the pipeline takes none."""
+        if not self.columns.images:
+            return None
+        return self._described(part)[0].loc[ids].add_prefix(f"{IMAGE}.")
+
+    def readable(self, ids: pd.Index) -> pd.Index:
+        """The rows to learn from: an unreadable image teaches nothing (``on_bad_image: drop``).
+
+        Raises:
+            DataError: fewer than two are left.
+        """
+        if self.columns.images:
+            ids = ids[(self._described("train")[1].loc[ids] == "").to_numpy()]
+        if len(ids) < 2:
+            raise DataError(f"{self.name}: {len(ids)} rows to learn from; expected at least 2")
+        return ids
+
+    def _chosen(self, features: Sequence[str] | None, learner: str) -> Columns:
+        roles = self.contest.roles
+        known = [*roles.continuous, *roles.categorical, *roles.dates, *([IMAGE] if roles.image else [])]
+        for column in features or ():
+            if column not in known:
+                hint = nearest(column, known) or f"there are {some(known, 10)}"
+                raise ConfigError(f"{self.where}: features: no such column '{column}'; {hint}")
+        wanted = set(known if features is None else features)
+        if not wanted:
+            raise ConfigError(
+                f"{self.where}: the contest has no columns that {learner} can learn from",
+                remedy=f"Give some a role (continuous, categorical, dates) in {self.contest.layout.competition}.",
+            )
+        continuous, categorical, dates = (
+            [column for column in columns if column in wanted]
+            for columns in (roles.continuous, roles.categorical, roles.dates)
+        )
+        return Columns(continuous, categorical, dates, roles.image and IMAGE in wanted)
+
+    def _described(self, part: Part) -> tuple[pd.DataFrame, pd.Series]:
+        """Features of all images of a part, and why one could not be read, by id."""
+        if part not in self._images:
+            ids = (self.contest.train if part == "train" else self.contest.test).index
+            table, bad = image_features(
+                part,
+                self.contest.images(part, ids),
+                self.settings,
+                self.contest.layout.cache,
+                self.reporter,
+                on_bad=self.contest.config.on_bad_image,
+            )
+            table.index = bad.index = ids
+            if self.settings.backbone is not None:
+                from outfold.learners.backbone_features import backbone_features
+
+                further = backbone_features(self.contest, part, self.settings.backbone, str(self.where), self.reporter)
+                table = pd.concat([table, further], axis=1)
+            unread = bad.index[bad != ""]
+            if len(unread):
+                self.reporter.warn(f"{len(unread)} {part} images cannot be read ({some(unread)}): taken as plain grey")
+            self._images[part] = table, bad
+        return self._images[part]
