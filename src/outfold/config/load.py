@@ -14,7 +14,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from outfold.config.competition import CompetitionConfig
-from outfold.config.pipeline import PIPELINE, BlendConfig, GbdtPipeline, ImagePipeline
+from outfold.config.pipeline import PIPELINE, Pipeline
 from outfold.errors import ConfigError, nearest
 
 T = TypeVar("T")
@@ -73,7 +73,7 @@ def load_competition(path: Path) -> CompetitionConfig:
     return _validate(path, TypeAdapter(CompetitionConfig))
 
 
-def load_pipeline(path: Path) -> ImagePipeline | GbdtPipeline | BlendConfig:
+def load_pipeline(path: Path) -> Pipeline:
     """One pipeline file, checked by the keys of its learner.
 
     Raises:
@@ -107,7 +107,7 @@ def _tell(path: Path, content: CommentedMap, adapter: TypeAdapter[Any], detail: 
         return f"{path}: the key '{_dotted([*keys, *_missing(detail, keys)])}' is missing"
     if kind in ("union_tag_not_found", "union_tag_invalid"):
         known = [str(tag).strip("'\" ") for tag in str(detail.get("ctx", {}).get("expected_tags", "")).split(",")]
-        known = known if known != [""] else ["image", "gbdt", "blend"]
+        known = known if known != [""] else ["image", "gbdt", "linear", "blend"]
         given = content.get("learner")
         if given is None:
             return f"{path}: the key 'learner' is missing; one of {', '.join(known)}"

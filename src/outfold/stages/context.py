@@ -10,7 +10,7 @@ from pathlib import Path
 import outfold
 from outfold.config.competition import CompetitionConfig
 from outfold.config.load import load_competition, load_pipeline
-from outfold.config.pipeline import BlendConfig, GbdtPipeline, ImagePipeline
+from outfold.config.pipeline import BlendConfig, ImagePipeline, ModelPipeline
 from outfold.contest import Contest, load_contest
 from outfold.errors import ConfigError
 from outfold.folds import Folds
@@ -79,7 +79,7 @@ class Context:
             raise ConfigError(f"--fold {fold}: the split has the folds {numbers[0]} to {numbers[-1]}")
         return fold
 
-    def model_config(self, name: str) -> ImagePipeline | GbdtPipeline:
+    def model_config(self, name: str) -> ModelPipeline:
         """The configuration of one pipeline.
 
         Raises:
@@ -106,7 +106,7 @@ class Context:
             raise ConfigError(f"{path}: learner: {config.learner}; expected learner: blend in this file")
         return config
 
-    def fit_fingerprint(self, config: ImagePipeline | GbdtPipeline) -> str:
+    def fit_fingerprint(self, config: ModelPipeline) -> str:
         """What a pipeline's models are made of; the toolkit enters by the learner's revision alone.
 
         Only what the files say counts, not the defaults: a key that a later version adds retrains nothing.
@@ -123,7 +123,7 @@ class Context:
             revision=revision(config.learner),
         )
 
-    def weights_hash(self, config: ImagePipeline | GbdtPipeline) -> str | None:
+    def weights_hash(self, config: ModelPipeline) -> str | None:
         """SHA-256 of a file of weights: another file under the same name is another model."""
         source = config if isinstance(config, ImagePipeline) else config.image_features.backbone
         if source is None or source.weights in ("none", "pretrained"):
@@ -131,7 +131,7 @@ class Context:
         path = self.root / source.weights
         return file_sha256(path) if path.is_file() else None
 
-    def inference_fingerprint(self, config: ImagePipeline | GbdtPipeline, fit: str) -> str:
+    def inference_fingerprint(self, config: ModelPipeline, fit: str) -> str:
         """What its predictions are made of, beside the models, whose fingerprint ``fit`` is."""
         return fingerprint(fit=fit, inference=config.inference_key())
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from outfold.config.pipeline import GbdtPipeline, ImagePipeline
+from outfold.config.pipeline import ModelPipeline
 from outfold.ensemble.thresholds import needs_thresholds
 from outfold.learners.learner import Learner
 from outfold.learners.registry import make_learner, revision
@@ -96,7 +96,7 @@ def _fold(context: Context, name: str, learner: Learner, shelf: Shelf, fold: int
 
 
 def _manifest(
-    context: Context, name: str, config: ImagePipeline | GbdtPipeline, frame: pd.DataFrame, made_of: str, inference: str
+    context: Context, name: str, config: ModelPipeline, frame: pd.DataFrame, made_of: str, inference: str
 ) -> Manifest:
     numbers = context.folds.numbers()
     scores = score_oof(context.contest, frame, numbers)
