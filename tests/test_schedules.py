@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from outfold.config.load import load_pipeline
 from outfold.config.phase import Phase
 from outfold.config.pipeline import ImagePipeline
+from outfold.config.ramp import Ramp
 from outfold.errors import ConfigError
 from outfold.training.order import epoch_steps, even_batches, steps_per_epoch
 from outfold.training.recipe import plan_phases
@@ -183,6 +184,14 @@ def test_a_ramp_begins_and_ends_with_the_phase() -> None:
     assert plan.at("strength", 70) == 1.0, "what is not scheduled stays"
 
 
+def test_a_constant_shape_stays_and_says_where_in_one_number() -> None:
+    phase = Phase.model_validate({"epochs": 1, "dropout": {"from": 0.3, "shape": "constant"}})
+    plan = plan_phases(ImagePipeline(learner="image", batch_size=10, phases=[phase]), 100, "cnn.yaml")[0]
+    assert {plan.at("dropout", step) for step in range(plan.steps)} == {0.3}
+    assert Phase.model_validate(phase.model_dump(mode="json")) == phase
+    assert Ramp.model_json_schema()["required"] == ["from"], "an editor asks for no end"
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [("dropout", {"from": 0.2, "to": 1.0}), ("weight_decay", {"from": -1, "to": 0}), ("strength", {"from": 1})],
@@ -211,6 +220,11 @@ def test_a_cycle_may_be_shorter_than_an_epoch() -> None:
     [
         ("dropout: 1.2", "p.yaml:4: phases[0].dropout: input should be less than 1 (found 1.2, a number)"),
         ("dropout: {from: 0.1, to: 1.5}", "p.yaml:4: phases[0].dropout: from: and to: must be less than 1"),
+        (
+            "dropout: {from: 0.1, to: 0.5, shape: constant}",
+            "p.yaml:4: phases[0].dropout: shape: constant stays at from:; leave to: out, or take linear or cosine",
+        ),
+        ("dropout: {from: 0.1, shape: cosine}", "p.yaml: the key 'phases[0].dropout.to' is missing"),
         (
             "mixup: {from: 0.1, to: 1, shap: cosine}",
             "p.yaml:4: unknown key 'phases[0].mixup.shap'; did you mean shape?",

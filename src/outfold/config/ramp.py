@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Discriminator, Field, NonNegativeFloat, Tag, model_serializer
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    NonNegativeFloat,
+    Tag,
+    model_serializer,
+    model_validator,
+)
 
 from outfold.config.model import StrictModel
 
@@ -12,14 +21,23 @@ from outfold.config.model import StrictModel
 class Ramp(StrictModel):
     """A value that moves from the first step of the phase to its last; a number instead stays as it is."""
 
-    model_config = ConfigDict(populate_by_name=True)
+    model_config = ConfigDict(populate_by_name=True, json_schema_extra={"required": ["from"]})
 
     start: NonNegativeFloat = Field(alias="from")
     """The value at the first step."""
     end: NonNegativeFloat = Field(alias="to")
-    """The value at the last step."""
-    shape: Literal["linear", "cosine"] = "linear"
-    """linear, or cosine: slow at both ends."""
+    """The value at the last step; left out with shape: constant."""
+    shape: Literal["constant", "linear", "cosine"] = "linear"
+    """linear; cosine: slow at both ends; constant: stays at from, as a plain number does."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _stays(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or given.get("shape") != "constant" or "from" not in given:
+            return given
+        if given.get("to", given["from"]) != given["from"]:
+            raise ValueError("shape: constant stays at from:; leave to: out, or take linear or cosine")
+        return {**given, "to": given["from"]}
 
     @model_serializer
     def _as_written(self) -> dict[str, Any]:
