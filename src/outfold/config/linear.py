@@ -1,0 +1,50 @@
+"""``learner: linear``: a penalised linear model on the contest's table."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from outfold.config.image_features import ImageFeatures
+from outfold.config.pipeline_base import ModelPipelineBase
+
+
+def _listed(value: object) -> object:
+    return value if isinstance(value, list) else [value]
+
+
+Strengths = Annotated[list[Annotated[float, Field(gt=0)]], BeforeValidator(_listed), Field(min_length=1)]
+
+
+class LinearPipeline(ModelPipelineBase):
+    """Logistic regression for classes; ridge, lasso or elastic net for numbers (scikit-learn), on standardised columns."""
+
+    learner: Literal["linear"]
+    """linear: logistic regression, ridge, lasso, elastic net."""
+    C: Strengths = [0.0001, 0.001, 0.01, 0.1, 1.0, 10.0]
+    """Classes: the inverse strength of the penalty, scikit-learn's C. Of several, rows inside the training part choose one."""
+    alpha: Strengths = [0.0001, 0.001, 0.01, 0.1, 1.0, 10.0]
+    """Numbers: the strength of the penalty beside the mean squared error, alpha of scikit-learn's ElasticNet. Of several, rows inside the training part choose one."""
+    l1_ratio: float = Field(default=0.0, ge=0, le=1)
+    """The share of the penalty that is L1: 0 is ridge, 1 is lasso, between them elastic net."""
+    encoding: Literal["one_hot", "target"] = "one_hot"
+    """How categories become columns. one_hot: a column each. target: the mean of the target in the category, of rows in other folds inside the training part."""
+    min_count: int = Field(default=5, ge=1)
+    """one_hot: categories with fewer training rows share a column."""
+    smoothing: float = Field(default=10.0, ge=0)
+    """target: a category's mean is that of its rows and so many more rows of the overall mean."""
+    inner_fraction: float = Field(default=0.2, gt=0, lt=1)
+    """Share of each fold's training part that chooses C or alpha. Never the rows that score."""
+    inner_folds: int | None = Field(default=None, ge=2, le=20)
+    """Choose by a cross-validation inside the training part, of so many folds, in place of the one split."""
+    class_weight: Literal["balanced"] | None = None
+    """balanced: each class weighs the same, however rare; in a multilabel task, the two sides of each label."""
+    image_features: ImageFeatures = ImageFeatures()
+    """Features from images, where the contest has them."""
+    features: list[str] | None = None
+    """Use these columns only; `image` stands for the features from images."""
+    max_iter: int = Field(default=1000, ge=1)
+    """The most iterations of a fit; one that needs more is told."""
+    seed: int = 0
+    """Seed of the splits inside the training part, and of the solver for L1."""

@@ -1,0 +1,39 @@
+"""What the files of all models have in common."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from outfold.config.model import StrictModel
+from outfold.config.pseudo import Pseudo
+
+
+class ModelPipelineBase(StrictModel):
+    """What every model's configuration knows: which keys make another model, and which only other predictions."""
+
+    INFERENCE: ClassVar[frozenset[str]] = frozenset()
+    """Keys that change predictions and not the trained models."""
+    RUNTIME: ClassVar[frozenset[str]] = frozenset({"jobs"})
+    """Keys that change neither."""
+
+    jobs: int | None = Field(default=None, ge=1)
+    """Folds trained side by side, each in a process of its own; 1. `outfold train --jobs` goes before it."""
+
+    def fit_key(self) -> dict[str, Any]:
+        """The part that the trained models depend on, as JSON values, without what is left at its default."""
+        return self.model_dump(mode="json", exclude=set(self.INFERENCE | self.RUNTIME), exclude_defaults=True)
+
+    def inference_key(self) -> dict[str, Any]:
+        """The part that only the predictions depend on, as JSON values."""
+        return self.model_dump(mode="json", include=set(self.INFERENCE))
+
+    def taught(self) -> Pseudo | None:
+        """Its pseudo-labels; None for a learner that takes none, too."""
+        return getattr(self, "pseudo", None)
+
+    def upstream(self) -> list[str]:
+        """The other pipelines that this one learns from, by name: they are made first."""
+        taught = self.taught()
+        return [] if taught is None else taught.pipelines
