@@ -23,6 +23,9 @@ LEDGER := $(ROOT)/submissions/ledger.csv
 
 RUN = PYTHONPATH="$(REPO)/src" "$(VENV)/bin/outfold" --root "$(ROOT)"
 
+# tests side by side, one thread each; a worker that is done takes over from one that is not
+SIDE_BY_SIDE = --numprocesses=logical --maxprocesses=8 --dist=worksteal
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup download split train predict ensemble submit check report lint test test-slow bench clean clean-all
@@ -57,11 +60,11 @@ lint: $(READY) ## Style, types and the order of the rooms.
 	cd "$(REPO)" && "$(VENV)/bin/mypy"
 	cd "$(REPO)" && PYTHONPATH=src "$(VENV)/bin/lint-imports"
 
-test: $(READY) ## The test suite (under 8 minutes on 2 cores).
-	cd "$(REPO)" && PYTHONPATH=src "$(VENV)/bin/python" -m pytest
+test: $(READY) ## The test suite, on up to 8 cores.
+	cd "$(REPO)" && PYTHONPATH=src "$(VENV)/bin/python" -m pytest $(SIDE_BY_SIDE)
 
 test-slow: $(READY) ## The longer tests, too.
-	cd "$(REPO)" && PYTHONPATH=src "$(VENV)/bin/python" -m pytest -m "slow or not slow"
+	cd "$(REPO)" && PYTHONPATH=src "$(VENV)/bin/python" -m pytest $(SIDE_BY_SIDE) -m "slow or not slow"
 
 bench: $(READY) ## Measure what the README states.
 	cd "$(REPO)" && PYTHONPATH=src "$(VENV)/bin/python" benchmarks/chain.py

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import TABULAR, outfold, write_contest
+from conftest import TABULAR, outfold, outfold_process, write_contest
 from sklearn.metrics import roc_auc_score
 
 import outfold as package
@@ -36,7 +36,7 @@ def run_all(root: Path, *names: str) -> Context:
 
 def test_the_whole_chain_from_the_command_line(tabular: Path) -> None:
     for stage in ("download", "split", "train", "predict", "ensemble", "submit"):
-        said = outfold(tabular, stage).stdout
+        said = outfold_process(tabular, stage).stdout
     assert "public leaderboard" in said
     assert "private leaderboard" in said
     sent = ledger.read(tabular / "submissions" / "ledger.csv")

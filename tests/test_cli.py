@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import subprocess
 import sys
@@ -9,13 +11,13 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import REPO, outfold
+from conftest import REPO, outfold, outfold_process
 
 import outfold as package
 
 
 def test_version_and_help() -> None:
-    assert outfold(REPO, "--version").stdout.strip() == f"outfold {package.__version__}"
+    assert outfold_process(REPO, "--version").stdout.strip() == f"outfold {package.__version__}"
     said = outfold(REPO, "--help").stdout
     stages = ("download", "split", "train", "predict", "ensemble", "submit", "doctor", "config", "schema")
     for stage in (*stages, "lr-find", "summary", "show"):
@@ -57,7 +59,7 @@ def test_a_user_s_mistake_is_one_message_and_exit_code_2(tabular: Path, argument
 
 
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:
-    done = outfold(tmp_path, "--debug", "split", check=False)
+    done = outfold_process(tmp_path, "--debug", "split", check=False)
     assert done.returncode == 2
     assert "Traceback" in done.stderr
     assert "no such file" in done.stderr
@@ -128,20 +130,18 @@ def test_no_terminal_means_plain_lines(tabular: Path) -> None:
     assert "out of fold" in said
 
 
-def test_a_full_disk_is_told_and_loses_nothing(tabular: Path) -> None:
+def test_a_full_disk_is_told_and_loses_nothing(tabular: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The system refuses to make a file durable, as it does when the disk is full."""
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
     for stage in ("download", "split"):
         outfold(tabular, stage)
     folds = (tabular / "artifacts" / "folds.parquet").read_bytes()
-    code = (
-        "import errno, os, sys\n"
-        "def full(handle): raise OSError(errno.ENOSPC, 'No space left on device')\n"
-        "os.fsync = full\n"
-        "from outfold.cli import main\n"
-        f"sys.argv = ['outfold', '--root', {str(tabular)!r}, 'train', 'lightgbm']\n"
-        "main()\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        done = outfold(tabular, "train", "lightgbm", check=False)
     assert done.returncode == 2
     assert "no space left on the disk" in done.stderr
     assert (tabular / "artifacts" / "folds.parquet").read_bytes() == folds

@@ -174,7 +174,7 @@ def steps_job(job: Any, model: nn.Module) -> None:
 
 
 def test_the_command_prints_layers_phases_and_the_policy(root: Path) -> None:
-    said = outfold(root, "summary", "cnn", OUTFOLD_THREADS="1").stdout
+    said = outfold(root, "summary", "cnn").stdout
     lines = {line.split()[0]: line.split() for line in said.splitlines() if line.strip()}
     assert lines["fc"] == ["fc", "Linear", "10", "330", "3", "0.01", "0.001", "0.0001"]
     assert lines["bn1"][-3:] == ["frozen", "0.00011", "0.0001"]
