@@ -24,6 +24,7 @@ from outfold.stages.lr_find import lr_find
 from outfold.stages.split import split
 from outfold.store.shelf import Shelf
 from outfold.training import fit as engine
+from outfold.training import step as steps
 from outfold.training.lr_finder import END, START, STEPS, leaving_nothing, sweep, sweep_rate
 from outfold.training.lr_suggestions import minimum, slide, steep, suggestions, valley
 
@@ -166,8 +167,8 @@ def test_the_rate_found_is_the_head_s_and_the_groups_below_have_their_shares(
     contest: Contest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     peaks: list[list[float]] = []
-    made = engine.make_optimizer
-    monkeypatch.setattr(engine, "make_optimizer", lambda *args: peaks.append(args[3]) or made(*args))
+    made = steps.make_optimizer
+    monkeypatch.setattr(steps, "make_optimizer", lambda *args: peaks.append(args[3]) or made(*args))
     shelf, _ = train(contest, tmp_path, 1e-3, "find")
     rate = read_history(shelf)[-1]["found_lr"]
     assert peaks[-1] == pytest.approx([rate / 9, rate / 3, rate])

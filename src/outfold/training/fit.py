@@ -22,16 +22,14 @@ from torch import Tensor, nn
 from outfold.progress import Bar, Reporter
 from outfold.randomness import derive_seed
 from outfold.store.shelf import Shelf
-from outfold.training.activations import HeadAlone
 from outfold.training.averaging import Averaging, norms_that_learn
 from outfold.training.checkpoint import Progress, load_checkpoint, save_checkpoint, save_member
 from outfold.training.device import Precision
-from outfold.training.layer_groups import freeze, layer_groups, spread_lr
 from outfold.training.losses import Loss
 from outfold.training.lr_finder import Sweep, SweepPlan, leaving_nothing, sweep
 from outfold.training.memory import memory_told
 from outfold.training.models import HeadDropout
-from outfold.training.optimizers import OptimizerName, make_optimizer
+from outfold.training.optimizers import OptimizerName
 from outfold.training.order import epoch_steps, even_batches
 from outfold.training.recipe import PhasePlan
 from outfold.training.sampling import balanced_rows, share_of_rows
@@ -122,7 +120,6 @@ class _Loop:
     def __init__(self, job: Fit, model: nn.Module) -> None:
         self.job, self.model = job, model
         self.device = next(model.parameters()).device
-        self.groups = layer_groups(model)
         self.dropout = HeadDropout(model)
         self.progress = Progress()
 
@@ -147,14 +144,8 @@ class _Loop:
     def _begin(self, plan: PhasePlan) -> Step:
         """What a phase begins with: layers frozen, a new optimizer."""
         job = self.job
-        freezing = freeze(self.model, self.groups, plan.train, train_bn=plan.train_bn, where=plan.where)
-        rates = spread_lr(plan.lr, plan.lr_ratio, len(self.groups), plan.where)
-        optimizer = make_optimizer(
-            job.optimizer, self.model, self.groups, rates, plan.at("weight_decay", 0), plan.momentum_at(0)
-        )
         seed = derive_seed(job.seed, job.fold, plan.number, "mix")
-        learns = HeadAlone(self.model) if plan.precompute else self.model
-        return Step(learns, freezing, optimizer, job.precision.scaler(), job.precision, job.loss(plan), plan, seed)
+        return Step.begin(self.model, plan, job.loss(plan), job.optimizer, job.precision, seed)
 
     def _phase(self, plan: PhasePlan, state: dict | None, bar: Bar) -> None:
         job, progress = self.job, self.progress

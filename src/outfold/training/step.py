@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from outfold.randomness import derive_seed
+from outfold.training.activations import HeadAlone
 from outfold.training.device import Precision
-from outfold.training.layer_groups import Freezing
+from outfold.training.layer_groups import Freezing, freeze, layer_groups, spread_lr
 from outfold.training.losses import Loss
 from outfold.training.mixing import mix
-from outfold.training.optimizers import set_rates
+from outfold.training.optimizers import OptimizerName, make_optimizer, set_rates
 from outfold.training.recipe import PhasePlan
 
 
@@ -22,6 +23,7 @@ class Step:
     """One update of the weights.
 
     Attributes:
+        model: what the batches go through: the network, or its head where they are precomputed.
         seed: of what is drawn in a step (mixup, CutMix); with the step's number, never with what came before.
     """
 
@@ -33,6 +35,22 @@ class Step:
     loss: Loss
     plan: PhasePlan
     seed: int = 0
+
+    @classmethod
+    def begin(
+        cls, model: nn.Module, plan: PhasePlan, loss: Loss, optimizer: OptimizerName, precision: Precision, seed: int
+    ) -> Step:
+        """What a phase begins with: layers frozen, a new optimizer.
+
+        Raises:
+            ConfigError: learning rates or groups that do not fit the model.
+        """
+        groups = layer_groups(model)
+        freezing = freeze(model, groups, plan.train, train_bn=plan.train_bn, where=plan.where)
+        rates = spread_lr(plan.lr, plan.lr_ratio, len(groups), plan.where)
+        updates = make_optimizer(optimizer, model, groups, rates, plan.at("weight_decay", 0), plan.momentum_at(0))
+        learns = HeadAlone(model) if plan.precompute else model
+        return cls(learns, freezing, updates, precision.scaler(), precision, loss, plan, seed)
 
     def __call__(self, number: int, batches: Iterator[tuple[Tensor, Tensor]], rows: int) -> Tensor:
         """Returns the mean loss of the step's rows, on the device, without waiting for it."""
