@@ -20,6 +20,8 @@ REVISIONS := $(REPO)/src/outfold/learners/revisions.json
 PIPELINES ?= $(filter-out blend,$(basename $(notdir $(wildcard $(ROOT)/pipelines/*.yaml))))
 READY := $(VENV)/.ready
 LEDGER := $(ROOT)/submissions/ledger.csv
+# pipeline/oof.parquet:other/test.parquet where a pipeline learns from another's results (pseudo)
+LEARNS := $(if $(wildcard $(ROOT)/pipelines/*.yaml),$(shell $(PYTHON) "$(REPO)/tools/needs.py" "$(ROOT)/pipelines"))
 
 RUN = PYTHONPATH="$(REPO)/src" "$(VENV)/bin/outfold" --root "$(ROOT)"
 
@@ -89,6 +91,11 @@ $(A)/%/oof.parquet: $(ROOT)/pipelines/%.yaml $(A)/folds.parquet $(A)/data.json $
 
 $(A)/%/test.parquet: $(A)/%/oof.parquet
 	@$(RUN) predict $*
+
+define needs
+$(A)/$(firstword $(1)): $(A)/$(lastword $(1))
+endef
+$(foreach pair,$(LEARNS),$(eval $(call needs,$(subst :, ,$(pair)))))
 
 $(A)/blend/test.parquet: $(PIPELINES:%=$(A)/%/test.parquet) $(wildcard $(ROOT)/pipelines/blend.yaml) $(CONTEST)
 	@$(RUN) ensemble
