@@ -39,6 +39,14 @@ class Rows:
         weight = None if self.weight is None else self.weight[places]
         return Rows(self.features[places], self.label[places], weight, self.names, self.categorical)
 
+    def joined(self, further: Rows | None) -> Rows:
+        """These rows and then the others, which have the same features."""
+        if further is None:
+            return self
+        weights = [np.ones(len(rows.label)) if rows.weight is None else rows.weight for rows in (self, further)]
+        features, label = np.vstack([self.features, further.features]), np.concatenate([self.label, further.label])
+        return Rows(features, label, np.concatenate(weights), self.names, self.categorical)
+
     def dataset(self, reference: Any = None) -> Any:
         """As LightGBM's Dataset; ``reference``: the one whose bins it is to use."""
         return load_lightgbm().Dataset(

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from outfold.config.image_features import ImageFeatures
 from outfold.contest import Contest
@@ -76,11 +78,16 @@ class ContestTable:
         Raises:
             DataError: fewer than two are left.
         """
-        if self.columns.images:
-            ids = ids[(self._described("train")[1].loc[ids] == "").to_numpy()]
+        ids = ids[self.legible("train", ids)]
         if len(ids) < 2:
             raise DataError(f"{self.name}: {len(ids)} rows to learn from; expected at least 2")
         return ids
+
+    def legible(self, part: Part, ids: pd.Index) -> NDArray[np.bool_]:
+        """Which of these rows have an image that can be read; all of them where the pipeline takes none."""
+        if not self.columns.images:
+            return np.ones(len(ids), dtype=bool)
+        return np.asarray(self._described(part)[1].loc[ids] == "")
 
     def _chosen(self, features: Sequence[str] | None, learner: str) -> Columns:
         roles = self.contest.roles

@@ -14,8 +14,10 @@ import pandas as pd
 from outfold.config.pipeline import GbdtPipeline
 from outfold.contest import Contest
 from outfold.data.table_features import Encoding, plain_names
+from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import ConfigError, DataError
 from outfold.learners.boosting import Rows, balanced_weights, stopped_early, trained
+from outfold.learners.boosting_pseudo import copies
 from outfold.learners.contest_table import ContestTable
 from outfold.learners.inside import inner_places
 from outfold.learners.learner import Part
@@ -59,10 +61,12 @@ class GbdtLearner:
         """
         self._table.check()
 
-    def fit(self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf) -> None:
+    def fit(
+        self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf, pseudo: PseudoLabels | None = None
+    ) -> None:
         """Train one fold and leave its boosters, as LightGBM's own text, on the shelf.
 
-        ``valid`` is not looked at: the number of rounds is chosen on an inner split of ``train``.
+        ``valid`` is not looked at: the number of rounds is chosen on an inner split of ``train``, by true labels alone.
 
         Raises:
             DataError: no row is left to learn from.
@@ -79,20 +83,26 @@ class GbdtLearner:
         features, names = self._features("train", train, encoding)
         categorical = [names.index(column) for column in encoding.categories]
         params = fitted_to(features) | self._params
+        if pseudo is not None:
+            pseudo = pseudo.some(self._table.legible("test", pseudo.ids))
+            taught = copies(pseudo, self.contest.task, self.contest.outputs)
+            further = self._features("test", pseudo.ids, encoding)[0]
         rounds: dict[str, int] = {}
         files: dict[str, str] = {}
         for label_name, label in self._labels(train).items():
             weight = balanced_weights(label) if self.config.class_weight else None
             rows = Rows(features, label, weight, plain_names(names), categorical)
             what = f"{self.name} fold {fold}" + (f" {label_name}" if label_name else "")
-            booster, rounds[label_name] = self._boost(rows, train, params, what)
+            more = None if pseudo is None else taught[label_name].beside(rows, further)
+            booster, rounds[label_name] = self._boost(rows, more, train, params, what)
             stem = plain_names([*files, label_name])[-1]
             files[label_name] = f"model-{stem}.txt" if label_name else "model.txt"
             text = booster.model_to_string(num_iteration=rounds[label_name])
             shelf.put(files[label_name], text.encode("utf-8"))
         fitted = {"encoding": encoding.to_json(), "features": names, "models": files, "rounds": rounds}
         shelf.put(_FITTED, (json.dumps(fitted, indent=1) + "\n").encode("utf-8"))
-        shelf.finish(members=[MEMBER], rounds=list(rounds.values()), seconds=time.monotonic() - began)
+        facts = {} if pseudo is None else {"pseudo": len(pseudo.ids)}
+        shelf.finish(members=[MEMBER], rounds=list(rounds.values()), seconds=time.monotonic() - began, **facts)
 
     def predict(self, part: Part, ids: pd.Index, shelves: Mapping[int, Shelf]) -> pd.DataFrame:
         """Predict rows with every fold given.
@@ -134,19 +144,22 @@ class GbdtLearner:
             if rival in self._params:
                 raise ConfigError(f"{self._where}: class_weight and params.{rival} would balance twice; keep one")
 
-    def _boost(self, rows: Rows, ids: pd.Index, params: Mapping[str, Any], what: str) -> tuple[Any, int]:
-        """A booster and how many of its rounds count."""
+    def _boost(
+        self, rows: Rows, more: Rows | None, ids: pd.Index, params: Mapping[str, Any], what: str
+    ) -> tuple[Any, int]:
+        """A booster of the rows and of more rows, which choose nothing, and how many of its rounds count."""
         rounds = self.config.rounds
         if self._stops:
             learn, choose = inner_places(self.contest, ids, fraction=self.config.inner_fraction, seed=self.config.seed)
             with self.reporter.bar(f"{what}: choosing rounds", rounds, "rounds") as bar:
+                learnt, chosen = rows.some(learn).joined(more), rows.some(choose)
                 booster, rounds = stopped_early(
-                    rows.some(learn), rows.some(choose), params, rounds, self.config.early_stopping, bar, self._where
+                    learnt, chosen, params, rounds, self.config.early_stopping, bar, self._where
                 )
             if not self.config.refit:
                 return booster, rounds
         with self.reporter.bar(what, rounds, "rounds") as bar:
-            return trained(rows, params, rounds, bar, self._where), rounds
+            return trained(rows.joined(more), params, rounds, bar, self._where), rounds
 
     def _labels(self, ids: pd.Index) -> dict[str, np.ndarray]:
         """What each booster learns, by output; one booster for all outputs has no name."""

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 import pandas as pd
 
+from outfold.ensemble.pseudo import PseudoLabels
 from outfold.store.shelf import Shelf
 
 Part = Literal["train", "test"]
@@ -19,11 +20,14 @@ class Learner(Protocol):
     def check(self) -> None:
         """Raise what would stop ``fit`` before it begins: an unknown model, a missing file, unreadable images."""
 
-    def fit(self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf) -> None:
+    def fit(
+        self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf, pseudo: PseudoLabels | None = None
+    ) -> None:
         """Train one fold and leave its members on the shelf; call ``shelf.finish(members=[...], ...)`` at the end.
 
         ``valid`` may be watched and shown, and chooses nothing. A call on a shelf that holds a checkpoint goes on from
-        there and ends with the same bytes.
+        there and ends with the same bytes. ``pseudo`` are test rows to learn from beside ``train``; a learner whose
+        configuration has a ``pseudo`` key tells how many it used as ``shelf.finish(pseudo=...)``.
         """
 
     def predict(self, part: Part, ids: pd.Index, shelves: Mapping[int, Shelf]) -> pd.DataFrame:

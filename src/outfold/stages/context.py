@@ -17,6 +17,7 @@ from outfold.folds import Folds
 from outfold.hooks import Hooks
 from outfold.learners.registry import revision
 from outfold.progress import Reporter
+from outfold.stages.lineage import lineage
 from outfold.store.fingerprint import file_sha256, fingerprint
 from outfold.store.folds_file import read_folds
 from outfold.store.inputs import data_hash
@@ -83,13 +84,15 @@ class Context:
         """The configuration of one pipeline.
 
         Raises:
-            ConfigError: the file asks for a blend under another name than blend.yaml.
+            ConfigError: the file asks for a blend under another name than blend.yaml, or learns from a pipeline that
+                is not there or that learns from it.
         """
         config = load_pipeline(self.layout.pipeline_config(name))
         if isinstance(config, BlendConfig):
             raise ConfigError(
                 f"{self.layout.pipeline_config(name)}: a blend is described in pipelines/blend.yaml alone"
             )
+        lineage(self.layout, name)
         return config
 
     def blend_config(self) -> BlendConfig:
@@ -121,7 +124,15 @@ class Context:
             folds=self.folds.hash,
             hooks=self.hooks_hash if Hooks(self.layout.hooks).has("features") else None,
             revision=revision(config.learner),
+            **self._learnt_from(config),
         )
+
+    def _learnt_from(self, config: ModelPipeline) -> dict[str, dict[str, str]]:
+        """The hashes of what a pipeline learns from others; without that, fingerprints are what they always were."""
+        from outfold.stages.teachers import teachers_of
+
+        teachers = teachers_of(self, config)
+        return {} if teachers is None else {"teachers": teachers.hashes}
 
     def weights_hash(self, config: ModelPipeline) -> str | None:
         """SHA-256 of a file of weights: another file under the same name is another model."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,45 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from outfold.errors import DataError, MismatchError, some
 from outfold.store.atomic import write_text
+
+
+class PseudoFold(BaseModel):
+    """The pseudo-labels of one fold's model."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    rows: int
+    """Test rows that it has learnt from."""
+    limit: float
+    """The least confidence among them that was asked for, or the greatest spread."""
+
+
+class PseudoFacts(BaseModel):
+    """What a pipeline has learnt beside the training rows."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    pipelines: list[str]
+    """The teachers."""
+    labels: str
+    """soft or hard."""
+    weight: float
+    """Of a test row in the loss."""
+    of: int
+    """Test rows in all."""
+    by: str
+    """What they were chosen by: confidence or spread."""
+    folds: list[PseudoFold | None]
+    """Of each fold (None: not trained)."""
+
+    def in_words(self, fold: int | None = None) -> str:
+        """What a fold's model has learnt from, or the models of all folds."""
+        chosen = [found for found in (self.folds if fold is None else self.folds[fold : fold + 1]) if found is not None]
+        if not chosen:
+            return ""
+        rows, limits = [one.rows for one in chosen], [one.limit for one in chosen]
+        sign = "≥" if self.by == "confidence" else "≤"
+        return f"{_span(rows, ',')} of {self.of:,} test rows, {self.by} {sign} {_span(limits, '.3g')}"
 
 
 class Manifest(BaseModel):
@@ -60,6 +99,8 @@ class Manifest(BaseModel):
     """Hash of test.parquet."""
     test_inference: str = ""
     """The ``inference`` hash with which test.parquet was made."""
+    pseudo: PseudoFacts | None = None
+    """Which pseudo-labels it has learnt from; None where from none."""
     extra: dict[str, Any] = {}
     """What the stage wishes to add: weights, optimism, thresholds."""
 
@@ -67,6 +108,12 @@ class Manifest(BaseModel):
     def complete(self) -> bool:
         """Every fold was trained."""
         return bool(self.trained) and all(self.trained)
+
+
+def _span(values: Sequence[float], form: str) -> str:
+    """From the least to the greatest, or one number where they are told alike."""
+    least, most = format(min(values), form), format(max(values), form)
+    return least if least == most else f"{least} to {most}"
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:

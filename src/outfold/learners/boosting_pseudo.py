@@ -1,0 +1,73 @@
+"""Pseudo-labels for boosters, which take one label a row: a row stands there once for each label it may have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outfold.config.competition import Task
+from outfold.ensemble.pseudo import PseudoLabels
+from outfold.learners.boosting import Rows
+
+LEAST = 0.01
+"""A label that is less probable is left out, and the others share what it had."""
+
+
+@dataclass(frozen=True)
+class Copies:
+    """What one booster learns of the pseudo-labelled rows.
+
+    With weights that sum to 1, the copies of a row have the gradient and the hessian of the soft label's cross entropy.
+
+    Attributes:
+        places: (m,) which row each is a copy of.
+        label: (m,) as the booster's own rows have it.
+        weight: (m,).
+    """
+
+    places: NDArray[np.int64]
+    label: NDArray[Any]
+    weight: NDArray[np.float64]
+
+    def beside(self, rows: Rows, features: NDArray[Any]) -> Rows | None:
+        """As rows that go with ``rows``, whose class weights they share; None where there are none.
+
+        Args:
+            features: of the pseudo-labelled rows, in the form of the others.
+        """
+        if not len(self.places):
+            return None
+        weight = self.weight
+        if rows.weight is not None:
+            labels, first = np.unique(rows.label, return_index=True)
+            there = np.isin(self.label, labels)
+            place = np.searchsorted(labels, self.label[there])
+            weight = weight.copy()
+            weight[there] *= rows.weight[first][place]
+        return Rows(features[self.places], self.label, weight, rows.names, rows.categorical)
+
+
+def copies(pseudo: PseudoLabels, task: Task, outputs: Sequence[str]) -> dict[str, Copies]:
+    """What each booster learns of them, by output; one booster for all outputs has no name."""
+    targets = pseudo.targets.astype(np.float64)
+    if task == "multiclass":
+        return {"": _copies(targets, pseudo.weight)}
+    names = [""] if len(outputs) == 1 else outputs
+    if task == "regression":
+        every = np.arange(len(targets))
+        same = np.full(len(targets), pseudo.weight)
+        return {name: Copies(every, values, same) for name, values in zip(names, targets.T, strict=True)}
+    sides = {name: np.stack([1 - yes, yes], axis=1) for name, yes in zip(names, targets.T, strict=True)}
+    return {name: _copies(shares, pseudo.weight) for name, shares in sides.items()}
+
+
+def _copies(shares: NDArray[np.float64], weight: float) -> Copies:
+    """Of (n, labels) probabilities: one copy for each that counts."""
+    kept = np.where(shares < LEAST, 0.0, shares)
+    kept /= kept.sum(axis=1, keepdims=True)
+    places, label = np.nonzero(kept)
+    return Copies(places, label, kept[places, label] * weight)

@@ -1,0 +1,159 @@
+"""The teachers of a pipeline with pseudo-labels: their test predictions, those that each fold may use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from outfold.config.pipeline import ModelPipeline
+from outfold.config.pseudo import CONFIDENCE, Pseudo
+from outfold.ensemble.pseudo import PseudoLabels, choose
+from outfold.errors import MismatchError, some
+from outfold.stages.context import Context, command
+from outfold.store.fingerprint import file_sha256
+from outfold.store.manifest import Manifest, PseudoFacts, PseudoFold, read_manifest
+from outfold.store.predictions import members_of, read_predictions
+from outfold.store.shelf import Shelf
+
+
+class Teachers:
+    """What a pipeline's ``pseudo`` names, opened.
+
+    The labels for fold k are the predictions of the teachers' models of fold k, which have not seen the labels of the
+    rows that fold k scores. Other folds' models have, and so have the weights of a blend: neither is used.
+    """
+
+    def __init__(self, context: Context, config: Pseudo) -> None:
+        """Look at the teachers' manifests.
+
+        Raises:
+            MismatchError: a teacher is not trained on all folds, was trained on something else than what is here now,
+                or has not predicted the test set since; named.
+        """
+        self.context, self.config = context, config
+        self.manifests = {name: _ready(context, name) for name in sorted(config.pipelines)}
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """Of each teacher's test predictions: what a student's models are made of."""
+        return {name: manifest.test_sha256 for name, manifest in self.manifests.items()}
+
+    @cached_property
+    def _frames(self) -> dict[str, pd.DataFrame]:
+        frames = {}
+        for name, manifest in self.manifests.items():
+            path = self.context.layout.test(name)
+            if file_sha256(path) != manifest.test_sha256:
+                raise _refused(self.context, name, "has changed on disk since it predicted the test set")
+            frames[name] = read_predictions(path)
+        return frames
+
+    def labels(self, fold: int) -> PseudoLabels:
+        """The test rows that the model of this fold learns from.
+
+        Raises:
+            MismatchError: a teacher's predictions are not those of the contest's test rows; or, for numbers, there is
+                one member alone, whose spread tells nothing.
+        """
+        contest, config = self.context.contest, self.config
+        votes = [self._votes(name, frame, fold) for name, frame in self._frames.items()]
+        if contest.task == "regression" and sum(map(len, votes)) < 2:
+            raise MismatchError(
+                f"{some(self.manifests)}: one member alone has no spread to tell sure rows by",
+                remedy="Name two teachers, or one with snapshots.",
+            )
+        confidence = config.confidence
+        if confidence is None and config.share is None:
+            confidence = CONFIDENCE
+        return choose(
+            contest.test.index,
+            votes,
+            contest.task,
+            confidence=confidence,
+            share=config.share,
+            labels=config.labels,
+            weight=config.weight,
+        )
+
+    def _votes(self, name: str, frame: pd.DataFrame, fold: int) -> NDArray[np.float32]:
+        """What a teacher's members of one fold say: (members, test rows, outputs)."""
+        ids, outputs = self.context.contest.test.index, self.context.contest.outputs
+        frame = frame[frame["fold"] == fold]
+        layers = [frame[frame["member"] == member].set_index("id") for member in members_of(frame)]
+        if not layers or any(not layer.index.sort_values().equals(ids.sort_values()) for layer in layers):
+            raise _refused(self.context, name, f"has not predicted every test row with its model of fold {fold}")
+        return np.stack([layer.loc[ids, outputs].to_numpy(np.float32) for layer in layers])
+
+
+def teachers_of(context: Context, config: ModelPipeline) -> Teachers | None:
+    """The teachers of a pipeline; None where it has no ``pseudo``.
+
+    Raises:
+        MismatchError: as :class:`Teachers`.
+    """
+    pseudo = config.taught()
+    return None if pseudo is None else Teachers(context, pseudo)
+
+
+def pseudo_labels(context: Context, name: str, fold: int) -> PseudoLabels | None:
+    """The test rows that a pipeline's model of this fold learns from; None where the pipeline has no ``pseudo``.
+
+    Raises:
+        MismatchError: as :class:`Teachers`.
+    """
+    teachers = teachers_of(context, context.model_config(name))
+    if teachers is None:
+        return None
+    labels = teachers.labels(fold)
+    if not len(labels.ids):
+        context.reporter.warn(
+            f"{name} fold {fold}: its teachers are of no test row as sure as {labels.limit:g}: it learns from none"
+        )
+    return labels
+
+
+def pseudo_facts(context: Context, config: ModelPipeline, shelves: Mapping[int, Shelf]) -> PseudoFacts | None:
+    """What a manifest says of the pseudo-labels that trained folds have learnt from."""
+    teachers = teachers_of(context, config)
+    if teachers is None:
+        return None
+    folds = {
+        fold: PseudoFold(rows=shelf.done["pseudo"], limit=teachers.labels(fold).limit)
+        for fold, shelf in shelves.items()
+        if shelf.done is not None
+    }
+    return PseudoFacts(
+        pipelines=list(teachers.manifests),
+        labels=teachers.config.labels,
+        weight=teachers.config.weight,
+        of=len(context.contest.test),
+        by="spread" if context.contest.task == "regression" else "confidence",
+        folds=[folds.get(fold) for fold in context.folds.numbers()],
+    )
+
+
+def _ready(context: Context, name: str) -> Manifest:
+    manifest = read_manifest(context.layout.manifest(name))
+    if manifest is None:
+        raise _refused(context, name, "is not trained")
+    config = context.model_config(name)
+    if manifest.inference != context.inference_fingerprint(config, context.fit_fingerprint(config)):
+        raise _refused(context, name, "was trained on another contest, pipeline, data or folds")
+    if not manifest.complete:
+        missing = [str(fold) for fold, done in enumerate(manifest.trained) if not done]
+        raise _refused(context, name, f"is not trained on fold {some(missing)}")
+    if manifest.test_inference != manifest.inference or not context.layout.test(name).exists():
+        raise _refused(context, name, "has not predicted the test set since it was trained", trained=True)
+    return manifest
+
+
+def _refused(context: Context, name: str, state: str, *, trained: bool = False) -> MismatchError:
+    commands = [command(context.root, stage, name) for stage in (["predict"] if trained else ["train", "predict"])]
+    return MismatchError(
+        f"{name}, whose test predictions are asked for as pseudo-labels, {state}",
+        remedy=f"Run {' and '.join(f'`{said}`' for said in commands)} first.",
+    )
