@@ -102,14 +102,19 @@ def split() -> None:
 def train(
     pipelines: Names = None,
     fold: Annotated[list[int] | None, typer.Option(help="Train this fold alone (repeatable): a quick look.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, envvar="OUTFOLD_JOBS", help="Folds side by side.")] = None,
+    devices: Annotated[
+        str, typer.Option(envvar="OUTFOLD_DEVICES", help="Whose turn it is: cuda:0,cuda:1.", metavar="DEVICE,...")
+    ] = "",
 ) -> None:
     """Train pipelines on every fold and keep their out-of-fold predictions."""
+    from outfold.stages.compute import Compute
     from outfold.stages.train import train as stage
 
     pin_threads()
-    context = _context()
+    context, compute = _context(), Compute(jobs, devices.replace(",", " ").split())
     for name in context.layout.chosen(pipelines):
-        stage(context, name, only_folds=fold)
+        stage(context, name, only_folds=fold, compute=compute)
 
 
 @_stage

@@ -37,6 +37,17 @@ class Reporter:
         """A bar of ``total`` units (None: unknown) for as long as the block runs."""
         yield _Silent()
 
+    def saved(self) -> None:
+        """A checkpoint is on disk: nothing is lost if the training stops here.
+
+        Raises:
+            Stopped: it was asked to.
+        """
+
+
+class Stopped(Exception):
+    """A training that ended after a checkpoint, because it was asked to; it goes on when it is run again."""
+
 
 class _Silent:
     def advance(self, n: float = 1, **fields: Any) -> None:
@@ -134,7 +145,7 @@ class LineReporter(Reporter):
 
 
 class RichReporter(Reporter):
-    """Live bars, colours and tables on a terminal. Bars may nest: an inner bar vanishes when it is done."""
+    """Live bars, colours and tables on a terminal. Bars may nest or run side by side; each vanishes when it is done."""
 
     def __init__(self, console: Console | None = None) -> None:
         from rich.console import Console as RichConsole
@@ -164,7 +175,6 @@ class RichReporter(Reporter):
     def bar(self, label: str, total: float | None, unit: str = "it") -> Iterator[Bar]:
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-        outermost = self._live is None
         if self._live is None:
             self._live = Progress(
                 TextColumn("{task.description}", markup=False),
@@ -195,7 +205,7 @@ class RichReporter(Reporter):
             yield _Task()
         finally:
             live.remove_task(task)
-            if outermost:
+            if not live.tasks:
                 live.stop()
                 self._live = None
 

@@ -1,9 +1,10 @@
-"""How many threads a process may use: all cores, shared out when make runs several processes side by side."""
+"""How many threads a process may use: all cores, shared out when several processes work side by side."""
 
 from __future__ import annotations
 
 import os
 import re
+import sys
 
 VARIABLE = "OUTFOLD_THREADS"
 
@@ -14,15 +15,21 @@ def cores() -> int:
 
 
 def thread_count() -> int:
-    """Threads for this process: ``OUTFOLD_THREADS``, or the cores divided by the jobs of ``make -j``.
+    """Threads for this process: ``OUTFOLD_THREADS``, or the cores divided by the jobs of ``make -j`` and by the ranks.
 
     Two processes of two threads each on two cores run at a fraction of the speed of two with one each.
     """
-    said = os.environ.get(VARIABLE, "")
-    if said.isdigit() and int(said) > 0:
-        return int(said)
+    said = _number(os.environ.get(VARIABLE, ""))
+    if said:
+        return said
     jobs = re.search(r"(?:^|\s)-?-?j(?:obs=)?\s?(\d+)", os.environ.get("MAKEFLAGS", ""))
-    return max(1, cores() // int(jobs.group(1))) if jobs else cores()
+    beside = _number(jobs.group(1)) if jobs else 1
+    # torchrun tells each of its processes how many there are on this machine
+    return max(1, cores() // (beside or 1) // (_number(os.environ.get("LOCAL_WORLD_SIZE", "")) or 1))
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdigit() else 0
 
 
 def pin_threads() -> int:
@@ -32,9 +39,20 @@ def pin_threads() -> int:
         The number of threads.
     """
     count = thread_count()
-    os.environ[VARIABLE] = str(count)
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[name] = str(count)
+    set_threads(count)
     # waiting threads sleep instead of spinning on cores that other processes need
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     return count
+
+
+def set_threads(count: int) -> None:
+    """Let the numeric libraries that are yet to be loaded, and torch where it is, use so many threads from now on."""
+    for name in (VARIABLE, "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = str(count)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(count)
+
+
+def threads_in_use() -> int:
+    """The threads that torch works on where it is loaded, else those that it would."""
+    return int(sys.modules["torch"].get_num_threads()) if "torch" in sys.modules else thread_count()

@@ -18,24 +18,7 @@ from outfold.config.augment import Augment
 from outfold.config.image_features import ImageFeatures
 from outfold.config.model import StrictModel
 from outfold.config.phase import Phase, Sampling
-
-
-class ModelPipelineBase(StrictModel):
-    """What every model's configuration knows: which keys make another model, and which only other predictions."""
-
-    INFERENCE: ClassVar[frozenset[str]] = frozenset()
-    """Keys that change predictions and not the trained models."""
-    RUNTIME: ClassVar[frozenset[str]] = frozenset()
-    """Keys that change neither."""
-
-    def fit_key(self) -> dict[str, Any]:
-        """The part that the trained models depend on, as JSON values, without what is left at its default."""
-        return self.model_dump(mode="json", exclude=set(self.INFERENCE | self.RUNTIME), exclude_defaults=True)
-
-    def inference_key(self) -> dict[str, Any]:
-        """The part that only the predictions depend on, as JSON values."""
-        return self.model_dump(mode="json", include=set(self.INFERENCE))
-
+from outfold.config.pipeline_base import ModelPipelineBase
 
 ViewSet = Literal["flips", "dihedral", "crops", "scales"]
 
@@ -83,7 +66,7 @@ class ImagePipeline(ModelPipelineBase):
     """A timm model trained on the contest's images."""
 
     INFERENCE: ClassVar[frozenset[str]] = frozenset({"tta"})
-    RUNTIME: ClassVar[frozenset[str]] = frozenset({"device", "workers"})
+    RUNTIME: ClassVar[frozenset[str]] = frozenset({"device", "devices", "jobs", "workers"})
 
     learner: Literal["image"]
     """image: any timm model."""
@@ -157,6 +140,8 @@ class ImagePipeline(ModelPipelineBase):
     """auto: bf16 where the device is fast at it, else fp16 on a GPU, else fp32."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1, mps."""
+    devices: list[str] = []
+    """Devices that folds side by side are given in turn, and as many folds where `jobs` is left out: [cuda:0, cuda:1]. Left out: all GPUs."""
     workers: int = Field(default=2, ge=0)
     """Threads that prepare batches. Results do not depend on it."""
     phases: list[Phase] = Field(

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Sequence
 
 import pandas as pd
 
 from outfold.config.pipeline import ModelPipeline
-from outfold.ensemble.thresholds import needs_thresholds
-from outfold.learners.learner import Learner
 from outfold.learners.registry import make_learner, revision
+from outfold.stages.compute import ANY, Compute, placed
 from outfold.stages.context import Context, command
+from outfold.stages.fan_out import Work, train_side_by_side
+from outfold.stages.fold import is_trained, oof_of, train_fold
 from outfold.stages.scores import Scores, score_oof
-from outfold.store.fingerprint import file_sha256, fingerprint
+from outfold.store.fingerprint import file_sha256
 from outfold.store.lock import only_writer
 from outfold.store.manifest import Manifest, read_manifest, write_manifest
 from outfold.store.predictions import members_of, outputs_of, read_predictions, write_predictions
 from outfold.store.shelf import Shelf
 
-OOF = "oof.parquet"
 
-
-def train(context: Context, name: str, *, only_folds: Sequence[int] | None = None) -> Manifest:
+def train(context: Context, name: str, *, only_folds: Sequence[int] | None = None, compute: Compute = ANY) -> Manifest:
     """Train what is not trained yet and leave oof.parquet, a manifest and a table of folds.
 
     Args:
         only_folds: train these folds alone, for a quick look; the result is marked as partial and no blend takes it.
+        compute: how many folds at once, and where.
 
     Raises:
         ConfigError: the pipeline's file, or a fold that the split does not have.
@@ -45,10 +44,19 @@ def train(context: Context, name: str, *, only_folds: Sequence[int] | None = Non
                 os.utime(layout.oof(name))
             reporter.note(f"train {name}: up to date ({manifest.metric} {manifest.score:.5f})")
             return manifest
-        learner = make_learner(context.contest, config, name, reporter)
+        devices = compute.devices_for(config, str(layout.pipeline_config(name)))
+        learner = make_learner(context.contest, placed(config, devices, 0), name, reporter)
         shelves = {fold: Shelf.open(layout.fold(name, fold), made_of) for fold in folds}
-        frames = [_fold(context, name, learner, shelf, fold, inference) for fold, shelf in shelves.items()]
-        frame = pd.concat(frames, ignore_index=True)
+        left = [fold for fold, shelf in shelves.items() if not is_trained(shelf, fold, inference)]
+        jobs = min(compute.jobs_for(config), len(left))
+        if jobs > 1:
+            learner.check()  # what every fold would stumble over is told once
+            work = Work(context.root, name, made_of, inference, devices)
+            train_side_by_side(work, left, jobs, reporter)
+        for fold, shelf in shelves.items():
+            if jobs <= 1 or fold not in left:
+                train_fold(context, name, learner, shelf, fold, inference)
+        frame = pd.concat([oof_of(shelf) for shelf in shelves.values()], ignore_index=True)
         seconds = sum(float((shelf.done or {}).get("seconds", 0.0)) for shelf in shelves.values())
         digest = write_predictions(layout.oof(name), frame)
         manifest = _manifest(context, name, config, frame, made_of, inference)
@@ -71,28 +79,6 @@ def _is_fresh(context: Context, name: str, before: Manifest, inference: str, fol
     oof = context.layout.oof(name)
     trained = [fold for fold, done in zip(context.folds.numbers(), before.trained, strict=False) if done]
     return before.inference == inference and trained == folds and oof.exists() and file_sha256(oof) == before.oof_sha256
-
-
-def _fold(context: Context, name: str, learner: Learner, shelf: Shelf, fold: int, inference: str) -> pd.DataFrame:
-    """One fold's OOF predictions: from its shelf, or by training it."""
-    train, valid = context.folds.train(fold), context.folds.valid(fold)
-    if shelf.done is None:
-        began = time.monotonic()
-        learner.fit(fold, train, valid, shelf)
-        if shelf.done is not None and "seconds" not in shelf.done:
-            shelf.finish(**shelf.done, seconds=time.monotonic() - began)
-    key = fingerprint(inference=inference, fold=fold)
-    if (shelf.done or {}).get("oof") != key or not shelf.has(OOF):
-        write_predictions(shelf.path(OOF), learner.predict("train", valid, {fold: shelf}))
-        shelf.finish(**{**(shelf.done or {}), "oof": key})
-    frame = read_predictions(shelf.path(OOF))
-    contest = context.contest
-    if needs_thresholds(contest.metric, contest.task):
-        context.reporter.note(f"  {name} fold {fold}: trained")  # its labels are decided by the other folds
-    else:
-        one = score_oof(contest, frame, [fold])
-        context.reporter.note(f"  {name} fold {fold}: {contest.metric.name} {one.score:.5f}")
-    return frame
 
 
 def _manifest(

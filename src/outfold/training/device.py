@@ -40,6 +40,11 @@ def pick_device(name: str, where: str) -> torch.device:
     return device
 
 
+def every_gpu() -> list[str]:
+    """The CUDA GPUs of this machine."""
+    return [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+
+
 @dataclass(frozen=True)
 class Precision:
     """The format of the forward pass; weights and the loss are float32 always."""

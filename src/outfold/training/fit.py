@@ -167,6 +167,7 @@ class _Loop:
                 self._keep_last(plan, average)
             states = (None, scaler, None) if last else (optimizer, scaler, average.state_dict())
             save_checkpoint(job.shelf, progress, self.model, *states)
+            job.reporter.saved()
             if last:
                 return
 

@@ -1,0 +1,56 @@
+"""On what a pipeline is trained: how many folds at once, and on which devices. It enters no fingerprint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from outfold.config.pipeline import ImagePipeline, ModelPipeline
+
+
+@dataclass(frozen=True)
+class Compute:
+    """What the command line asks for, which goes before what a pipeline's file says.
+
+    Attributes:
+        jobs: folds side by side; None: not said.
+        devices: by torch's names; empty: not said.
+    """
+
+    jobs: int | None = None
+    devices: Sequence[str] = ()
+
+    def devices_for(self, config: ModelPipeline, where: str) -> list[str]:
+        """The devices that the workers of a pipeline are given in turn; empty where it knows no devices.
+
+        Left out, they are all CUDA GPUs where the pipeline says ``device: auto``, and its own device otherwise.
+
+        Raises:
+            ConfigError: no such device here.
+        """
+        if not isinstance(config, ImagePipeline):
+            return []
+        from outfold.training.device import every_gpu, pick_device
+
+        given = [*self.devices] or config.devices
+        if not given:
+            return (every_gpu() if config.device == "auto" else []) or [config.device]
+        return [str(pick_device(name, where)) for name in given]
+
+    def jobs_for(self, config: ModelPipeline) -> int:
+        """Folds side by side: what is said, or as many as there are devices that are said."""
+        said = self.jobs or config.jobs
+        if said is None and isinstance(config, ImagePipeline):
+            said = len([*self.devices] or config.devices)
+        return said or 1
+
+
+ANY = Compute()
+"""What the pipeline's file says."""
+
+
+def placed(config: ModelPipeline, devices: Sequence[str], place: int) -> ModelPipeline:
+    """The configuration for the process of this number, which has its turn of the devices."""
+    if not devices:
+        return config
+    return config.model_copy(update={"device": devices[place % len(devices)]})
