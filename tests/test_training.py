@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
-import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -155,29 +151,6 @@ def test_a_training_that_was_stopped_ends_with_the_same_bytes(
     learner, shelf = train(contest, recipe(), tmp_path)
     assert results(contest, learner, shelf) == straight
     assert [entry["epoch"] for entry in read_history(shelf)] == [1, 2]
-
-
-def _train_in_a_process(root: Path, folder: Path) -> None:
-    torch.set_num_threads(1)
-    train(load_contest(root), recipe(), folder)
-
-
-@pytest.mark.skipif(os.name != "posix", reason="kill -9")
-def test_a_training_killed_with_minus_9_ends_with_the_same_bytes(
-    root: Path, contest: Contest, straight: list[bytes], tmp_path: Path
-) -> None:
-    process = multiprocessing.get_context("spawn").Process(target=_train_in_a_process, args=(root, tmp_path))
-    process.start()
-    assert process.pid is not None
-    deadline = time.monotonic() + 60
-    # as soon as the first epoch is on disk: in the middle of the second one, or of writing something
-    while not (tmp_path / CHECKPOINT).exists() and time.monotonic() < deadline:
-        time.sleep(0.001)
-    os.kill(process.pid, signal.SIGKILL)
-    process.join()
-    assert (tmp_path / CHECKPOINT).exists()
-    learner, shelf = train(contest, recipe(), tmp_path)
-    assert results(contest, learner, shelf) == straight
 
 
 def test_momentum_and_the_optimizer_s_state_survive_a_stop_between_phases(
