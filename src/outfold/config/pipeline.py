@@ -138,6 +138,8 @@ class ImagePipeline(ModelPipelineBase):
     """Let BatchNorm of frozen layers go on learning."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """auto: bf16 where the device is fast at it, else fp16 on a GPU, else fp32."""
+    compile: bool = False
+    """Put the steps of training through torch.compile: a minute or more to begin with, then faster ones on a GPU; without a compiler, a warning and no difference."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1, mps."""
     devices: list[str] = []

@@ -39,6 +39,7 @@ from outfold.training.device import pick_device, pick_precision, reproducible
 from outfold.training.fit import Data, Fit, fit
 from outfold.training.layer_groups import layer_groups
 from outfold.training.losses import Loss
+from outfold.training.memory import PREDICTION, Pieces, memory_told
 from outfold.training.models import DROP_PATH, ModelSpec, build_model, check_drop_path, check_sizes, normalisation
 from outfold.training.order import even_batches
 from outfold.training.recipe import PhasePlan, plan_phases
@@ -158,6 +159,7 @@ class ImageLearner:
             precision=self.precision,
             shelf=shelf,
             reporter=self.reporter,
+            compile=config.compile,
         )
         return job, model
 
@@ -244,7 +246,7 @@ class ImageLearner:
         task, ranges = self.contest.task, self.config.target_ranges
         voters = [v for f, shelf in sorted(shelves.items()) for v in voters_of(f, shelf, task, ranges, self.device)]
         frames: list[pd.DataFrame] = []
-        with reproducible(self.device):
+        with memory_told(f"{self.name} predict {part}", PREDICTION), reproducible(self.device):
             torch.manual_seed(0)
             groups = groups_that_fit(voters, self.device)
             with self.reporter.bar(f"{self.name} predict {part}", len(rows) * len(groups), "images") as bar:
@@ -276,6 +278,7 @@ class ImageLearner:
             looks.weights,
             looks.average,
             advance,
+            Pieces(lambda said: self.reporter.warn(f"{self.name} predict {part}: {said}")),
         )
 
     def _models(self, voters: Sequence[Voter], sizes: Sequence[int]) -> list[nn.Module]:

@@ -24,6 +24,7 @@ from outfold.randomness import derive_seed
 from outfold.store.shelf import Shelf
 from outfold.training.averaging import Averaging, norms_that_learn
 from outfold.training.checkpoint import Progress, load_checkpoint, save_checkpoint, save_member
+from outfold.training.compiled import Compiled
 from outfold.training.device import Precision
 from outfold.training.losses import Loss
 from outfold.training.lr_finder import Sweep, SweepPlan, leaving_nothing, sweep
@@ -71,6 +72,7 @@ class Fit:
         loss: of a phase.
         optimizer: sgd or adamw.
         precision: of the forward pass.
+        compile: the steps of training go through torch.compile.
         shelf: where the checkpoint, the members and the history go.
     """
 
@@ -86,6 +88,7 @@ class Fit:
     precision: Precision
     shelf: Shelf
     reporter: Reporter
+    compile: bool = False
 
 
 def fit(job: Fit, model: nn.Module) -> Progress:
@@ -145,7 +148,10 @@ class _Loop:
         """What a phase begins with: layers frozen, a new optimizer."""
         job = self.job
         seed = derive_seed(job.seed, job.fold, plan.number, "mix")
-        return Step.begin(self.model, plan, job.loss(plan), job.optimizer, job.precision, seed)
+        step = Step.begin(self.model, plan, job.loss(plan), job.optimizer, job.precision, seed)
+        if job.compile and not plan.precompute:
+            step.model = Compiled(self.model, job.reporter.warn)
+        return step
 
     def _phase(self, plan: PhasePlan, state: dict | None, bar: Bar) -> None:
         job, progress = self.job, self.progress

@@ -32,6 +32,7 @@ def vote(
     weights: Sequence[float],
     average: Literal["probabilities", "logits"],
     advance: Callable[[int], None],
+    run: Callable[[nn.Module, Tensor], Tensor] = nn.Module.__call__,
 ) -> list[NDArray[np.float32]]:
     """Predictions of each model, averaged over the variants.
 
@@ -41,6 +42,7 @@ def vote(
         batches: of each batch its variants, the original first, as many as there are weights, made when asked for.
         average: what is averaged over the variants.
         advance: told the number of rows after each batch.
+        run: a model on a batch; :class:`outfold.training.memory.Pieces` goes on where one is too large.
 
     Returns:
         For each model (n, outputs) float32, in the order of the batches.
@@ -53,7 +55,7 @@ def vote(
             for images, weight in zip(variants, weights, strict=True):
                 rows = len(images)
                 for i, (model, loss) in enumerate(zip(models, losses, strict=True)):
-                    outputs = model(images).float()
+                    outputs = run(model, images).float()
                     part = weight * (loss.predictions(outputs) if average == "probabilities" else outputs)
                     before = sums[i]
                     sums[i] = part if before is None else before + part
