@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from outfold.config.image_features import ImageFeatures
 from outfold.config.pipeline_base import ModelPipelineBase
@@ -34,10 +34,10 @@ class LinearPipeline(ModelPipelineBase):
     """one_hot: categories with fewer training rows share a column."""
     smoothing: float = Field(default=10.0, ge=0)
     """target: a category's mean is that of its rows and so many more rows of the overall mean."""
+    inner_folds: int | None = Field(default=None, ge=1, le=20)
+    """C or alpha is chosen by a cross-validation inside each fold's training part, of so many folds; 1: by one split. Never by the rows that score. Left out: 5 below 5,000 training rows, else 1."""
     inner_fraction: float = Field(default=0.2, gt=0, lt=1)
-    """Share of each fold's training part that chooses C or alpha. Never the rows that score."""
-    inner_folds: int | None = Field(default=None, ge=2, le=20)
-    """Choose by a cross-validation inside the training part, of so many folds, in place of the one split."""
+    """inner_folds: 1: share of the training part that chooses."""
     class_weight: Literal["balanced"] | None = None
     """balanced: each class weighs the same, however rare; in a multilabel task, the two sides of each label."""
     image_features: ImageFeatures = ImageFeatures()
@@ -48,3 +48,10 @@ class LinearPipeline(ModelPipelineBase):
     """The most iterations of a fit; one that needs more is told."""
     seed: int = 0
     """Seed of the splits inside the training part, and of the solver for L1."""
+
+    @model_validator(mode="after")
+    def _keys_of_an_encoding(self) -> LinearPipeline:
+        for key, encoding in (("min_count", "one_hot"), ("smoothing", "target")):
+            if key in self.model_fields_set and self.encoding != encoding:
+                raise ValueError(f"{key}: belongs to encoding: {encoding}")
+        return self

@@ -16,6 +16,7 @@ from pydantic import (
 
 from outfold.config.augment import Augment
 from outfold.config.image_features import ImageFeatures
+from outfold.config.linear import LinearPipeline
 from outfold.config.model import StrictModel
 from outfold.config.phase import Phase, Sampling
 from outfold.config.pipeline_base import ModelPipelineBase
@@ -138,8 +139,6 @@ class ImagePipeline(ModelPipelineBase):
     """Let BatchNorm of frozen layers go on learning."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """auto: bf16 where the device is fast at it, else fp16 on a GPU, else fp32."""
-    compile: bool = False
-    """Put the steps of training through torch.compile: a minute or more to begin with, then faster ones on a GPU; without a compiler, a warning and no difference."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1, mps."""
     devices: list[str] = []
@@ -224,6 +223,8 @@ class BlendConfig(StrictModel):
     """Seed of whatever the combiner draws."""
 
 
-ModelPipeline = Annotated[ImagePipeline | GbdtPipeline, Field(discriminator="learner")]
-Pipeline = Annotated[ImagePipeline | GbdtPipeline | BlendConfig, Field(discriminator="learner")]
-PIPELINE: TypeAdapter[ImagePipeline | GbdtPipeline | BlendConfig] = TypeAdapter(Pipeline)
+ModelPipeline = Annotated[ImagePipeline | GbdtPipeline | LinearPipeline, Field(discriminator="learner")]
+"""What can be trained."""
+Pipeline = Annotated[ImagePipeline | GbdtPipeline | LinearPipeline | BlendConfig, Field(discriminator="learner")]
+"""What a file in ``pipelines/`` can be."""
+PIPELINE: TypeAdapter[Pipeline] = TypeAdapter(Pipeline)

@@ -1,4 +1,4 @@
-"""What boosters looked at: a table, and a picture of its top."""
+"""What the models of a table looked at: a file, and a picture of its top."""
 
 from __future__ import annotations
 
@@ -36,11 +36,24 @@ def write_importance(by_fold: Mapping[int, pd.DataFrame], folder: Path, *, title
     )
     table = table.sort_values(["gain_mean", "feature"], ascending=[False, True])
     write_text(folder / "importance.csv", table.to_csv(float_format="%.6g", lineterminator="\n"))
-    _draw(table, folder / "importance.png", title)
+    _draw(table["gain_mean"], table["gain_std"], folder / "importance.png", title, "gain")
+
+
+def write_shares(by_fold: Mapping[int, pd.Series], folder: Path, *, title: str) -> None:
+    """Write ``importance.csv`` (feature, share_mean, share_std) and ``importance.png``, greatest first.
+
+    Args:
+        by_fold: of each feature, its share of the whole. What a fold does not have (a rare category) has none of it.
+    """
+    shares = pd.DataFrame(dict(by_fold)).fillna(0.0)
+    table = pd.DataFrame({"share_mean": shares.mean(axis=1), "share_std": shares.std(axis=1, ddof=0)})
+    table = table.rename_axis("feature").sort_values(["share_mean", "feature"], ascending=[False, True])
+    write_text(folder / "importance.csv", table.to_csv(float_format="%.6g", lineterminator="\n"))
+    _draw(table["share_mean"], table["share_std"], folder / "importance.png", title, "weight")
 
 
 def pixel_map(gain: pd.Series) -> np.ndarray | None:
-    """The gain of ``image.pixel_r_c`` as a small image (rows, columns), or None where there are no pixels."""
+    """The share of ``image.pixel_r_c`` as a small image (rows, columns), or None where there are no pixels."""
     places = gain.index.str.extract(r"^image\.pixel_(\d+)_(\d+)$").dropna().astype(int)
     if places.empty:
         return None
@@ -49,19 +62,22 @@ def pixel_map(gain: pd.Series) -> np.ndarray | None:
     return found
 
 
-def _draw(table: pd.DataFrame, path: Path, title: str) -> None:
-    top, pixels = 100 * table.head(_TOP), pixel_map(table["gain_mean"])
+def _draw(mean: pd.Series, spread: pd.Series, path: Path, title: str, what: str) -> None:
+    """The top of shares of ``what``, in percent, and a map of those of pixels."""
+    top, pixels = mean.head(_TOP), pixel_map(mean)
     with plots.drawing():
         figure = plots.new_figure(8.0 if pixels is None else 12.0, 1.2 + 0.28 * len(top))
         axes = figure.subplots(
             1, 1 if pixels is None else 2, squeeze=False, width_ratios=None if pixels is None else (3, 2)
         )
         bars = axes[0, 0]
-        means, spreads = (dict(zip(top.index, top[name], strict=True)) for name in ("gain_mean", "gain_std"))
+        means, spreads = (dict(zip(top.index, 100 * values.head(_TOP), strict=True)) for values in (mean, spread))
         plots.draw_bars(bars, means, errors=spreads)
-        bars.set(title=f"{title}: gain by feature", xlabel="% of the gain; mean and spread over folds", xlim=(0, None))
+        bars.set(
+            title=f"{title}: {what} by feature", xlabel=f"% of the {what}; mean and spread over folds", xlim=(0, None)
+        )
         if pixels is not None:
             shown = axes[0, 1].imshow(100 * pixels, cmap="viridis")
-            axes[0, 1].set(title="gain by pixel of the small copy", xticks=[], yticks=[])
+            axes[0, 1].set(title=f"{what} by pixel of the small copy", xticks=[], yticks=[])
             figure.colorbar(shown, ax=axes[0, 1], label="%", shrink=0.6)
         plots.save(figure, path)

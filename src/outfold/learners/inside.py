@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from outfold.config.competition import FoldKind
 from outfold.contest import Contest
-from outfold.folds import inner_split
+from outfold.folds import inner_split, make_folds
 
 Places = tuple[np.ndarray, np.ndarray]
 """Places among the ids of the rows to learn from, and of those to choose by."""
@@ -25,3 +26,33 @@ def inner_places(contest: Contest, ids: pd.Index, *, fraction: float, seed: int)
         dates=contest.dates(ids),
     )
     return ids.get_indexer(learn), ids.get_indexer(choose)
+
+
+def inner_folds(contest: Contest, ids: pd.Index, *, n: int, seed: int) -> list[Places]:
+    """A cross-validation of these training rows: groups whole, earlier rows before later ones, else stratified.
+
+    Where folds are split by time, the first stretch of rows is among none to choose by. With fewer than ``n`` groups or
+    dates there are fewer folds.
+
+    Raises:
+        DataError: one group or one date only, or two rows of which one is missing.
+    """
+    y, groups, dates = contest.truth(ids), contest.groups(ids), contest.dates(ids)
+    by_class = y.ndim == 1 and y.dtype.kind != "f"
+    most: int = len(ids)
+    kind: FoldKind = _plain_kind(y)
+    if dates is not None and contest.config.folds.kind in ("time_series", "holdout"):
+        most, kind = dates.nunique() - 1, "time_series"
+    elif groups is not None:
+        most, kind = groups.nunique(), "stratified_group" if by_class else "group"
+    if most < 2:
+        return [inner_places(contest, ids, fraction=1 / n, seed=seed)]
+    folds, _ = make_folds(ids, kind=kind, n=min(n, most), seed=seed, y=y, groups=groups, dates=dates)
+    pairs = [(folds.train(number), folds.valid(number)) for number in folds.numbers()]
+    return [(ids.get_indexer(learn), ids.get_indexer(choose)) for learn, choose in pairs]
+
+
+def _plain_kind(y: np.ndarray) -> FoldKind:
+    if y.dtype.kind == "f":
+        return "kfold"
+    return "multilabel_stratified" if y.ndim == 2 else "stratified"

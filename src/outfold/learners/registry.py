@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from importlib import resources
 
-from outfold.config.pipeline import GbdtPipeline, ImagePipeline
+from outfold.config.pipeline import ImagePipeline, LinearPipeline, ModelPipeline
 from outfold.contest import Contest
 from outfold.learners.learner import Learner
 from outfold.progress import Reporter
@@ -17,12 +17,16 @@ def revision(family: str) -> int:
     return int(json.loads(text)[family])
 
 
-def make_learner(contest: Contest, config: ImagePipeline | GbdtPipeline, name: str, reporter: Reporter) -> Learner:
+def make_learner(contest: Contest, config: ModelPipeline, name: str, reporter: Reporter) -> Learner:
     """The learner that a pipeline's configuration asks for."""
     if isinstance(config, ImagePipeline):
         from outfold.learners.image import ImageLearner
 
         return ImageLearner(contest, config, name, reporter)
+    if isinstance(config, LinearPipeline):
+        from outfold.learners.linear import LinearLearner
+
+        return LinearLearner(contest, config, name, reporter)
     from outfold.learners.gbdt import GbdtLearner
 
     return GbdtLearner(contest, config, name, reporter)

@@ -1,0 +1,116 @@
+"""A table as the matrix of a linear model: numbers on one scale beside encoded categories."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from outfold.data.date_parts import date_parts
+from outfold.data.one_hot import OneHot
+from outfold.data.standard import Standard
+from outfold.data.table_features import as_number
+from outfold.data.target_means import TargetMeans
+
+ROUND = ("month", "day_of_week", "hour")
+"""Parts of a date that no line goes through: they are categories."""
+SPARSE_FROM = 100
+"""With more columns of ones and zeros than this, and than of numbers, a matrix is sparse."""
+
+Words = Mapping[str, pd.Series]
+
+
+def taken_apart(
+    rows: pd.DataFrame,
+    images: pd.DataFrame | None,
+    *,
+    continuous: Sequence[str],
+    categorical: Sequence[str],
+    dates: Sequence[str],
+) -> tuple[pd.DataFrame, dict[str, pd.Series]]:
+    """A table's numbers as float64, NaN where one is missing, and its categories by column; both by id.
+
+    Of a date, :data:`ROUND` are categories and the other parts numbers, each called ``column.part``.
+
+    Args:
+        images: further numbers by id, those from images.
+    """
+    parts = {f"{name}.{part}": values for name in dates for part, values in date_parts(rows[name]).items()}
+    words = {name: rows[name] for name in categorical}
+    words |= {name: values for name, values in parts.items() if name.rpartition(".")[2] in ROUND}
+    columns = {name: as_number(rows[name]) for name in continuous}
+    columns |= {name: values for name, values in parts.items() if name not in words}
+    numbers = pd.DataFrame(columns, index=rows.index, dtype=np.float64)
+    return (numbers if images is None else pd.concat([numbers, images.astype(np.float64)], axis=1)), words
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """How rows become the rows of a matrix: fitted once on training rows, then applied to any."""
+
+    encoding: OneHot | TargetMeans
+    standard: Standard
+
+    @classmethod
+    def one_hot(cls, numbers: pd.DataFrame, words: Words, least: int) -> tuple[Design, Any]:
+        """The design with a column a category, and the training rows' matrix; ``least`` as in :class:`Levels`."""
+        design = cls(OneHot.fit(words, least), Standard.fit(numbers))
+        return design, design.apply(numbers, words)
+
+    @classmethod
+    def target_means(
+        cls,
+        numbers: pd.DataFrame,
+        words: Words,
+        y: NDArray[np.float64],
+        targets: Sequence[str],
+        smoothing: float,
+        parts: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]],
+    ) -> tuple[Design, Any]:
+        """The design with the mean of the target in a category, and the training rows' matrix, which is cross-fitted.
+
+        The arguments are those of :meth:`TargetMeans.crossed`.
+        """
+        encoding, crossed = TargetMeans.crossed(words, y, targets, smoothing, parts)
+        table = pd.concat([numbers, crossed], axis=1)
+        standard = Standard.fit(table)
+        return cls(encoding, standard), standard.apply(table)
+
+    @property
+    def names(self) -> list[str]:
+        """The matrix's columns, in order."""
+        return [*self.standard.names, *(self.encoding.names if isinstance(self.encoding, OneHot) else [])]
+
+    def apply(self, numbers: pd.DataFrame, words: Words) -> Any:
+        """(n, columns) float64: an array, or a scipy CSR matrix."""
+        if isinstance(self.encoding, TargetMeans):
+            return self.standard.apply(pd.concat([numbers, self.encoding.apply(words)], axis=1))
+        dense = self.standard.apply(numbers)
+        ones = self.encoding.apply(words, len(numbers))
+        if ones.shape[1] > max(SPARSE_FROM, dense.shape[1]):
+            from scipy.sparse import csr_matrix, hstack
+
+            return hstack([csr_matrix(dense), ones], format="csr")
+        return np.hstack([dense, ones.toarray()])
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        kind = "one_hot" if isinstance(self.encoding, OneHot) else "target"
+        return {"encoding": kind, kind: self.encoding.to_json(), "standard": self.standard.to_json()}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Design:
+        """What ``to_json`` gave, back."""
+        kind = OneHot if value["encoding"] == "one_hot" else TargetMeans
+        return cls(kind.from_json(value[value["encoding"]]), Standard.from_json(value["standard"]))
+
+
+def spreads(matrix: Any) -> NDArray[np.float64]:
+    """The standard deviation of each column of an array or a sparse matrix, (columns,)."""
+    mean = np.asarray(matrix.mean(axis=0)).ravel()
+    squares = matrix.power(2) if hasattr(matrix, "power") else np.square(matrix)
+    return np.asarray(np.sqrt(np.maximum(np.asarray(squares.mean(axis=0)).ravel() - mean**2, 0.0)))

@@ -1,0 +1,63 @@
+"""A pipeline's view of the contest as matrices, for learners that take no gaps and no words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from outfold.data.design import Design, taken_apart
+from outfold.learners.contest_table import ContestTable
+from outfold.learners.inside import inner_folds
+from outfold.learners.learner import Part
+from outfold.learners.problems import problems_of, target_table
+
+CROSSED = 5
+"""Parts of the cross-fitting of ``encoding: target``."""
+
+
+class Encoding(NamedTuple):
+    """How categories become columns: the keys of a pipeline's file."""
+
+    kind: str
+    min_count: int
+    smoothing: float
+    seed: int
+
+
+class DesignedTable:
+    """The rows of a contest as rows of a matrix, by id."""
+
+    def __init__(self, table: ContestTable, encoding: Encoding) -> None:
+        self.table, self.encoding = table, encoding
+
+    def fit(self, fold: int, ids: pd.Index) -> tuple[Design, Any]:
+        """Learn from these training rows, and from no others, how rows become numbers; and their matrix."""
+        numbers, words = self._taken_apart("train", ids, fold)
+        kind, min_count, smoothing, seed = self.encoding
+        if kind == "one_hot":
+            return Design.one_hot(numbers, words, min_count)
+        contest = self.table.contest
+        y, targets = target_table(problems_of(contest, ids, balanced=False), contest.outputs)
+        parts = inner_folds(contest, ids, n=CROSSED, seed=seed)
+        return Design.target_means(numbers, words, y, targets, smoothing, parts)
+
+    def apply(self, design: Design, part: Part, ids: pd.Index, fold: int) -> Any:
+        """The matrix of any rows, (n, columns); ``fold``: whose model they are for."""
+        return design.apply(*self._taken_apart(part, ids, fold))
+
+    def columns(self, part: Part, fold: int) -> list[list[str]]:
+        """The numbers and the categories that a design is made of."""
+        numbers, words = self._taken_apart(part, pd.Index([]), fold)
+        return [[str(name) for name in numbers], list(words)]
+
+    def _taken_apart(self, part: Part, ids: pd.Index, fold: int) -> tuple[pd.DataFrame, Mapping[str, pd.Series]]:
+        columns = self.table.columns
+        return taken_apart(
+            self.table.contest.rows(part, ids),
+            self.table.images(part, ids),
+            continuous=columns.continuous,
+            categorical=columns.categorical,
+            dates=columns.dates,
+        )

@@ -1,0 +1,190 @@
+"""Penalised linear models on the contest's table, and on numbers from its images."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from safetensors.numpy import load, save
+
+from outfold.config.linear import LinearPipeline
+from outfold.contest import Contest
+from outfold.data.design import Design, spreads
+from outfold.ensemble.pseudo import PseudoLabels
+from outfold.errors import ConfigError, DataError
+from outfold.learners.contest_table import ContestTable
+from outfold.learners.designed import DesignedTable, Encoding
+from outfold.learners.importance import write_shares
+from outfold.learners.inside import Places, inner_folds, inner_places
+from outfold.learners.learner import Part
+from outfold.learners.linear_fit import LinearModel, Solver
+from outfold.learners.problems import Problem, problems_of
+from outfold.progress import Bar, Reporter
+from outfold.store.predictions import prediction_frame
+from outfold.store.shelf import Shelf
+
+MEMBER = "linear"
+FOLDS, MANY = 5, 5000
+"""Folds inside a training part, where the file does not say, and the rows from which one split tells as much."""
+_FITTED, _COEFFICIENTS = "fitted.json", "coefficients.safetensors"
+
+
+class LinearLearner:
+    """Logistic regression, ridge, lasso, elastic net: one model for a task of classes, else one a label or target."""
+
+    def __init__(self, contest: Contest, config: LinearPipeline, name: str, reporter: Reporter) -> None:
+        """Check the pipeline's file against the contest; no image is read yet.
+
+        Raises:
+            ConfigError: columns, or keys that the task has no use for.
+        """
+        self.contest, self.config, self.name, self.reporter = contest, config, name, reporter
+        self._check_task(contest.layout.pipeline_config(name))
+        # from the strongest penalty to the weakest: of equals, the simplest model is taken
+        self._strengths = sorted(config.alpha, reverse=True) if contest.task == "regression" else sorted(config.C)
+        self._solver = Solver(config.l1_ratio, config.max_iter, config.seed)
+        self._table = ContestTable(contest, config.features, config.image_features, name, config.learner, reporter)
+        encoding = Encoding(config.encoding, config.min_count, config.smoothing, config.seed)
+        self._designed = DesignedTable(self._table, encoding)
+
+    def check(self) -> None:
+        """Describe the images of both parts now, so that unreadable ones are told before anything is trained.
+
+        Raises:
+            DataError: images that cannot be read, all of a part told together (``on_bad_image: error``).
+        """
+        self._table.check()
+
+    def fit(
+        self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf, pseudo: PseudoLabels | None = None
+    ) -> None:
+        """Train one fold and leave its coefficients, and how columns become numbers, on the shelf.
+
+        ``valid`` is not looked at: the strength of the penalty is chosen inside ``train``. No file asks for ``pseudo``.
+
+        Raises:
+            DataError: no row is left to learn from.
+        """
+        began = time.monotonic()
+        ids = self._table.readable(train)
+        problems = problems_of(self.contest, ids, balanced=self.config.class_weight is not None)
+        splits = self._splits(ids) if len(self._strengths) > 1 else []
+        total = len(problems) * (1 + len(splits) * len(self._strengths))
+        with self.reporter.bar(f"{self.name} fold {fold}", total, "fits") as bar:
+            strengths = self._chosen(fold, ids, problems, splits, bar)
+            design, matrix = self._designed.fit(fold, ids)
+            models = {}
+            for name, problem in problems.items():
+                models[name], ended = self._solver.fit(matrix, problem, strengths[name])
+                bar.advance(1)
+                if not ended:
+                    what = f"{self.name} fold {fold}" + (f" {name}" if name else "")
+                    self.reporter.warn(f"{what}: max_iter: {self.config.max_iter} iterations did not suffice")
+        shelf.put(_COEFFICIENTS, save(_arrays(models.values())))
+        fitted = {
+            "columns": self._designed.columns("train", fold),
+            "design": design.to_json(),
+            "features": design.names,
+            "spreads": spreads(matrix).tolist(),
+            "models": [
+                {"name": name, "kind": model.kind, "strength": strengths[name]} for name, model in models.items()
+            ],
+        }
+        shelf.put(_FITTED, (json.dumps(fitted, indent=1) + "\n").encode("utf-8"))
+        shelf.finish(members=[MEMBER], strengths=list(strengths.values()), seconds=time.monotonic() - began)
+
+    def predict(self, part: Part, ids: pd.Index, shelves: Mapping[int, Shelf]) -> pd.DataFrame:
+        """Predict rows with every fold given.
+
+        Returns:
+            A frame as in :mod:`outfold.store.predictions`: probabilities, or values in a regression.
+        """
+        frames = []
+        with self.reporter.bar(f"{self.name}: predict {part}", len(shelves), "folds") as bar:
+            for fold, shelf in shelves.items():
+                fitted = _fitted(shelf)
+                if self._designed.columns(part, fold) != fitted["columns"]:
+                    raise DataError(
+                        f"{shelf.folder}: trained on other features than the contest has now",
+                        remedy=f"Remove {shelf.folder} and run `outfold train {self.name}`.",
+                    )
+                matrix = self._designed.apply(Design.from_json(fitted["design"]), part, ids, fold)
+                layers = [model.predict(matrix) for model in _models(shelf, fitted)]
+                frames.append(prediction_frame(ids, fold, MEMBER, self.contest.outputs, np.hstack(layers)))
+                bar.advance(1)
+        return pd.concat(frames, ignore_index=True)
+
+    def summarise(self, shelves: Mapping[int, Shelf], folder: Path) -> None:
+        """Write ``importance.csv`` and ``importance.png``: each column's share of what moves the outputs.
+
+        A column counts by its coefficient's size times its spread among training rows.
+        """
+        by_fold = {}
+        for fold, shelf in shelves.items():
+            fitted = _fitted(shelf)
+            sizes = sum(np.abs(model.coefficients).sum(axis=0) for model in _models(shelf, fitted))
+            moved = np.asarray(sizes) * np.array(fitted["spreads"])
+            by_fold[fold] = pd.Series(moved / (moved.sum() or 1.0), index=pd.Index(fitted["features"], name="feature"))
+        write_shares(by_fold, Path(folder), title=self.name)
+
+    def _check_task(self, where: Path) -> None:
+        said, regression = self.config.model_fields_set, self.contest.task == "regression"
+        if regression and "C" in said:
+            raise ConfigError(f"{where}: C: is for classes; this contest's task is regression", remedy="Say alpha.")
+        if not regression and "alpha" in said:
+            raise ConfigError(
+                f"{where}: alpha: is for numbers; this contest's task is {self.contest.task}", remedy="Say C."
+            )
+        if regression and self.config.class_weight is not None:
+            raise ConfigError(f"{where}: class_weight: a regression has no classes")
+
+    def _splits(self, ids: pd.Index) -> list[Places]:
+        """The splits inside a training part that choose how strong the penalty is."""
+        config = self.config
+        folds = config.inner_folds or (FOLDS if len(ids) < MANY else 1)
+        if folds > 1:
+            return inner_folds(self.contest, ids, n=folds, seed=config.seed)
+        return [inner_places(self.contest, ids, fraction=config.inner_fraction, seed=config.seed)]
+
+    def _chosen(
+        self, fold: int, ids: pd.Index, problems: Mapping[str, Problem], splits: list[Places], bar: Bar
+    ) -> dict[str, float]:
+        """Of each model, the strength of the least loss on the splits' rows to choose by.
+
+        Encodings are learnt anew from each split's rows to learn from, so that the others are new to them, too.
+        """
+        losses = {name: np.zeros(len(self._strengths)) for name in problems}
+        for learn, choose in splits:
+            design, matrix = self._designed.fit(fold, ids[learn])
+            others = self._designed.apply(design, "train", ids[choose], fold)
+            for name, problem in problems.items():
+                learnt, asked = problem.some(learn), problem.some(choose)
+                for number, strength in enumerate(self._strengths):
+                    model, _ = self._solver.fit(matrix, learnt, strength)
+                    losses[name][number] += len(choose) * asked.loss(model.predict(others))
+                    bar.advance(1)
+        return {name: self._strengths[int(np.argmin(found))] for name, found in losses.items()}
+
+
+def _arrays(models: Any) -> dict[str, np.ndarray]:
+    """Coefficients and intercepts by the model's number, as a safetensors file holds them."""
+    return {
+        f"{number}.{key}": np.ascontiguousarray(values)
+        for number, model in enumerate(models)
+        for key, values in (("coefficients", model.coefficients), ("intercepts", model.intercepts))
+    }
+
+
+def _fitted(shelf: Shelf) -> dict[str, Any]:
+    return dict(json.loads(shelf.path(_FITTED).read_text(encoding="utf-8")))
+
+
+def _models(shelf: Shelf, fitted: Mapping[str, Any]) -> Iterator[LinearModel]:
+    arrays = load(shelf.path(_COEFFICIENTS).read_bytes())
+    for number, model in enumerate(fitted["models"]):
+        yield LinearModel(model["kind"], arrays[f"{number}.coefficients"], arrays[f"{number}.intercepts"])

@@ -1,0 +1,75 @@
+"""What the models of a table learn: one for a target of classes, one a label or target for the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from outfold.contest import Contest
+
+Array = NDArray[np.float64]
+Kind = Literal["binary", "classes", "number"]
+_LEAST = 1e-15
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """What a model learns.
+
+    Attributes:
+        kind: 0 or 1, one of several classes, or a number.
+        y: (n,) codes or numbers.
+        outputs: how many numbers the model says of a row: the classes, or 1.
+        balanced: every class weighs the same.
+    """
+
+    kind: Kind
+    y: NDArray[Any]
+    outputs: int
+    balanced: bool = False
+
+    def some(self, places: NDArray[np.int64]) -> Problem:
+        """Of these rows only."""
+        return Problem(self.kind, self.y[places], self.outputs, self.balanced)
+
+    @property
+    def weight(self) -> Array | None:
+        """(n,) of mean 1, or None where all rows weigh the same."""
+        if not self.balanced:
+            return None
+        _, codes, counts = np.unique(self.y, return_inverse=True, return_counts=True)
+        return np.asarray(len(self.y) / (len(counts) * counts), dtype=np.float64)[codes]
+
+    def loss(self, said: Array) -> float:
+        """The mean log loss, or the mean squared error, of predictions (n, outputs)."""
+        if self.kind == "number":
+            return float(np.mean(np.square(said[:, 0] - self.y)))
+        of_truth = said[np.arange(len(self.y)), self.y] if self.kind == "classes" else _of_side(said[:, 0], self.y)
+        return float(np.average(-np.log(np.maximum(of_truth, _LEAST)), weights=self.weight))
+
+
+def _of_side(chance: Array, y: NDArray[Any]) -> Array:
+    return np.asarray(np.where(y == 1, chance, 1 - chance))
+
+
+def problems_of(contest: Contest, ids: pd.Index, *, balanced: bool) -> dict[str, Problem]:
+    """What is asked of these training rows, by output; one model for all outputs has no name."""
+    y = contest.truth(ids)
+    if y.ndim == 1 and len(contest.outputs) > 1:
+        return {"": Problem("classes", y, len(contest.outputs), balanced)}
+    kind: Kind = "number" if contest.task == "regression" else "binary"
+    columns = y.reshape(len(y), -1).T
+    names = [""] if len(columns) == 1 else contest.outputs
+    return {name: Problem(kind, column, 1, balanced) for name, column in zip(names, columns, strict=True)}
+
+
+def target_table(problems: dict[str, Problem], outputs: list[str]) -> tuple[Array, list[str]]:
+    """The targets as numbers (n, outputs), 0 and 1 for classes, and their names."""
+    if [problem.kind for problem in problems.values()] == ["classes"]:
+        (problem,) = problems.values()
+        return np.eye(problem.outputs)[problem.y], outputs
+    return np.stack([problem.y for problem in problems.values()], axis=1).astype(np.float64), outputs
