@@ -109,23 +109,21 @@ def train(
 ) -> None:
     """Train pipelines on every fold and keep their out-of-fold predictions."""
     from outfold.stages.compute import Compute
-    from outfold.stages.train import train as stage
+    from outfold.stages.in_order import train_in_order as stage
 
     pin_threads()
     context, compute = _context(), Compute(jobs, devices.replace(",", " ").split())
-    for name in context.layout.chosen(pipelines):
-        stage(context, name, only_folds=fold, compute=compute)
+    stage(context, context.layout.chosen(pipelines), only_folds=fold, compute=compute)
 
 
 @_stage
 def predict(pipelines: Names = None) -> None:
     """Predict the test set with every fold and member of the pipelines."""
-    from outfold.stages.predict import predict as stage
+    from outfold.stages.in_order import predict_in_order as stage
 
     pin_threads()
     context = _context()
-    for name in context.layout.chosen(pipelines):
-        stage(context, name)
+    stage(context, context.layout.chosen(pipelines))
 
 
 @_stage

@@ -83,7 +83,8 @@ class Workspace:
     def scores(self) -> pd.DataFrame:
         """One row a pipeline and the blend: score, mean and spread over folds, each fold, seconds of training.
 
-        ``waiting`` is the share of the seconds in which steps waited for data, for pipelines that have steps.
+        ``waiting`` is the share of the seconds in which steps waited for data, for pipelines that have steps;
+        ``pseudo-labels`` says which test rows a pipeline has learnt from beside the training rows.
         """
         rows = {}
         for name in [*self.pipelines, *([BLEND] if self.layout.manifest(BLEND).exists() else [])]:
@@ -96,8 +97,34 @@ class Workspace:
                 **{f"fold {k}": score for k, score in enumerate(folds)},
                 "seconds": manifest.seconds,
                 **({} if manifest.waiting is None else {"waiting": manifest.waiting}),
+                **({} if manifest.pseudo is None else {"pseudo-labels": manifest.pseudo.in_words()}),
             }
-        return pd.DataFrame.from_dict(rows, orient="index")
+        table = pd.DataFrame.from_dict(rows, orient="index")
+        return table.fillna({"pseudo-labels": ""}) if "pseudo-labels" in table else table
+
+    def pseudo_labels(self) -> pd.DataFrame:
+        """One row a pipeline with pseudo-labels and fold: its score, those of its teachers, what it has learnt from.
+
+        ``rows`` of the ``test rows`` have at least the confidence ``limit``, or for numbers at most that spread.
+        """
+        rows = []
+        for name in self.pipelines:
+            manifest = self.manifest(name)
+            if manifest.pseudo is None:
+                continue
+            taught = manifest.pseudo
+            known = {teacher: read_manifest(self.layout.manifest(teacher)) for teacher in taught.pipelines}
+            scores = {teacher: found.fold_scores for teacher, found in known.items() if found is not None}
+            for fold, found in enumerate(taught.folds):
+                if found is None:
+                    continue
+                facts = {"rows": found.rows, "test rows": taught.of, "chosen by": taught.by, "limit": found.limit}
+                teachers = {f"{manifest.metric} of {teacher}": by_fold[fold] for teacher, by_fold in scores.items()}
+                rows.append(
+                    {"pipeline": name, "fold": fold, manifest.metric: manifest.fold_scores[fold], **teachers, **facts}
+                )
+        columns = None if rows else ["pipeline", "fold"]
+        return pd.DataFrame(rows, columns=columns).set_index(["pipeline", "fold"])
 
     def member_scores(self) -> pd.DataFrame:
         """One row a member of every pipeline: its own out-of-fold score, and its weight in the blend."""

@@ -12,6 +12,7 @@ from outfold.ensemble.thresholds import needs_thresholds
 from outfold.learners.learner import Learner
 from outfold.stages.context import Context
 from outfold.stages.scores import score_oof
+from outfold.stages.teachers import pseudo_labels
 from outfold.store.fingerprint import fingerprint
 from outfold.store.predictions import read_predictions, write_predictions
 from outfold.store.shelf import Shelf
@@ -37,7 +38,7 @@ def train_fold(context: Context, name: str, learner: Learner, shelf: Shelf, fold
         with _threads_as_begun(shelf):
             if shelf.done is None:
                 began = time.monotonic()
-                learner.fit(fold, train, valid, shelf)
+                learner.fit(fold, train, valid, shelf, pseudo_labels(context, name, fold))
                 if shelf.done is not None and "seconds" not in shelf.done:
                     shelf.finish(**shelf.done, seconds=time.monotonic() - began)
             write_predictions(shelf.path(OOF), learner.predict("train", valid, {fold: shelf}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Sequence
 
@@ -14,6 +15,7 @@ from outfold.stages.context import Context, command
 from outfold.stages.fan_out import Work, train_side_by_side
 from outfold.stages.fold import is_trained, oof_of, train_fold
 from outfold.stages.scores import Scores, score_oof
+from outfold.stages.teachers import pseudo_facts
 from outfold.store.fingerprint import file_sha256
 from outfold.store.lock import only_writer
 from outfold.store.manifest import Manifest, read_manifest, write_manifest
@@ -63,6 +65,7 @@ def train(context: Context, name: str, *, only_folds: Sequence[int] | None = Non
         waited = [(shelf.done or {}).get("waited") for shelf in shelves.values()]
         waiting = None if None in waited or not seconds else sum(map(float, filter(None, waited))) / seconds
         manifest = manifest.model_copy(update={"seconds": seconds, "waiting": waiting, "oof_sha256": digest})
+        manifest = manifest.model_copy(update={"pseudo": pseudo_facts(context, config, shelves)})
         if before is not None and before.trained == manifest.trained:
             kept = {"test_sha256": before.test_sha256, "test_inference": before.test_inference}
             manifest = manifest.model_copy(update=kept)
@@ -133,8 +136,13 @@ def _tell(context: Context, manifest: Manifest) -> None:
     if len(manifest.members) > 1:
         rows += [[f"member {member}", f"{score:.5f}"] for member, score in manifest.member_scores.items()]
     rows.append(["out of fold", f"{manifest.score:.5f}"])
+    columns = ["", manifest.metric]
+    if manifest.pseudo is not None:
+        columns.append("pseudo-labels")
+        told = [manifest.pseudo.in_words(fold) for fold in range(len(manifest.fold_scores))]
+        rows = [[*row, words] for row, words in itertools.zip_longest(rows, told, fillvalue="")]
     name = manifest.pipeline
     waiting = "" if manifest.waiting is None else f", {manifest.waiting:.0%} of it waiting for data"
-    context.reporter.table(f"{name}: {manifest.seconds:.0f} s of training{waiting}", ["", manifest.metric], rows)
+    context.reporter.table(f"{name}: {manifest.seconds:.0f} s of training{waiting}", columns, rows)
     if not manifest.complete:
         context.reporter.note(f"partial: `{command(context.root, 'train', name)}` trains the other folds")

@@ -49,7 +49,8 @@ class PseudoFacts(BaseModel):
             return ""
         rows, limits = [one.rows for one in chosen], [one.limit for one in chosen]
         sign = "≥" if self.by == "confidence" else "≤"
-        return f"{_span(rows, ',')} of {self.of:,} test rows, {self.by} {sign} {_span(limits, '.3g')}"
+        told = f"{_span(rows, ',')} of {self.of:,} test rows, {self.by} {sign} {_span(limits, '.3g')}"
+        return told if fold is not None else f"{told}, from {', '.join(self.pipelines)}"
 
 
 class Manifest(BaseModel):

@@ -17,12 +17,13 @@ def focal_classes(outputs: Tensor, y: Tensor, gamma: float, smoothing: float, we
 
     Args:
         outputs: (n, classes) float32 logits.
-        y: (n,) classes; q is one-hot of it, moved towards the uniform distribution by ``smoothing``.
+        y: (n,) classes, or distributions over them (n, classes); q is that (one-hot for a class), moved towards the
+            uniform distribution by ``smoothing``.
         weights: (classes,)
     """
     log_p = functional.log_softmax(outputs, dim=1)
     classes = outputs.shape[1]
-    q = functional.one_hot(y, classes) * (1 - smoothing) + smoothing / classes
+    q = (y if y.ndim == 2 else functional.one_hot(y, classes)) * (1 - smoothing) + smoothing / classes
     each = -q * (1 - log_p.exp()).clamp_min(_TINY).pow(gamma) * log_p
     return (each if weights is None else each * weights).sum(dim=1)
 
