@@ -136,7 +136,7 @@ def test_one_member_comes_back_as_it_is(task: str, metric: str) -> None:
     np.testing.assert_array_equal(result.oof, result.predict(case["P"]))
     np.testing.assert_allclose(result.oof, case["P"][0], atol=1e-6)
     assert result.gain == 0
-    if result.thresholds is None:
+    if result.decide.facts() is None:
         assert result.optimism == 0
 
 
@@ -291,8 +291,8 @@ def test_ranks_are_refused_where_the_values_count() -> None:
 def test_ratings_are_decided_as_they_were_scored() -> None:
     case = members_for("regression", "qwk", n=600)
     result = blend(**case)
-    assert result.thresholds is not None
-    assert result.span == (0, 4)
+    assert result.decide.thresholds is not None
+    assert result.decide.span == (0, 4)
     labels = result.decide(result.predict(case["P"]))
     assert set(np.unique(labels)) <= {0, 1, 2, 3, 4}
     assert case["metric"].score(case["y"], labels) == pytest.approx(result.in_sample)

@@ -104,9 +104,9 @@ def test_a_fold_s_truth_does_not_move_the_thresholds_that_decide_it(task: Any) -
     other = truth.copy()
     other[fold == 3] = 1 - other[fold == 3]
     after = nested_thresholds(metric, other, outputs, fold, task=task)
-    np.testing.assert_array_equal(before.by_fold[3], after.by_fold[3])
+    np.testing.assert_array_equal(before.by_fold[3].thresholds, after.by_fold[3].thresholds)
     np.testing.assert_array_equal(before.labels[fold == 3], after.labels[fold == 3])
-    assert any(not np.array_equal(before.by_fold[f], after.by_fold[f]) for f in (0, 1, 2))
+    assert any(not np.array_equal(before.by_fold[f].thresholds, after.by_fold[f].thresholds) for f in (0, 1, 2))
 
 
 def test_the_nested_score_is_that_of_the_labels() -> None:

@@ -20,7 +20,18 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import train_test_split
 
 from outfold.errors import ConfigError, DataError
-from outfold.metrics import METRICS, Metric, Task, Wants, custom_metric, default_metric, get_metric, to_labels
+from outfold.metrics import (
+    METRICS,
+    Metric,
+    Task,
+    Wants,
+    custom_metric,
+    default_metric,
+    expected_class,
+    get_metric,
+    to_labels,
+)
+from outfold.metrics.truth import PER_CLASS, TASKS
 
 Scored = tuple[np.ndarray, np.ndarray]
 
@@ -43,7 +54,7 @@ def predictions() -> dict[Task, Scored]:
 
     x, x_new, y, y_new = held_out(*load_digits(return_X_y=True))
     digits = LogisticRegression(C=1e-4).fit(x, y).predict_proba(x_new)
-    found["multiclass"] = (y_new, digits)
+    found["multiclass"] = found["ordinal"] = (y_new, digits)
     tags = [np.isin(np.arange(10), own) for own in ([0, 2, 4, 6, 8], [2, 3, 5, 7], [0, 1, 4, 9])]
     found["multilabel"] = (
         np.stack([own[y_new] for own in tags], axis=1).astype(np.int8),
@@ -56,7 +67,7 @@ def predictions() -> dict[Task, Scored]:
 
 
 def hard(task: Task, outputs: np.ndarray) -> np.ndarray:
-    if task == "multiclass":
+    if task in PER_CLASS:
         return outputs.argmax(axis=1)
     return (outputs[:, 0] if task == "binary" else outputs) > 0.5
 
@@ -84,6 +95,8 @@ FROM_LABELS: list[tuple[str, Task, Reference]] = [
     ("qwk", "binary", lambda y, p: sk.cohen_kappa_score(y, p, weights="quadratic")),
     ("qwk", "multiclass", lambda y, p: sk.cohen_kappa_score(y, p, weights="quadratic")),
 ]
+# without cut points, and for probabilities, the order of the classes does not matter
+FROM_LABELS += [(name, "ordinal", reference) for name, task, reference in FROM_LABELS if task == "multiclass"]
 
 
 def one_versus_rest(function: Reference) -> Reference:
@@ -117,6 +130,10 @@ FROM_OUTPUTS: list[tuple[str, Task, Reference]] = [
     ("rmsle", "regression", sk.root_mean_squared_log_error),
     ("r2", "regression", sk.r2_score),
     ("pearson", "regression", lambda y, p: stats.pearsonr(y, p[:, 0]).statistic),
+    ("log_loss", "ordinal", sk.log_loss),
+    ("brier", "ordinal", lambda y, p: np.square(p - np.eye(10)[y]).sum(axis=1).mean()),
+    ("mae", "ordinal", lambda y, p: sk.mean_absolute_error(y, p @ np.arange(10))),
+    ("rmse", "ordinal", lambda y, p: sk.root_mean_squared_error(y, p @ np.arange(10))),
 ]
 
 
@@ -271,11 +288,11 @@ def scored(draw: st.DrawFn, task: Task) -> Scored:
     if task == "regression":
         ratings = hnp.arrays(np.float64, n, elements=st.integers(0, 4).map(float))
         return draw(ratings), outputs * 4
-    return draw(hnp.arrays(np.int64, n, elements=st.integers(0, k - 1 if task == "multiclass" else 1))), outputs
+    return draw(hnp.arrays(np.int64, n, elements=st.integers(0, k - 1 if task in PER_CLASS else 1))), outputs
 
 
 def perfect(task: Task, y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
-    if task == "multiclass":
+    if task in PER_CLASS:
         return np.eye(outputs.shape[1])[y]
     return y.reshape(outputs.shape).astype(np.float64)
 
@@ -287,7 +304,7 @@ def of_task(task: Task) -> list[Metric]:
 LAWS = settings(max_examples=100, deadline=None)
 
 
-@pytest.mark.parametrize("task", get_args(Task))
+@pytest.mark.parametrize("task", TASKS)
 @LAWS
 @given(data=st.data())
 def test_the_order_of_the_rows_does_not_matter(task: Task, data: st.DataObject) -> None:
@@ -298,7 +315,7 @@ def test_the_order_of_the_rows_does_not_matter(task: Task, data: st.DataObject) 
         assert moved == pytest.approx(metric.score(y, outputs), nan_ok=True, abs=1e-12), metric.name
 
 
-@pytest.mark.parametrize("task", get_args(Task))
+@pytest.mark.parametrize("task", TASKS)
 @LAWS
 @given(data=st.data())
 def test_nothing_beats_the_truth(task: Task, data: st.DataObject) -> None:
@@ -308,7 +325,7 @@ def test_nothing_beats_the_truth(task: Task, data: st.DataObject) -> None:
         assert not metric.better(other, best) or other == pytest.approx(best, abs=1e-12), metric.name
 
 
-@pytest.mark.parametrize("task", get_args(Task))
+@pytest.mark.parametrize("task", TASKS)
 @LAWS
 @given(data=st.data())
 def test_repeating_every_row_changes_nothing(task: Task, data: st.DataObject) -> None:
@@ -324,7 +341,7 @@ BOUNDS |= dict.fromkeys(("mcc", "qwk", "pearson", "gini"), (-1, 1))
 BOUNDS |= {"r2": (-math.inf, 1)}
 
 
-@pytest.mark.parametrize("task", get_args(Task))
+@pytest.mark.parametrize("task", TASKS)
 @LAWS
 @given(data=st.data())
 def test_a_score_is_within_its_bounds_or_nan(task: Task, data: st.DataObject) -> None:
@@ -518,12 +535,37 @@ def test_half_way_cuts_are_rounding(outputs: list[float], low: int, steps: int) 
         ("regression", [2.0, 1.0], "ascending"),
         ("regression", [1.0, math.nan], "ascending"),
         ("regression", [], "ascending"),
+        ("ordinal", [0.7, 0.2], "ascending"),
+        ("ordinal", [0.2, 0.7], "2 cut points make 3 classes, but the target has 2"),
     ],
 )
 def test_thresholds_that_do_not_fit_are_refused(task: Task, thresholds: Any, message: str) -> None:
     outputs = [[0.1], [0.9]] if task == "binary" else [[0.1, 0.2], [0.3, 0.4]]
     with pytest.raises(ConfigError, match=message):
         to_labels(outputs, task=task, thresholds=thresholds)
+
+
+@LAWS
+@given(data=st.data())
+def test_the_cut_of_an_expected_class_lies_between_the_classes_that_may_be(data: st.DataObject) -> None:
+    _, outputs = data.draw(scored("ordinal"))
+    possible = outputs > 0
+    mean = expected_class(outputs)
+    assert (mean >= -1e-9).all() and (mean <= outputs.shape[1] - 1 + 1e-9).all()
+    halves = 0.5 + np.arange(outputs.shape[1] - 1)
+    labels = to_labels(outputs, task="ordinal", thresholds=halves)
+    for row in np.flatnonzero(possible.any(axis=1)):
+        known = np.flatnonzero(possible[row])
+        assert known.min() - 1 < labels[row] < known.max() + 1
+    certain = np.eye(outputs.shape[1])
+    assert to_labels(certain, task="ordinal", thresholds=halves).tolist() == list(range(len(certain)))
+
+
+def test_a_doubtful_row_is_cut_between_its_likely_ends() -> None:
+    torn = [[0.4, 0.2, 0.4], [0.6, 0.0, 0.4]]
+    assert to_labels(torn, task="ordinal").tolist() == [0, 0]
+    assert to_labels(torn, task="ordinal", thresholds=[0.5, 1.5]).tolist() == [1, 1]
+    assert to_labels(torn, task="ordinal", thresholds=[0.9, 1.5]).tolist() == [1, 0]
 
 
 def test_too_few_cut_points_are_refused() -> None:
@@ -610,13 +652,13 @@ def test_map_needs_a_number(name: str) -> None:
 
 
 def test_a_metric_of_another_task_is_refused_with_those_that_fit() -> None:
-    with pytest.raises(ConfigError, match="rmse is not defined for a binary task, only for regression") as error:
+    with pytest.raises(ConfigError, match="rmse is not defined for a binary task, only for ordinal and") as error:
         get_metric("rmse", task="binary")
     assert "Metrics for binary: accuracy, " in str(error.value)
     assert "mae" not in str(error.value)
 
 
-@pytest.mark.parametrize("task", get_args(Task))
+@pytest.mark.parametrize("task", TASKS)
 def test_the_default_metric_fits_its_task(task: Task) -> None:
     assert task in get_metric(default_metric(task), task=task).tasks
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,16 +11,17 @@ import pandas as pd
 
 from outfold.config.competition import CompetitionConfig, Task
 from outfold.config.load import load_competition
+from outfold.data.asked import read_asked
 from outfold.data.dates import parse_dates
 from outfold.data.ids import check_test_ids, settle_ids
 from outfold.data.part_images import drop_missing, find_images, image_columns, type_image_columns
 from outfold.data.parts import Part, read_parts, read_sample
 from outfold.data.roles import Roles, check_declared, infer_roles
 from outfold.data.sample import check_sample
-from outfold.data.targets import Target, raw_targets, read_target, target_columns
+from outfold.data.targets import raw_targets, target_columns
 from outfold.errors import ConfigError, nearest, some
 from outfold.hooks import Hooks
-from outfold.metrics import Metric, default_metric, get_metric
+from outfold.metrics import PER_CLASS, Metric, Subtask
 from outfold.store.layout import Layout
 
 Half = Literal["train", "test"]
@@ -34,15 +35,17 @@ class Contest:
         root: the folder with competition/, pipelines/, inputs/ and artifacts/.
         config: the contest file.
         layout: the paths under the root.
-        task: binary, multiclass, multilabel or regression.
+        task: binary, multiclass, ordinal, multilabel, regression, or multitask.
         id_column: the id column's name in the contest's own files; in every table here the index is called ``id``.
         targets: the target columns.
-        classes: [negative, positive], the classes sorted, or the labels; None for regression.
-        outputs: the names of a model's outputs: [target], a name a class, a name a label, or the targets.
+        classes: [negative, positive], the classes sorted or in their order, or the labels; None for regression and
+            multitask.
+        outputs: the names of a model's outputs: [target], a name a class, a name a label, or the targets; of a
+            multitask contest ``age`` and ``grapheme=ka``.
         train: the training rows by id, in the order of the file: feature columns and raw target columns.
         test: the test rows by id: feature columns.
         y: the truth in the order of ``train``: int64 codes (n,); multilabel int8 (n, k); regression float64 (n,) or
-            (n, k).
+            (n, k); multitask float64 (n, k), cut up by the metric's subtasks.
         roles: the columns that a model may use.
         sample: the sample submission: its id column, of the type that ids have here, and its columns in order.
         metric: how the contest scores.
@@ -104,11 +107,42 @@ class Contest:
 
     def word(self, truth: np.ndarray) -> str:
         """The truth of one row, as ``y`` has it, as a person would say it."""
+        if self.task == "multitask":
+            words = (one.word(s.truth_of(truth[None])[0]) for s, one in zip(self.subtasks, self.questions, strict=True))
+            return ", ".join(f"{name} {word}" for name, word in zip(self.targets, words, strict=True))
         if self.classes is None:
             return ", ".join(f"{value:.4g}" for value in np.atleast_1d(truth))
         if self.task == "multilabel":
             return " ".join(str(name) for name, on in zip(self.classes, truth, strict=True) if on)
         return str(self.classes[int(truth)])
+
+    @property
+    def subtasks(self) -> tuple[Subtask, ...]:
+        """The targets of a multitask contest; none where the task is one."""
+        return self.metric.subtasks
+
+    def alone(self, subtask: Subtask) -> Contest:
+        """The contest as if one target of several were all that it asks."""
+        return replace(
+            self,
+            task=subtask.task,
+            targets=[subtask.name],
+            classes=None if subtask.classes is None else list(subtask.classes),
+            outputs=self.outputs[subtask.outputs],
+            y=subtask.truth_of(self.y),
+            metric=subtask.metric,
+        )
+
+    @property
+    def questions(self) -> list[Contest]:
+        """The contest as each of its targets asks it; the contest itself where the task is one."""
+        return [self.alone(subtask) for subtask in self.subtasks] or [self]
+
+    @property
+    def leading(self) -> Contest:
+        """The contest as the target asks it by which rows are stratified: the first one of classes, or the first."""
+        questions = self.questions
+        return next((one for one in questions if one.task == "binary" or one.task in PER_CLASS), questions[0])
 
     def groups(self, ids: pd.Index) -> pd.Series | None:
         """The group of each training row, by id; None where the contest names no group column."""
@@ -151,9 +185,9 @@ def load_contest(root: Path, config: CompetitionConfig | None = None) -> Contest
         train, images, dropped = drop_missing(train, images)
         notes += dropped
     raw = target_columns(train.frame, config.target, train.path)
-    target, metric = _target(config, hooks, raw, train.path)
+    target, metric = read_asked(config, hooks, raw, train.path)
     notes += target.notes
-    check_sample(sample.frame, target, id_column, config.target, sample.path)
+    check_sample(sample.frame, target, id_column, config.target, sample.path, metric.subtasks)
     train_rows, test_rows = _features(config, hooks, train, test)
     roles, left = infer_roles(config.columns, train_rows, test_rows, _reserved(config), image=bool(images))
     notes += left
@@ -183,24 +217,6 @@ def _settle(train: Part, test: Part, sample: Part) -> None:
     parts = (train, test, sample)
     for part, index in zip(parts, settle_ids(*(part.frame.index for part in parts)), strict=True):
         part.frame.index = index
-
-
-def _target(config: CompetitionConfig, hooks: Hooks, raw: pd.DataFrame, path: Path) -> tuple[Target, Metric]:
-    """The target and the metric: a metric that is defined for some tasks only helps to tell which task it is."""
-    named = config.metric or ""
-    hook = named.removeprefix("hooks.py:").removeprefix("hooks:") if named.startswith(("hooks.py:", "hooks:")) else None
-    allowed = get_metric(named).tasks if named and hook is None else ()
-    target = read_target(
-        raw,
-        path,
-        task=config.task,
-        positive=config.positive,
-        separator=config.tag_separator,
-        allowed=allowed,
-    )
-    if hook is not None:
-        return target, hooks.metric(hook, target.task)
-    return target, get_metric(named or default_metric(target.task), task=target.task)
 
 
 def _features(config: CompetitionConfig, hooks: Hooks, train: Part, test: Part) -> tuple[pd.DataFrame, pd.DataFrame]:

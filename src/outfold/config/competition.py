@@ -20,7 +20,8 @@ FoldKind = Literal[
     "holdout",
     "stratified_regression",
 ]
-Task = Literal["binary", "multiclass", "multilabel", "regression"]
+TargetTask = Literal["binary", "multiclass", "ordinal", "multilabel", "regression"]
+Task = Literal["binary", "multiclass", "ordinal", "multilabel", "regression", "multitask"]
 
 
 def _listed(value: Any) -> Any:
@@ -81,6 +82,21 @@ class FoldsConfig(StrictModel):
     """Quantile bins of stratified_regression."""
 
 
+class TargetConfig(StrictModel):
+    """What one target of several asks (task: multitask)."""
+
+    task: TargetTask | None = None
+    """Inferred from its values, as that of a single target is."""
+    metric: str | None = None
+    """Its own metric, by name or hooks.py:function. Left out: the contest's `metric`, or the default of its task."""
+    weight: float = Field(default=1.0, gt=0)
+    """What its metric weighs in the contest's score, which is the weighted mean."""
+    order: list[Any] | None = Field(default=None, min_length=2)
+    """The classes from the lowest to the highest, for task: ordinal."""
+    positive: Any = None
+    """The class that a binary probability speaks of."""
+
+
 class SubmissionConfig(StrictModel):
     """How outputs become the file."""
 
@@ -110,13 +126,17 @@ class CompetitionConfig(StrictModel):
     target: Annotated[list[str], BeforeValidator(_listed)] = Field(default=["target"], min_length=1)
     """The target column, or a list of them. For class folders: the name to give to the class."""
     task: Task | None = None
-    """Inferred from the target: two values are binary, text or few whole numbers multiclass, several 0/1 columns or tags multilabel."""
+    """Inferred from the target: two values are binary, text or few whole numbers multiclass, several 0/1 columns or tags multilabel; `order` makes it ordinal, `targets` multitask."""
+    order: list[Any] | None = Field(default=None, min_length=2)
+    """The classes from the lowest to the highest, for task: ordinal. Left out: numbers sort themselves."""
+    targets: dict[str, TargetConfig] = {}
+    """What each target asks, by its column, where there are several of several kinds (task: multitask); what is left out is inferred."""
     positive: Any = None
     """The class that a binary probability speaks of. Left out: the greater of the two (1, True, yes)."""
     tag_separator: str = " "
     """What separates the labels in one column of tags (task: multilabel)."""
     metric: str | None = None
-    """By name, or hooks.py:function. Left out: auc, log_loss, mean_columnwise_log_loss or rmse, by task."""
+    """By name, or hooks.py:function. Left out: auc, log_loss, qwk (ordinal), mean_columnwise_log_loss or rmse, by task."""
     columns: ColumnRoles = ColumnRoles()
     """Columns by their role."""
     folds: FoldsConfig = FoldsConfig()
@@ -125,6 +145,38 @@ class CompetitionConfig(StrictModel):
     """An unreadable image ends the run, or is dropped: from training, and to a grey image in the test set."""
     submission: SubmissionConfig = SubmissionConfig()
     """How outputs become the file."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tasks_that_are_implied(cls, keys: Any) -> Any:
+        if not isinstance(keys, dict):
+            return keys
+        if isinstance(keys.get("targets"), dict) and keys["targets"]:
+            keys = {"target": [str(name) for name in keys["targets"]], "task": "multitask", **keys}
+        elif keys.get("order") is not None and keys.get("task") != "multitask":
+            keys = {"task": "ordinal", **keys}
+        return keys
+
+    @model_validator(mode="after")
+    def _one_task_or_several(self) -> CompetitionConfig:
+        if self.targets and self.task != "multitask":
+            raise ValueError(f"targets: is for task: multitask, not for task: {self.task}")
+        if self.task != "multitask":
+            if self.order is not None and self.task != "ordinal":
+                raise ValueError(f"order: is for task: ordinal, not for task: {self.task}")
+            return self
+        if len(self.target) < 2:
+            raise ValueError("task: multitask needs several columns in target:")
+        if self.order is not None or self.positive is not None:
+            key = "order" if self.order is not None else "positive"
+            raise ValueError(f"{key}: belongs to one target: write targets: {{<column>: {{{key}: ...}}}}")
+        strange = [name for name in self.targets if name not in self.target]
+        if strange:
+            raise ValueError(f"targets: {strange[0]!r} is not among target: {', '.join(self.target)}")
+        wrong = [n for n, one in self.targets.items() if one.order is not None and one.task not in (None, "ordinal")]
+        if wrong:
+            raise ValueError(f"targets: {wrong[0]}: order: is for task: ordinal")
+        return self
 
     @model_validator(mode="after")
     def _pattern_names_the_targets(self) -> CompetitionConfig:

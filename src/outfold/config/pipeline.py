@@ -129,6 +129,8 @@ class ImagePipeline(ModelPipelineBase):
     """How much less: the exponent of focal (2) and of asymmetric's negatives (4)."""
     target_range: list[float] | list[list[float]] | None = None
     """Regression: [lowest, highest] value that a target can take, or one such pair a target; a scaled sigmoid keeps to it."""
+    loss_weights: dict[str, Annotated[float, Field(ge=0)]] = {}
+    """Of several targets (task: multitask): what the loss of each weighs in the sum, by its column; 1 where left out."""
     class_weight: Literal["balanced"] | None = None
     """balanced: each class weighs the same in the loss, however rare."""
     sampling: Sampling = "rows"

@@ -9,9 +9,17 @@ import pandas as pd
 
 from outfold.data.targets import Target
 from outfold.errors import DataError, some
+from outfold.metrics import Subtask, columns_by_target
 
 
-def check_sample(sample: pd.DataFrame, target: Target, id_column: str, targets: Sequence[str], path: Path) -> None:
+def check_sample(
+    sample: pd.DataFrame,
+    target: Target,
+    id_column: str,
+    targets: Sequence[str],
+    path: Path,
+    subtasks: Sequence[Subtask] = (),
+) -> None:
     """One column a class, a label or a target, by name; or a single column of any name for what one column can hold.
 
     Args:
@@ -20,11 +28,15 @@ def check_sample(sample: pd.DataFrame, target: Target, id_column: str, targets: 
         id_column: for the message.
         targets: the target columns.
         path: of the sample submission.
+        subtasks: of a multitask contest.
 
     Raises:
         DataError: a column that is no output, or an output without a column.
     """
     columns = [str(name) for name in sample.columns]
+    if subtasks:
+        columns_by_target(subtasks, columns, str(path), DataError)
+        return
     one_cell_is_enough = target.task != "multilabel" or len(targets) == 1
     if len(columns) == 1 and len(target.outputs if target.task == "regression" else [1]) == 1 and one_cell_is_enough:
         return

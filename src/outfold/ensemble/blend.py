@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
+from outfold.ensemble.by_target import ByTarget, FittedByTarget, each_target
 from outfold.ensemble.combiners import get_combiner
+from outfold.ensemble.decision import Decision, nested_thresholds
 from outfold.ensemble.members import checked_members
 from outfold.ensemble.problem import Array, Combiner, Fitted, Problem, seeded_parts
 from outfold.ensemble.threads import one_thread
-from outfold.ensemble.thresholds import decide, nested_thresholds, rating_span, tune_thresholds
 from outfold.errors import MismatchError
 from outfold.metrics import Metric, Task
 
@@ -27,6 +29,8 @@ class BlendResult:
     task: Task
     oof: Array
     """(n, outputs) float32: the nested predictions. No row had a say in what predicts it. NaN where fold is -1."""
+    decided: Array
+    """The same as they are scored: labels where thresholds make them, of each fold by those of the others."""
     in_sample: float
     """Score on the very rows that the weights and thresholds were fitted on: what must not be believed."""
     honest: float
@@ -44,12 +48,14 @@ class BlendResult:
     """Every member's, in the order of ``names``."""
     weights: Array | None
     """(members,) effective weights of sum 1, for a report; None where the combiner has none."""
-    thresholds: Array | None
-    """What decides the test rows' labels, tuned on all rows; None where the metric takes no thresholds."""
-    span: tuple[float, float] | None
-    """The least and greatest rating that the cut points were tuned for; None unless the task is regression."""
+    weights_by_target: dict[str, Array]
+    """The same of each target's own combiner, in a multitask contest."""
+    decide: Decision
+    """What makes labels of the test rows, tuned on all rows; it leaves them alone where the metric needs none."""
     fitted: Fitted
     """The combiner, fitted on all rows."""
+    metric: Metric
+    """What the blend was scored by."""
 
     def predict(self, P: Array) -> Array:
         """Predict other rows from the same members in the same order: (members, n, outputs) to (n, outputs) float32.
@@ -60,11 +66,7 @@ class BlendResult:
         if len(P) != len(self.names):
             raise MismatchError(f"the blend has {len(self.names)} members, but was given predictions of {len(P)}")
         with one_thread():
-            return self.fitted.predict(checked_members(np.asarray(P), self.names, _domain(self.combiner, self.task)))
-
-    def decide(self, outputs: Array) -> Array:
-        """The labels of predicted rows as float32 (n, outputs), by ``thresholds``; the outputs where there are none."""
-        return decide(outputs, self.thresholds, task=self.task, span=self.span)
+            return self.fitted.predict(_checked(np.asarray(P), self.names, self.combiner, self.metric))
 
 
 class Single:
@@ -117,25 +119,22 @@ def blend(
     with one_thread():
         scored = fold >= 0
         everywhere = bool(scored.all())
-        members = checked_members(
-            P if everywhere else P[:, scored], names, _domain(combiner, task), rows=np.flatnonzero(scored)
-        )
         metric = replace(metric, task=task)
+        members = _checked(P if everywhere else P[:, scored], names, combiner, metric, rows=np.flatnonzero(scored))
         problem = Problem(y, fold, task, metric, None if groups is None else np.asarray(groups), seed)
         problem = problem if everywhere else problem.take(scored)
         folds = problem.fold
         if len(np.unique(folds)) == 1:
             problem = replace(problem, fold=_parts_of_holdout(problem))
-        named = get_combiner(combiner, problem)
+        named = ByTarget(partial(get_combiner, combiner)) if metric.subtasks else get_combiner(combiner, problem)
         maker = Single() if len(members) == 1 else named
 
         outputs, decided = _nested(maker, members, problem)
         honest = metric.score(problem.y, decided)
         fitted = maker.fit(members, problem)
         fit_outputs = fitted.predict(members)
-        thresholds = tune_thresholds(metric, problem.y, fit_outputs, task=task)
-        span = rating_span(problem.y, task)
-        in_sample = metric.score(problem.y, decide(fit_outputs, thresholds, task=task, span=span))
+        decision = Decision.tuned(metric, problem.y, fit_outputs, task=task)
+        in_sample = metric.score(problem.y, decision(fit_outputs))
         singles = [nested_thresholds(metric, problem.y, member, problem.fold, task=task).score for member in members]
 
     best = 0
@@ -144,12 +143,15 @@ def blend(
     sign = 1.0 if metric.greater_is_better else -1.0
     oof = np.full(P.shape[1:], np.nan, dtype=np.float32)
     oof[scored] = outputs
+    labels = oof.copy()
+    labels[scored] = decided
     per_fold = {int(f): metric.score(problem.y[folds == f], decided[folds == f]) for f in np.unique(folds)}
     return BlendResult(
         names=tuple(names),
         combiner=combiner,
         task=task,
         oof=oof,
+        decided=labels,
         in_sample=in_sample,
         honest=honest,
         honest_per_fold=per_fold,
@@ -159,9 +161,10 @@ def blend(
         gain=sign * (honest - singles[best]),
         member_scores=tuple(singles),
         weights=fitted.weights,
-        thresholds=thresholds,
-        span=span,
+        weights_by_target=fitted.weights_by_target if isinstance(fitted, FittedByTarget) else {},
+        decide=decision,
         fitted=fitted,
+        metric=metric,
     )
 
 
@@ -174,9 +177,8 @@ def _nested(maker: Combiner, members: Array, problem: Problem) -> tuple[Array, A
         outside, others = problem.take(~inside), members[:, ~inside]
         fitted = maker.fit(others, outside)
         outputs[inside] = fitted.predict(members[:, inside])
-        limits = tune_thresholds(problem.metric, outside.y, fitted.predict(others), task=problem.task)
-        span = rating_span(outside.y, problem.task)
-        decided[inside] = decide(outputs[inside], limits, task=problem.task, span=span)
+        decision = Decision.tuned(problem.metric, outside.y, fitted.predict(others), task=problem.task)
+        decided[inside] = decision(outputs[inside])
     return outputs, decided
 
 
@@ -190,9 +192,13 @@ def _parts_of_holdout(problem: Problem) -> Array:
     return parts
 
 
-def _domain(combiner: str, task: Task) -> Task:
-    """What members must be: for ranks, any numbers."""
-    return "regression" if combiner == "rank_mean" else task
+def _checked(P: Array, names: Sequence[str], combiner: str, metric: Metric, *, rows: Array | None = None) -> Array:
+    """The members as the task, or each of its targets, wants them; for ranks, any numbers."""
+    if metric.subtasks:
+        return each_target(P, metric.subtasks, lambda p, one: _checked(p, names, combiner, one.metric, rows=rows))
+    assert metric.task is not None
+    domain: Task = "regression" if combiner == "rank_mean" else metric.task
+    return checked_members(P, names, domain, rows=rows)
 
 
 def _check_shapes(P: Array, y: Array, fold: Array, names: Sequence[str], task: Task, groups: Array | None) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from outfold.ensemble.objective import EPS, LOG_LOSSES
 from outfold.ensemble.problem import Array
 from outfold.errors import DataError
-from outfold.metrics import Metric, Task
+from outfold.metrics import Metric, Task, expected_class
 
 COVERAGE = 0.95
 
@@ -118,6 +118,8 @@ def _mean_of_rows(metric: Metric, y: Array, outputs: Array) -> Array | None:
             happened = np.where(truth, values, 1.0 - values)
         losses: Array = -np.log(np.clip(happened, EPS, 1 - EPS)).mean(axis=1)
         return losses
+    if metric.name == "mae" and metric.task == "ordinal":
+        return np.abs(expected_class(outputs) - y)
     if metric.name == "mae":
         errors: Array = np.abs(outputs.astype(np.float64) - y.reshape(len(y), -1)).mean(axis=1)
         return errors

@@ -8,6 +8,7 @@ import numpy as np
 
 from outfold.ensemble.problem import Array, Task, valid_outputs
 from outfold.errors import MismatchError
+from outfold.metrics import PER_CLASS
 
 SLACK = 1e-3
 """How far rounding may take a probability out of [0, 1]."""
@@ -52,7 +53,7 @@ def checked_members(P: Array, names: Sequence[str], task: Task, *, rows: Array |
 def _is_valid(member: Array, task: Task) -> bool:
     if member.min(initial=0.0) < 0 or member.max(initial=1.0) > 1:
         return False
-    return task != "multiclass" or bool((np.abs(member.sum(axis=1, dtype=np.float64) - 1) < 1e-5).all())
+    return task not in PER_CLASS or bool((np.abs(member.sum(axis=1, dtype=np.float64) - 1) < 1e-5).all())
 
 
 def _first(bad: Array, rows: Array | None) -> str:

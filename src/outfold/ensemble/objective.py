@@ -9,6 +9,7 @@ import numpy as np
 
 from outfold.ensemble.problem import Array, Problem, valid_outputs
 from outfold.ensemble.thresholds import needs_thresholds, quick_thresholds
+from outfold.metrics import PER_CLASS
 
 LOG_LOSSES = frozenset({"log_loss", "mean_columnwise_log_loss"})
 SQUARED_ERRORS = frozenset({"rmse"})
@@ -48,7 +49,7 @@ def objective(P: Array, problem: Problem, *, negative_weights: bool = False, max
     P, problem = subsample(P, problem, min(max_rows, _row_limit(problem)))
     one_class = task == "binary" and bool((problem.y == problem.y[0]).all())
     if name in LOG_LOSSES or (one_class and problem.metric.wants == "ranks"):
-        if negative_weights and task == "multiclass":
+        if negative_weights and task in PER_CLASS:
             # Other classes pushed below zero change the row's sum, so the true class alone does not tell the loss.
             return Objective(P, lambda mixed: _log_loss(true_probability(valid_outputs(mixed, task)[None], problem)[0]))
         return Objective(true_probability(P, problem), _log_loss)
@@ -84,7 +85,7 @@ def true_probability(P: Array, problem: Problem) -> Array:
 
     A mixture's log loss is -mean(log(mixture of these)), whatever the number of classes, since rows have sum 1.
     """
-    if problem.task == "multiclass":
+    if problem.task in PER_CLASS:
         codes = np.asarray(problem.y, dtype=np.int64)
         return np.ascontiguousarray(P[:, np.arange(P.shape[1]), codes], dtype=np.float32)
     happened = problem.columns() > 0.5

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from outfold.metrics import Metric, Task
+from outfold.metrics import PER_CLASS, Metric, Task
 
 Array = NDArray[Any]
 
@@ -94,7 +94,7 @@ def valid_outputs(values: Array, task: Task) -> Array:
     if task == "regression":
         return np.asarray(values, dtype=np.float32)
     clipped = np.clip(np.asarray(values, dtype=np.float64), 0.0, 1.0)
-    if task == "multiclass":
+    if task in PER_CLASS:
         total = clipped.sum(axis=1, keepdims=True)
         clipped = np.where(total > 0, clipped / np.where(total > 0, total, 1.0), 1.0 / clipped.shape[1])
     return clipped.astype(np.float32)

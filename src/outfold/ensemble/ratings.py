@@ -1,12 +1,14 @@
-"""Cut points that make whole ratings of a regression's values."""
+"""Cut points: between the whole ratings of a regression's values, or the classes of an ordinal target."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 
 from outfold.ensemble.candidates import between, middle_of_best
 from outfold.ensemble.problem import Array
-from outfold.metrics import Metric
+from outfold.metrics import Metric, expected_class
 
 MOST_RATINGS = 50
 TUNING_ROWS = 20_000
@@ -44,9 +46,46 @@ def tune_cuts(metric: Metric, y: Array, outputs: Array) -> Array | None:
     def gain_of(cuts: Array) -> float:
         return sign * metric.score(y, outputs, thresholds=cuts)
 
-    values = np.asarray(outputs[:, 0], dtype=np.float64)
     halves = float(np.rint(y.min())) + 0.5 + np.arange(len(matched))
-    cuts = max((halves, matched), key=gain_of).copy()
+    return _ascend(np.asarray(outputs[:, 0], dtype=np.float64), (halves, matched), gain_of)
+
+
+def matched_class_cuts(y: Array, expected: Array, classes: int) -> Array:
+    """(classes - 1,) cut points of the expected class that give each class as many rows as it has in the truth.
+
+    Args:
+        y: (n,) codes.
+        expected: (n,) of :func:`outfold.metrics.expected_class`.
+    """
+    shares = np.cumsum(np.bincount(y, minlength=classes))[:-1] / len(y)
+    # a class at an end that these rows never have is never said
+    inside = np.quantile(expected, shares)
+    return np.where(shares == 0, -0.5, np.where(shares == 1, classes - 0.5, inside))
+
+
+def tune_class_cuts(metric: Metric, y: Array, outputs: Array) -> Array:
+    """(classes - 1,) ascending cut points of the expected class with the best score.
+
+    As :func:`tune_cuts`; there is one for each class, of these rows or not.
+
+    Args:
+        y: (n,) codes.
+        outputs: (n, classes) probabilities.
+    """
+    stride = -(-len(y) // TUNING_ROWS)
+    y, expected, classes = np.asarray(y[::stride]), expected_class(outputs[::stride]), outputs.shape[1]
+    sign = 1.0 if metric.greater_is_better else -1.0
+
+    def gain_of(cuts: Array) -> float:
+        return sign * float(metric.function(y, np.searchsorted(cuts, expected, side="left")))
+
+    halves = 0.5 + np.arange(classes - 1)
+    return _ascend(expected, (halves, matched_class_cuts(y, expected, classes)), gain_of)
+
+
+def _ascend(values: Array, starts: tuple[Array, Array], gain_of: Callable[[Array], float]) -> Array:
+    """Coordinate ascent from the better of two starts."""
+    cuts = max(starts, key=gain_of).copy()
     best = gain_of(cuts)
     for _ in range(PASSES):
         before = best

@@ -12,7 +12,7 @@ from outfold.ensemble.pooling import fit_pool
 from outfold.ensemble.problem import Array, Fitted, Problem, normalised, valid_outputs
 from outfold.ensemble.ridge import RidgePath
 from outfold.ensemble.strength import STRENGTHS, best_strength
-from outfold.metrics import Task
+from outfold.metrics import PER_CLASS, Task
 
 LOGIT_CLIP = 1e-4
 FIT_ROWS = 200_000
@@ -31,7 +31,7 @@ class Stack:
 
     def fit(self, P: Array, problem: Problem) -> Fitted:
         """Fit a model a column. A column whose truth is all the same has nothing to fit: it keeps the members' mean."""
-        if problem.task == "multiclass":
+        if problem.task in PER_CLASS:
             return fit_pool(P, problem)
         regression, logs = problem.task == "regression", problem.metric.name == "rmsle"
         scale = ("log" if logs else "value") if regression else "logit"

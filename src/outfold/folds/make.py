@@ -203,11 +203,13 @@ def _check_task(kind: FoldKind, y: np.ndarray | None, task: Task) -> None:
         "multilabel_stratified": {
             "binary": "stratified",
             "multiclass": "stratified",
+            "ordinal": "stratified",
             "regression": "stratified_regression",
         },
         "stratified_regression": {
             "binary": "stratified",
             "multiclass": "stratified",
+            "ordinal": "stratified",
             "multilabel": "multilabel_stratified",
         },
     }[kind].get(task)

@@ -141,7 +141,7 @@ def suspicions(
     found: list[str] = []
     if y is not None and folds.kind != "holdout":
         found += rare_classes(y, task, folds.n, classes)
-    if y is not None and y.ndim == 1 and task in ("binary", "multiclass"):
+    if y is not None and y.ndim == 1 and task in ("binary", "multiclass", "ordinal"):
         found += unlearnable(folds, y, ids, classes)
         found += one_sided(folds, y, ids)
     if groups is not None:

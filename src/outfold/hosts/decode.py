@@ -83,6 +83,8 @@ def read_outputs(sent: pd.DataFrame, scoring: Scoring) -> np.ndarray:
         return hot.astype(np.float64)
     if scoring.task == "binary":
         return _positive(column, classes, scoring.metric)
+    if scoring.task == "ordinal" and scoring.metric.wants == "values":
+        return _between(column, classes)
     return _ranked(column, classes)
 
 
@@ -176,6 +178,26 @@ def _positive(column: pd.Series, classes: Sequence[str], metric: Metric) -> np.n
         f"the submission has {column[row]!r} in column {column.name!r}, row {row!r}, "
         f"where a probability or one of {some(classes)} was expected"
     )
+
+
+def _between(column: pd.Series, classes: Sequence[str]) -> np.ndarray:
+    """A number between ordered classes, as probabilities of the two beside it with that mean."""
+    amounts = [_amount(name) for name in classes]
+    numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
+    bad = ~np.isfinite(numbers)
+    if None in amounts or bad.any():
+        row = column.index[bad][0] if bad.any() else column.index[0]
+        raise SubmissionError(
+            f"the submission has {column[row]!r} in column {column.name!r}, row {row!r}, "
+            f"where a number from {classes[0]} to {classes[-1]} was expected"
+        )
+    place = np.interp(numbers, np.array(amounts, dtype=np.float64), np.arange(len(classes)))
+    lower = np.minimum(place.astype(np.int64), len(classes) - 2)
+    outputs = np.zeros((len(column), len(classes)))
+    rows = np.arange(len(column))
+    outputs[rows, lower + 1] = place - lower
+    outputs[rows, lower] = 1.0 - (place - lower)
+    return outputs
 
 
 def _ranked(column: pd.Series, classes: Sequence[str]) -> np.ndarray:

@@ -14,7 +14,8 @@ import pandas as pd
 
 from outfold.config.competition import Task
 from outfold.errors import DataError, SubmissionError, some
-from outfold.hosts.decode import SENT, SOLUTION, Side, lacks_columns, read_outputs, read_truth
+from outfold.hosts.decode import SENT, SOLUTION, Side, lacks_columns
+from outfold.hosts.decode_targets import read_both
 from outfold.hosts.host import Metric, Scoring
 
 USAGE = "Usage"
@@ -67,8 +68,7 @@ def score_submission(
         )
     sent = sent.loc[truth.index]
     usage = _usage(truth)
-    y = read_truth(truth, scoring)
-    outputs = read_outputs(sent, scoring)
+    y, outputs = read_both(truth, sent, scoring)
     scores: dict[str, float | None] = {}
     rows = {}
     for part in _PARTS:

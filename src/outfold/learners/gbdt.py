@@ -23,6 +23,7 @@ from outfold.learners.inside import inner_places
 from outfold.learners.learner import Part
 from outfold.learners.lightgbm_params import fitted_to, resolve, stops_early
 from outfold.learners.lightgbm_runtime import load_lightgbm
+from outfold.learners.steps import class_probabilities, step_names, steps
 from outfold.progress import Reporter
 from outfold.store.predictions import prediction_frame
 from outfold.store.shelf import Shelf
@@ -32,7 +33,10 @@ _FITTED = "fitted.json"
 
 
 class GbdtLearner:
-    """Gradient-boosted trees: one booster for a binary or multiclass task, one a label or target for the others."""
+    """Gradient-boosted trees: one booster for a binary or multiclass task, one a label or target for the others.
+
+    An ordinal task has one for each step from a class to the next (see :mod:`outfold.learners.steps`).
+    """
 
     def __init__(self, contest: Contest, config: GbdtPipeline, name: str, reporter: Reporter) -> None:
         """Check the pipeline's file against the contest; no image is read yet.
@@ -121,7 +125,9 @@ class GbdtLearner:
                         remedy=f"Remove {shelf.folder} and run `outfold train {self.name}`.",
                     )
                 layers = [self._probabilities(_load(shelf, file), features) for file in fitted["models"].values()]
-                frames.append(prediction_frame(ids, fold, MEMBER, self.contest.outputs, np.hstack(layers)))
+                values = np.hstack(layers)
+                values = class_probabilities(values) if self.contest.task == "ordinal" else values
+                frames.append(prediction_frame(ids, fold, MEMBER, self.contest.outputs, values))
                 bar.advance(1)
         return pd.concat(frames, ignore_index=True)
 
@@ -164,6 +170,8 @@ class GbdtLearner:
     def _labels(self, ids: pd.Index) -> dict[str, np.ndarray]:
         """What each booster learns, by output; one booster for all outputs has no name."""
         y = self.contest.truth(ids)
+        if self.contest.task == "ordinal":
+            return dict(zip(step_names(self.contest.outputs), steps(y, len(self.contest.outputs)).T, strict=True))
         if y.ndim == 1:
             return {"": y}
         return dict(zip(self.contest.outputs, y.T, strict=True))

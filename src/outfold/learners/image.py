@@ -22,6 +22,7 @@ from outfold.data.image_statistics import channel_statistics
 from outfold.errors import ConfigError, DataError, some
 from outfold.learners.image_activations import precomputed
 from outfold.learners.image_history import draw_history
+from outfold.learners.image_loss import network_width, training_loss, voting_loss
 from outfold.learners.image_rows import ContestImages, PhaseImages
 from outfold.learners.image_schedule import PICTURE as SCHEDULE
 from outfold.learners.image_schedule import draw_trained
@@ -68,7 +69,7 @@ class ImageLearner:
     def check(self) -> None:
         """Raise what would stop ``fit`` before it begins; the images are decoded on the way, where they are not yet."""
         config, contest = self.config, self.contest
-        check_task(config, contest.task, self.where)
+        check_task(config, contest, self.where)
         check_range(config.target_ranges, contest, self.where)
         for key in ("mean", "std"):
             given = getattr(config, key)
@@ -151,7 +152,7 @@ class ImageLearner:
             fold=fold,
             seed=config.seed,
             rows=rows,
-            strata=strata(contest.y[rows], contest.task),
+            strata=strata(contest.leading.y[rows], contest.leading.task),
             phases=plans,
             data=partial(self._phase_data, model, self._places("train", valid), loss(), mean, std),
             loss=lambda plan: loss(),
@@ -183,10 +184,7 @@ class ImageLearner:
         return places
 
     def _loss(self, y: NDArray) -> Loss:
-        balanced = self.config.class_weight == "balanced"
-        outputs = len(self.contest.outputs)
-        loss = Loss.for_rows(self.contest.task, y, outputs, balanced=balanced)
-        return loss.named(self.config.loss, self.config.gamma).within(self.config.target_ranges).to(self.device)
+        return training_loss(self.contest, self.config, y).to(self.device)
 
     def phase_images(
         self, watched: NDArray[np.int64], loss: Loss, mean: list[float], std: list[float], plan: PhasePlan
@@ -228,7 +226,7 @@ class ImageLearner:
         config = self.config
         return ModelSpec(
             config.model,
-            len(self.contest.outputs),
+            network_width(self.contest),
             config.channels,
             size or config.size,
             config.timm_args | ({DROP_PATH: config.drop_path} if config.drop_path else {}),
@@ -243,8 +241,8 @@ class ImageLearner:
             id, fold, member, and the outputs.
         """
         rows = self._places(part, ids)
-        task, ranges = self.contest.task, self.config.target_ranges
-        voters = [v for f, shelf in sorted(shelves.items()) for v in voters_of(f, shelf, task, ranges, self.device)]
+        loss = partial(voting_loss, self.contest, self.config)
+        voters = [v for f, shelf in sorted(shelves.items()) for v in voters_of(f, shelf, loss, self.device)]
         frames: list[pd.DataFrame] = []
         with memory_told(f"{self.name} predict {part}", PREDICTION), reproducible(self.device):
             torch.manual_seed(0)

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from outfold.contest import Contest
 from outfold.errors import DataError
 from outfold.learners.image import ImageLearner
+from outfold.learners.image_loss import training_loss
 from outfold.learners.image_rows import PhaseImages
+from outfold.metrics import PER_CLASS
 from outfold.plots import drawing, new_figure, save
 from outfold.randomness import derive_seed, row_uniforms
 from outfold.training.device import reproducible
-from outfold.training.losses import Loss
 from outfold.training.models import build_model
 from outfold.training.recipe import plan_phases
 
@@ -61,7 +62,7 @@ def contact_sheet(
     places = every[_in_turn(contest, every, config.seed)[:rows]]
     with reproducible(learner.device):
         mean, std = learner.normalisation(build_model(learner.spec(), "none", contest.root), every)
-        loss = Loss.for_rows(contest.task, contest.y, len(contest.outputs)).to(learner.device)
+        loss = training_loss(contest, config, contest.y).to(learner.device)
         images = learner.phase_images(places[:0], loss, mean, std, plan)
         variants = [_pixels(images, next(images.plain([places])))]
         for epoch in range(draws):
@@ -76,8 +77,9 @@ def contact_sheet(
 def _in_turn(contest: Contest, places: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     """An order of these training rows, drawn by the seed, in which the classes take turns."""
     drawn = row_uniforms(derive_seed(seed, "contact sheet"), places, 1)[:, 0]
-    truth = np.asarray(contest.y)[places]
-    if contest.task not in ("binary", "multiclass"):
+    asked = contest.leading
+    truth = asked.y[places]
+    if asked.task != "binary" and asked.task not in PER_CLASS:
         return np.argsort(drawn, kind="stable")
     rank = pd.Series(drawn).groupby(truth).rank(method="first").to_numpy()
     return np.lexsort([truth, rank])

@@ -6,33 +6,50 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from outfold.config.competition import Task
 from outfold.config.pipeline import ImagePipeline
 from outfold.contest import Contest
-from outfold.errors import ConfigError, some
+from outfold.errors import ConfigError, nearest, some
+from outfold.metrics import PER_CLASS
 
-_CLASSES: tuple[Task, ...] = ("binary", "multiclass", "multilabel")
 
-
-def check_task(config: ImagePipeline, task: Task, where: str) -> None:
+def check_task(config: ImagePipeline, contest: Contest, where: str) -> None:
     """Raises ConfigError for a key that the contest's task has no use for."""
+    asked = contest.task
+    tasks = {one.task for one in contest.questions}
 
     def said(key: str) -> object:
         return getattr(config, key, None) or next((v for p in config.phases if (v := getattr(p, key, None))), None)
 
-    for key in ("label_smoothing", "class_weight", "cutmix", "loss"):
-        if said(key) and task not in _CLASSES:
-            raise ConfigError(f"{where}: {key}: is for classes; this contest's task is {task}")
+    for key in ("label_smoothing", "class_weight", "loss"):
+        if said(key) and tasks == {"regression"}:
+            raise ConfigError(f"{where}: {key}: is for classes; this contest's task is {asked}")
+    if said("cutmix") and "regression" in tasks:
+        why = "one of the targets is a number" if contest.subtasks else f"this contest's task is {asked}"
+        raise ConfigError(f"{where}: cutmix: is for classes; {why}")
     balances = "balanced" in (config.sampling, *(phase.sampling for phase in config.phases))
-    if balances and task not in ("binary", "multiclass"):
-        raise ConfigError(f"{where}: sampling: balanced is for classes of which a row has one; this is {task}")
+    one_class = contest.leading.task == "binary" or contest.leading.task in PER_CLASS
+    if balances and not one_class:
+        raise ConfigError(f"{where}: sampling: balanced is for classes of which a row has one; this is {asked}")
     if balances and config.class_weight:
         raise ConfigError(f"{where}: sampling: balanced and class_weight: balanced would count a rare class twice")
-    if config.loss == "asymmetric" and task != "multilabel":
+    if config.loss == "asymmetric" and tasks != {"multilabel"}:
         raise ConfigError(
-            f"{where}: loss: asymmetric is for multilabel targets; this contest's task is {task}",
+            f"{where}: loss: asymmetric is for multilabel targets; this contest's task is {asked}",
             remedy="loss: focal is for classes, too.",
         )
+    _check_loss_weights(config, contest, where)
+
+
+def _check_loss_weights(config: ImagePipeline, contest: Contest, where: str) -> None:
+    weights = config.loss_weights
+    if weights and not contest.subtasks:
+        raise ConfigError(f"{where}: loss_weights: is for several targets; this contest's task is {contest.task}")
+    for name in weights:
+        if name not in contest.targets:
+            hint = nearest(name, contest.targets) or f"they are {some(contest.targets)}"
+            raise ConfigError(f"{where}: loss_weights: {name!r} is none of the targets; {hint}")
+    if weights and not any(weights.get(name, 1.0) for name in contest.targets):
+        raise ConfigError(f"{where}: loss_weights: all are 0, and nothing would be learnt")
 
 
 def check_range(ranges: Sequence[Sequence[float]], contest: Contest, where: str) -> None:

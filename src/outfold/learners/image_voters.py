@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
-from outfold.config.competition import Task
 from outfold.store.shelf import Shelf
 from outfold.training.checkpoint import weights_file
 from outfold.training.losses import Loss
@@ -30,11 +30,16 @@ class Voter:
     shelf: Shelf
 
 
-def voters_of(fold: int, shelf: Shelf, task: Task, ranges: list[list[float]], device: torch.device) -> Iterator[Voter]:
-    """The members of a trained fold, each with what turns its outputs into predictions."""
+def voters_of(
+    fold: int, shelf: Shelf, loss_of: Callable[[Mapping[str, Any]], Loss], device: torch.device
+) -> Iterator[Voter]:
+    """The members of a trained fold, each with what turns its outputs into predictions.
+
+    Args:
+        loss_of: the loss, from what the fold's model.json says.
+    """
     facts = json.loads(shelf.path(MODEL).read_text(encoding="utf-8"))
-    loss = Loss(task, center=torch.tensor(facts["center"]), scale=torch.tensor(facts["scale"]))
-    loss = loss.within(ranges)
+    loss = loss_of(facts)
     for member in facts["members"]:
         yield Voter(fold, member["name"], member["size"], facts["mean"], facts["std"], loss.to(device), shelf)
 

@@ -35,6 +35,7 @@ _REGRESSION = (
 _OBJECTIVES: dict[Task, tuple[str, ...]] = {
     "binary": _BINARY,
     "multiclass": _MULTICLASS,
+    "ordinal": _BINARY,
     "multilabel": _BINARY,
     "regression": _REGRESSION,
 }

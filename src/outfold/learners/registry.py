@@ -23,6 +23,10 @@ def make_learner(contest: Contest, config: ModelPipeline, name: str, reporter: R
         from outfold.learners.image import ImageLearner
 
         return ImageLearner(contest, config, name, reporter)
+    if contest.task == "multitask":
+        from outfold.learners.by_target import ByTarget
+
+        return ByTarget(contest, lambda one: make_learner(one, config, name, reporter))
     if isinstance(config, LinearPipeline):
         from outfold.learners.linear import LinearLearner
 

@@ -8,7 +8,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from outfold.errors import ConfigError, DataError
-from outfold.metrics.truth import Task
+from outfold.metrics.truth import PER_CLASS, Task
+
+
+def expected_class(probabilities: ArrayLike) -> NDArray[np.float64]:
+    """The mean class (n,) of an ordinal target, its classes counted from 0: ``sum_k k p_k / sum_k p_k``.
+
+    Args:
+        probabilities: (n, classes), in the classes' order. A row of zeros is in the middle.
+    """
+    raised = np.maximum(np.asarray(probabilities, dtype=np.float64), 1e-15)
+    mean: NDArray[np.float64] = raised @ np.arange(raised.shape[1]) / raised.sum(axis=1)
+    return mean
 
 
 def to_labels(
@@ -22,16 +33,18 @@ def to_labels(
 
     Args:
         outputs: (n,) or (n, outputs).
-        task: multiclass takes the largest output (the first of equals). Binary and multilabel say 1 where an output is
-            above its threshold. Regression rounds to whole ratings, or cuts at the thresholds.
+        task: multiclass takes the largest output (the first of equals), and so does ordinal, or cuts the expected class
+            at the thresholds. Binary and multilabel say 1 where an output is above its threshold. Regression rounds to
+            whole ratings, or cuts at the thresholds.
         thresholds: binary and multilabel: a number or one per column, 0.5 by default. Regression: ascending cut points;
-            an output above c of them gets the c-th rating from the lowest.
+            an output above c of them gets the c-th rating from the lowest. Ordinal: the same for the expected class,
+            one cut point between each class and the next.
         span: regression only: the lowest and highest rating of the truth, to which labels are clipped. Cut points can
             make more ratings than that (a fold in which the best rating never occurs); then, and without a span, the
             lowest is told from the cuts, each of which lies about half-way between two ratings.
 
     Returns:
-        Integers: (n,) for multiclass, otherwise of the shape of ``outputs``.
+        Integers: (n,) for multiclass and ordinal, otherwise of the shape of ``outputs``.
 
     Raises:
         ConfigError: thresholds that do not fit the outputs or the span.
@@ -43,7 +56,9 @@ def to_labels(
         raise DataError(f"{int(np.isnan(values).sum())} outputs are missing, expected a number to make a label of")
     if task == "regression":
         return _ratings(values, thresholds, span)
-    if task == "multiclass":
+    if task == "ordinal" and thresholds is not None:
+        return _cut(expected_class(values), thresholds, values.shape[1])
+    if task in PER_CLASS:
         if thresholds is not None:
             raise ConfigError("thresholds have no meaning for a multiclass task, which takes the largest output")
         return values.argmax(axis=1)
@@ -62,9 +77,7 @@ def _ratings(
     if thresholds is None:
         rounded = np.rint(values)
         return (rounded if span is None else np.clip(rounded, *span)).astype(np.int64)
-    cuts = np.atleast_1d(np.asarray(thresholds, dtype=np.float64))
-    if cuts.ndim != 1 or cuts.size == 0 or not (cuts[1:] >= cuts[:-1]).all() or not np.isfinite(cuts).all():
-        raise ConfigError(f"cut points must be finite numbers in ascending order, not {cuts.tolist()}")
+    cuts = _ascending(thresholds)
     lowest = float(np.rint(cuts.mean() - len(cuts) / 2))
     if span is not None:
         low, high = span
@@ -75,3 +88,20 @@ def _ratings(
             )
         lowest = float(np.clip(lowest, high - len(cuts), low))
     return int(lowest) + np.searchsorted(cuts, values, side="left").astype(np.int64)
+
+
+def _cut(expected: NDArray[np.float64], thresholds: ArrayLike, classes: int) -> NDArray[np.int64]:
+    cuts = _ascending(thresholds)
+    if len(cuts) != classes - 1:
+        raise ConfigError(
+            f"{len(cuts)} cut points make {len(cuts) + 1} classes, but the target has {classes}",
+            remedy=f"Give {classes - 1} cut points, one between each class and the next.",
+        )
+    return np.searchsorted(cuts, expected, side="left").astype(np.int64)
+
+
+def _ascending(thresholds: ArrayLike) -> NDArray[np.float64]:
+    cuts = np.atleast_1d(np.asarray(thresholds, dtype=np.float64))
+    if cuts.ndim != 1 or cuts.size == 0 or not (cuts[1:] >= cuts[:-1]).all() or not np.isfinite(cuts).all():
+        raise ConfigError(f"cut points must be finite numbers in ascending order, not {cuts.tolist()}")
+    return cuts

@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from outfold.errors import ConfigError
-from outfold.metrics.decision import to_labels
+from outfold.metrics.decision import expected_class, to_labels
 from outfold.metrics.truth import Task, checked, infer_task
+
+if TYPE_CHECKING:
+    from outfold.metrics.subtask import Subtask
 
 Wants = Literal["probabilities", "labels", "ranks", "values"]
 
@@ -29,6 +32,7 @@ class Metric:
         tasks: the tasks it is defined for.
         function: ``function(y, predicted)`` on checked arrays, (n,) or (n, k); ``labels`` are given as integers.
         task: the contest's task, where it is known; None infers it from the shapes.
+        subtasks: of a multitask contest: its targets, each with a metric of its own.
     """
 
     name: str
@@ -37,19 +41,26 @@ class Metric:
     tasks: tuple[Task, ...]
     function: Callable[..., Any]
     task: Task | None = None
+    subtasks: tuple[Subtask, ...] = ()
 
     def score(self, y: ArrayLike, outputs: ArrayLike, *, thresholds: ArrayLike | None = None) -> float:
         """The score of outputs (n, outputs) against the truth; nan where these rows do not define it.
 
         Args:
-            y: binary (n,) of 0 and 1; multiclass (n,) codes; multilabel (n, k) of 0 and 1; regression (n,) or (n, k).
-            outputs: (n, outputs): P(positive), a probability for each class or label, or values.
+            y: binary (n,) of 0 and 1; multiclass and ordinal (n,) codes; multilabel (n, k) of 0 and 1; regression (n,)
+                or (n, k); multitask (n, k), see :class:`outfold.metrics.Subtask`.
+            outputs: (n, outputs): P(positive), a probability for each class or label, or values. Of an ordinal target a
+                metric of values sees the expected class, counted from 0.
             thresholds: only for ``labels``: see :func:`outfold.metrics.to_labels`.
 
         Raises:
             DataError: missing values, or truth and outputs that do not fit.
             ConfigError: thresholds that do not fit.
         """
+        if self.subtasks:
+            if thresholds is not None:
+                raise ConfigError(f"{self.name}: each target has thresholds of its own: decide before you score")
+            return self._number(self.function(np.asarray(y), np.asarray(outputs)))
         task = self.task or infer_task(y, outputs, self.tasks)
         truth, predicted = checked(y, outputs, task, self.name)
         if self.wants == "labels":
@@ -59,6 +70,8 @@ class Metric:
             raise ConfigError(
                 f"{self.name} is computed from {self.wants}, not from labels: thresholds have no meaning for it"
             )
+        elif self.wants == "values" and task == "ordinal":
+            truth, predicted = truth.astype(np.float64), expected_class(predicted)
         return self._number(self.function(truth, predicted))
 
     def loss(self, y: ArrayLike, outputs: ArrayLike, *, thresholds: ArrayLike | None = None) -> float:

@@ -17,11 +17,13 @@ from outfold.metrics.ranking import by_column
 from outfold.metrics.truth import TASKS, Task
 
 _BINARY: tuple[Task, ...] = ("binary",)
-_ONE_LABEL: tuple[Task, ...] = ("binary", "multiclass")
+_ONE_LABEL: tuple[Task, ...] = ("binary", "multiclass", "ordinal")
 _MANY: tuple[Task, ...] = ("multiclass", "multilabel")
-_CLASSES: tuple[Task, ...] = ("binary", "multiclass", "multilabel")
+_CLASSES: tuple[Task, ...] = ("binary", "multiclass", "ordinal", "multilabel")
+_UNORDERED: tuple[Task, ...] = ("binary", "multiclass", "multilabel")
 _MULTILABEL: tuple[Task, ...] = ("multilabel",)
 _VALUES: tuple[Task, ...] = ("regression",)
+_AMOUNTS: tuple[Task, ...] = ("ordinal", "regression")
 
 # Every function here is a module's own or a partial of one, so that a Metric can be sent to another process.
 _TABLE: dict[str, Metric] = {
@@ -36,20 +38,20 @@ _TABLE: dict[str, Metric] = {
         Metric("f2", True, "labels", _BINARY, partial(labels.f_binary, beta=2.0)),
         Metric("f2_samples", True, "labels", _MULTILABEL, partial(labels.f_samples, beta=2.0)),
         Metric("mcc", True, "labels", _ONE_LABEL, labels.mcc),
-        Metric("qwk", True, "labels", ("binary", "multiclass", "regression"), labels.qwk),
+        Metric("qwk", True, "labels", ("binary", "multiclass", "ordinal", "regression"), labels.qwk),
         Metric("log_loss", False, "probabilities", _CLASSES, probability.log_loss),
         Metric("mean_columnwise_log_loss", False, "probabilities", _MULTILABEL, probability.log_loss),
         Metric("brier", False, "probabilities", _CLASSES, probability.brier),
         Metric("auc", True, "ranks", _BINARY, ranking.auc),
         Metric("auc_macro", True, "ranks", _MANY, partial(by_column, ranking.auc)),
         Metric("mean_columnwise_auc", True, "ranks", _MULTILABEL, partial(by_column, ranking.auc)),
-        Metric("average_precision", True, "ranks", _CLASSES, partial(by_column, ranking.average_precision)),
+        Metric("average_precision", True, "ranks", _UNORDERED, partial(by_column, ranking.average_precision)),
         Metric("gini", True, "ranks", ("binary", "regression"), partial(by_column, ranking.gini)),
-        Metric("rmse", False, "values", _VALUES, regression.rmse),
+        Metric("rmse", False, "values", _AMOUNTS, regression.rmse),
         Metric("mean_columnwise_rmse", False, "values", _VALUES, regression.mean_columnwise_rmse),
         Metric("rmsle", False, "values", _VALUES, regression.rmsle),
         Metric("rmspe", False, "values", _VALUES, regression.rmspe),
-        Metric("mae", False, "values", _VALUES, regression.mae),
+        Metric("mae", False, "values", _AMOUNTS, regression.mae),
         Metric("mape", False, "values", _VALUES, regression.mape),
         Metric("smape", False, "values", _VALUES, regression.smape),
         Metric("r2", True, "values", _VALUES, regression.r2),
@@ -66,6 +68,7 @@ METRICS: tuple[str, ...] = tuple(_TABLE)
 _DEFAULTS: dict[Task, str] = {
     "binary": "auc",
     "multiclass": "log_loss",
+    "ordinal": "qwk",
     "multilabel": "mean_columnwise_log_loss",
     "regression": "rmse",
 }

@@ -9,9 +9,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from outfold.errors import DataError
 
-Task = Literal["binary", "multiclass", "multilabel", "regression"]
+Task = Literal["binary", "multiclass", "ordinal", "multilabel", "regression", "multitask"]
 
-TASKS: tuple[Task, ...] = ("binary", "multiclass", "multilabel", "regression")
+TASKS: tuple[Task, ...] = ("binary", "multiclass", "ordinal", "multilabel", "regression")
+"""Those of one target; ``multitask`` is several of them."""
+
+PER_CLASS: tuple[Task, ...] = ("multiclass", "ordinal")
+"""A row is of one class, and each class has an output: its probability, of sum 1 over the row."""
 
 
 def infer_task(y: ArrayLike, outputs: ArrayLike, tasks: tuple[Task, ...]) -> Task:
@@ -37,7 +41,8 @@ def checked(y: ArrayLike, outputs: ArrayLike, task: Task, metric: str) -> tuple[
     """Truth and outputs in the one form that the metric functions know.
 
     Args:
-        y: binary (n,) of 0 and 1; multiclass (n,) codes; multilabel (n, k) of 0 and 1; regression (n,) or (n, k).
+        y: binary (n,) of 0 and 1; multiclass and ordinal (n,) codes; multilabel (n, k) of 0 and 1; regression (n,) or
+            (n, k).
         outputs: (n, outputs); probabilities, or values for regression.
         task: what the contest asks.
         metric: its name, for the messages.
@@ -56,13 +61,13 @@ def checked(y: ArrayLike, outputs: ArrayLike, task: Task, metric: str) -> tuple[
     if task == "regression":
         truth = truth.astype(np.float64, copy=False).reshape(predicted.shape)
         return (truth[:, 0], predicted[:, 0]) if predicted.shape[1] == 1 else (truth, predicted)
-    classes = predicted.shape[1] if task == "multiclass" else 2
+    classes = predicted.shape[1] if task in PER_CLASS else 2
     strange = (truth < 0) | (truth >= classes)
     if truth.dtype.kind == "f":
         strange |= truth != np.floor(truth)
     if strange.any():
         rows = int(strange.sum() if strange.ndim == 1 else strange.any(axis=1).sum())
-        expected = f"a class code from 0 to {classes - 1}" if task == "multiclass" else "0 or 1"
+        expected = f"a class code from 0 to {classes - 1}" if task in PER_CLASS else "0 or 1"
         raise DataError(
             f"{metric}: the {task} truth of {rows} of {len(truth)} rows is not {expected} (first: {truth[strange][0]})",
             remedy="Check `task` and `target` in competition.yaml: classes are counted by the columns of the outputs.",
@@ -91,7 +96,7 @@ def _check_shapes(truth: NDArray[Any], predicted: NDArray[Any], task: Task, metr
     wide = predicted.shape[1] if predicted.ndim == 2 else 0
     if task == "multilabel":
         expected, fits = "(n, labels) and (n, labels)", truth.ndim == 2 and truth.shape == predicted.shape
-    elif task == "multiclass":
+    elif task in PER_CLASS:
         expected, fits = "(n,) and (n, classes)", truth.ndim == 1 and predicted.shape == (n, wide) and wide > 1
     elif task == "binary":
         expected, fits = "(n,) and (n, 1)", truth.ndim == 1 and predicted.shape == (n, 1)

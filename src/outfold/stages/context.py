@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import outfold
 from outfold.config.competition import CompetitionConfig
@@ -25,7 +26,10 @@ from outfold.store.layout import Layout
 
 # keys of the contest that no model depends on; of the folds, the split's own hash and the columns that it takes from
 # the features are what counts
-_NOT_FOR_MODELS = {"host", "slug", "solution", "sample_submission", "submission", "metric", "folds"}
+_NOT_FOR_MODELS: dict[str, Any] = {
+    **dict.fromkeys(("host", "slug", "solution", "sample_submission", "submission", "metric", "folds"), True),
+    "targets": {"__all__": {"metric", "weight"}},
+}
 _TAKEN_BY_FOLDS = {"group", "date", "column"}
 
 
@@ -148,7 +152,9 @@ class Context:
 
     def scoring_fingerprint(self, inference: str) -> str:
         """What its scores are made of."""
-        return fingerprint(inference=inference, metric=self.competition.metric, hooks=self.hooks_hash)
+        targets = {name: one.model_dump(mode="json") for name, one in self.competition.targets.items()}
+        several = {"targets": targets} if targets else {}
+        return fingerprint(inference=inference, metric=self.competition.metric, hooks=self.hooks_hash, **several)
 
 
 def command(root: Path, stage: str, *names: str) -> str:

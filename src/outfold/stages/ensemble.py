@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -10,10 +11,12 @@ import pandas as pd
 from outfold.contest import Contest
 from outfold.ensemble.blend import BlendResult, blend
 from outfold.ensemble.compare import Comparison, paired_bootstrap
-from outfold.ensemble.thresholds import needs_thresholds, nested_thresholds
+from outfold.ensemble.decision import nested_thresholds
+from outfold.ensemble.thresholds import needs_thresholds
 from outfold.plots import bars
 from outfold.stages.context import Context, command
 from outfold.stages.current import current
+from outfold.stages.scores import TargetScore, target_scores
 from outfold.store.fingerprint import file_sha256, fingerprint
 from outfold.store.layout import BLEND
 from outfold.store.lock import only_writer
@@ -75,6 +78,8 @@ def _blend(context: Context, names: list[str], manifests: dict[str, Manifest], m
             groups=names_of_groups,
         )
         best = values[members.index(result.best_name)]
+        scored = (fold >= 0).to_numpy()
+        targets = target_scores(contest, y[scored], result.decided[scored])
         versus = None
         if len(members) > 1:
             versus = _compare(contest, y, fold.to_numpy(np.int64), best, result.oof, names_of_groups, config.seed)
@@ -90,13 +95,21 @@ def _blend(context: Context, names: list[str], manifests: dict[str, Manifest], m
     oof_sha = write_predictions(layout.oof(BLEND), pd.concat(frames, ignore_index=True))
     test_frame = prediction_frame(test_ids, -1, BLEND, outputs, result.predict(test_values))
     test_sha = write_predictions(layout.test(BLEND), test_frame)
-    manifest = _manifest(context, result, versus, manifests, made_of, oof_sha, test_sha)
+    manifest = _manifest(context, result, versus, targets, manifests, made_of, oof_sha, test_sha)
     write_manifest(layout.manifest(BLEND), manifest)
     if result.weights is not None:
         weights = dict(zip(members, map(float, result.weights), strict=True))
         bars(layout.pipeline(BLEND) / "weights.png", weights, title="Weights of the blend", xlabel="effective weight")
-    _tell(context, result, versus)
+    _tell(context, result, versus, targets)
     return manifest
+
+
+def _named(result: BlendResult) -> dict[str, dict[str, float]]:
+    """The weight of each member in the blend of each target."""
+    return {
+        target: dict(zip(result.names, map(float, weights), strict=True))
+        for target, weights in result.weights_by_target.items()
+    }
 
 
 def _compare(
@@ -119,6 +132,7 @@ def _manifest(
     context: Context,
     result: BlendResult,
     versus: Comparison | None,
+    targets: dict[str, TargetScore],
     manifests: dict[str, Manifest],
     made_of: str,
     oof_sha: str,
@@ -156,12 +170,14 @@ def _manifest(
             "best_member": result.best_name,
             "gain": result.gain,
             "p_better": None if versus is None else versus.p_better,
-            "thresholds": None if result.thresholds is None else [float(t) for t in result.thresholds],
+            "thresholds": result.decide.facts(),
+            **({"targets": {name: asdict(one) for name, one in targets.items()}} if targets else {}),
+            **({"weights_by_target": _named(result)} if result.weights_by_target else {}),
         },
     )
 
 
-def _tell(context: Context, result: BlendResult, versus: Comparison | None) -> None:
+def _tell(context: Context, result: BlendResult, versus: Comparison | None, targets: dict[str, TargetScore]) -> None:
     weights = [None] * len(result.names) if result.weights is None else list(result.weights)
     rows = [
         [name, f"{score:.5f}", "" if weight is None else f"{weight:.3f}"]
@@ -169,6 +185,7 @@ def _tell(context: Context, result: BlendResult, versus: Comparison | None) -> N
     ]
     rows.append([f"blend ({result.combiner}), in sample", f"{result.in_sample:.5f}", ""])
     rows.append(["blend, honest (nested)", f"{result.honest:.5f}", ""])
+    rows += [[f"  {name} ({one.metric})", f"{one.score:.5f}", ""] for name, one in targets.items()]
     rows.append(["optimism", f"{result.optimism:+.5f}", ""])
     context.reporter.table("blend", ["", context.contest.metric.name, "weight"], rows)
     if versus is not None:

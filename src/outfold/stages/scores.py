@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from outfold.contest import Contest
-from outfold.ensemble.thresholds import (
-    decide,
-    needs_thresholds,
-    nested_thresholds,
-    rating_span,
-    tune_thresholds,
-)
+from outfold.ensemble.decision import Decision, nested_thresholds
+from outfold.ensemble.thresholds import needs_thresholds
 from outfold.store.predictions import fold_by_id, mean_by_id, members_of
 
 
@@ -27,8 +23,35 @@ class Scores:
     folds: list[float | None]
     """None for a fold without predictions, or on which the metric is not defined."""
     members: dict[str, float]
-    thresholds: list[float] | None
-    """For the test set: tuned on all rows. The scores above are decided by thresholds of other folds."""
+    thresholds: list[float] | dict[str, Any] | None
+    """For the test set: tuned on all rows (by target, where there are several). The scores above are decided by
+    thresholds of other folds."""
+    targets: dict[str, TargetScore]
+    """Of a multitask contest: what each target scores by its own metric."""
+
+    @property
+    def extra(self) -> dict[str, Any]:
+        """What the manifest says beside the scores."""
+        found = {} if self.thresholds is None else {"thresholds": self.thresholds}
+        return found | ({"targets": {name: asdict(one) for name, one in self.targets.items()}} if self.targets else {})
+
+
+@dataclass(frozen=True)
+class TargetScore:
+    """The score of one target of several."""
+
+    metric: str
+    score: float
+    weight: float
+
+
+def target_scores(contest: Contest, y: np.ndarray, decided: np.ndarray) -> dict[str, TargetScore]:
+    """What each target of a multitask contest scores; nothing for any other.
+
+    Args:
+        decided: (n, outputs) as they are scored.
+    """
+    return {one.name: TargetScore(one.metric.name, one.score(y, decided), one.weight) for one in contest.subtasks}
 
 
 def score_oof(contest: Contest, frame: pd.DataFrame, folds: Sequence[int]) -> Scores:
@@ -51,7 +74,8 @@ def score_oof(contest: Contest, frame: pd.DataFrame, folds: Sequence[int]) -> Sc
         score=total,
         folds=[None if score is None or np.isnan(score) else score for score in by_fold],
         members={m: _member(contest, frame, m) for m in members} if len(members) > 1 else {members[0]: total},
-        thresholds=_thresholds(contest, y, values),
+        thresholds=Decision.tuned(metric, y, values, task=contest.task).facts(),
+        targets=target_scores(contest, y, decided),
     )
 
 
@@ -60,13 +84,10 @@ def _repeated(contest: Contest, frame: pd.DataFrame, ids: pd.Index, values: np.n
     part = frame[frame["fold"] == fold]
     if part.empty:
         return None
-    metric, task = contest.metric, contest.task
     mean = mean_by_id(part)
     inside, outside = mean[contest.outputs].to_numpy(np.float32), ~ids.isin(mean.index)
-    others = contest.truth(ids[outside])
-    limits = tune_thresholds(metric, others, values[outside], task=task)
-    decided = decide(inside, limits, task=task, span=rating_span(others, task))
-    return metric.score(contest.truth(mean.index), decided)
+    decision = Decision.tuned(contest.metric, contest.truth(ids[outside]), values[outside], task=contest.task)
+    return contest.metric.score(contest.truth(mean.index), decision(inside))
 
 
 def _decided(contest: Contest, frame: pd.DataFrame) -> tuple[pd.Index, np.ndarray, np.ndarray, np.ndarray]:
@@ -83,8 +104,3 @@ def _decided(contest: Contest, frame: pd.DataFrame) -> tuple[pd.Index, np.ndarra
 def _member(contest: Contest, frame: pd.DataFrame, member: str) -> float:
     ids, _, decided, _ = _decided(contest, frame[frame["member"] == member])
     return contest.metric.score(contest.truth(ids), decided)
-
-
-def _thresholds(contest: Contest, y: np.ndarray, values: np.ndarray) -> list[float] | None:
-    found = tune_thresholds(contest.metric, y, values, task=contest.task)
-    return None if found is None else [float(limit) for limit in found]

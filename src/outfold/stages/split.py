@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from outfold.config.competition import FoldKind, FoldsConfig
+from outfold.config.competition import CompetitionConfig, FoldKind, FoldsConfig
 from outfold.contest import Contest
 from outfold.folds import Folds, duplicates_across, make_folds
+from outfold.metrics import PER_CLASS
 from outfold.stages.context import Context
 from outfold.store.fingerprint import fingerprint
 from outfold.store.folds_file import folds_fingerprint, read_folds, write_folds
@@ -26,6 +28,7 @@ def split(context: Context) -> Folds:
     made_of = fingerprint(
         folds=config.folds.model_dump(mode="json"),
         contest=config.model_dump(mode="json", include={"train", "id", "target", "task", "columns", "tag_separator"}),
+        **_asked(config),
         data=context.data_hash,
         on_bad_image=config.on_bad_image,
         hooks=context.hooks_hash,
@@ -50,34 +53,40 @@ def split(context: Context) -> Folds:
     return folds
 
 
+def _asked(config: CompetitionConfig) -> dict[str, Any]:
+    """Keys of the contest that say more of the target; a contest without them keeps its split."""
+    said = config.model_dump(mode="json", include={"order", "targets"}, exclude_defaults=True)
+    return {"asked": said} if said else {}
+
+
 def fold_kind(contest: Contest, config: FoldsConfig) -> FoldKind:
     """The splitter after defaults."""
     if config.kind is not None:
         return config.kind
     grouped = contest.groups(contest.train.index) is not None
-    if contest.task in ("binary", "multiclass"):
+    if contest.leading.task == "binary" or contest.leading.task in PER_CLASS:
         return "stratified_group" if grouped else "stratified"
     if grouped:
         return "group"
-    return "multilabel_stratified" if contest.task == "multilabel" else "kfold"
+    return "multilabel_stratified" if contest.leading.task == "multilabel" else "kfold"
 
 
 def _make(contest: Contest, config: FoldsConfig) -> tuple[Folds, list[str]]:
-    ids = contest.train.index
+    ids, asked = contest.train.index, contest.leading
     return make_folds(
         ids,
         kind=fold_kind(contest, config),
         n=config.n,
         seed=config.seed,
         repeats=config.repeats,
-        y=contest.y,
-        task=contest.task,
+        y=asked.y,
+        task=asked.task,
         groups=contest.groups(ids),
         dates=contest.dates(ids),
         column=contest.fold_column(ids),
         fraction=config.fraction,
         bins=config.bins,
-        classes=contest.classes,
+        classes=asked.classes,
     )
 
 
@@ -92,11 +101,11 @@ def _duplicate_images(contest: Contest, folds: Folds, context: Context) -> list[
 
 
 def _what(contest: Contest) -> list[str]:
-    return {"regression": ["target mean"], "binary": ["positive"]}.get(contest.task, ["rarest class"])
+    return {"regression": ["target mean"], "binary": ["positive"]}.get(contest.leading.task, ["rarest class"])
 
 
 def _rows(contest: Contest, folds: Folds) -> list[list[str]]:
-    rows = []
+    rows, contest = [], contest.leading
     for fold in folds.numbers():
         valid = folds.valid(fold)
         y = contest.truth(valid)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -86,11 +87,18 @@ def _built(context: Context, contest: Contest, manifest: Manifest, name: str) ->
         contest.sample,
         outputs,
         thresholds=manifest.extra.get("thresholds"),
-        span=rating_span(contest.y, contest.task),
+        span=_span(contest),
         clip=context.competition.submission.clip or None,
         **_what(contest),
     )
     return contest.hooks.postprocess(frame)
+
+
+def _span(contest: Contest) -> Any:
+    """The ratings of the truth; of a multitask contest, by target."""
+    if contest.task != "multitask":
+        return rating_span(contest.y, contest.task)
+    return {one.targets[0]: rating_span(one.y, one.task) for one in contest.questions}
 
 
 def _what(contest: Contest) -> dict:

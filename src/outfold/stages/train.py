@@ -113,7 +113,7 @@ def _score_fields(context: Context, inference: str, scores: Scores) -> dict:
         "score": scores.score,
         "fold_scores": scores.folds,
         "member_scores": scores.members,
-        "extra": {} if scores.thresholds is None else {"thresholds": scores.thresholds},
+        "extra": scores.extra,
     }
 
 
@@ -135,6 +135,8 @@ def _tell(context: Context, manifest: Manifest) -> None:
     ]
     if len(manifest.members) > 1:
         rows += [[f"member {member}", f"{score:.5f}"] for member, score in manifest.member_scores.items()]
+    for target, one in manifest.extra.get("targets", {}).items():
+        rows.append([f"target {target} ({one['metric']})", f"{one['score']:.5f}"])
     rows.append(["out of fold", f"{manifest.score:.5f}"])
     columns = ["", manifest.metric]
     if manifest.pseudo is not None:

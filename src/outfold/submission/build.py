@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from outfold.errors import SubmissionError, some
-from outfold.metrics import Metric, Task, to_labels
+from outfold.metrics import PER_CLASS, Metric, Task, expected_class, to_labels
+from outfold.submission.by_target import each_target, own_outputs, part_of
 from outfold.submission.form import Form, form_of
 
 ROUNDING = 1e-6
@@ -24,8 +25,8 @@ def build(
     classes: Sequence[Any] | None,
     metric: Metric,
     id_column: str | None = None,
-    thresholds: Sequence[float] | float | None = None,
-    span: tuple[float, float] | None = None,
+    thresholds: Sequence[float] | float | Mapping[str, Any] | None = None,
+    span: tuple[float, float] | Mapping[str, Any] | None = None,
     clip: float | None = None,
     tag_separator: str = " ",
 ) -> pd.DataFrame:
@@ -41,8 +42,9 @@ def build(
         metric: of the contest.
         id_column: None: the sample's first column.
         thresholds: for metrics on labels; one number, or one per output in the order of ``classes``; cut points for
-            ratings.
-        span: the lowest and highest rating of the truth; needed for ratings, which cut points alone do not tell.
+            ratings. Of a multitask contest: these by target.
+        span: the lowest and highest rating of the truth; needed for ratings, which cut points alone do not tell. Of a
+            multitask contest: by target.
         clip: probabilities are brought into [clip, 1 - clip], and rows that summed to 1 made to do so again.
         tag_separator: between the labels of one cell.
 
@@ -54,6 +56,9 @@ def build(
         SubmissionError: the sample's columns fit no form, an id has no output, or an output is not finite.
         ValueError: ratings without a span.
     """
+    if metric.subtasks:
+        return _several(sample, outputs, metric, id_column, thresholds, span, clip, tag_separator)
+    assert not isinstance(thresholds, Mapping) and not isinstance(span, Mapping)
     form = form_of(sample, task=task, targets=targets, classes=classes, metric=metric, id_column=id_column)
     names = [str(name) for name in (targets if classes is None else classes)]
     ids = pd.Index(sample[form.id_column])
@@ -67,6 +72,32 @@ def build(
     columns = _columns(form, values, names, task, list(classes or ()), metric, thresholds, span, tag_separator)
     columns[form.id_column] = sample[form.id_column].to_numpy()
     return pd.DataFrame({name: columns[name] for name in map(str, sample.columns)})
+
+
+def _several(
+    sample: pd.DataFrame,
+    outputs: pd.DataFrame,
+    metric: Metric,
+    id_column: str | None,
+    thresholds: Any,
+    span: Any,
+    clip: float | None,
+    tag_separator: str,
+) -> pd.DataFrame:
+    """The columns of each target, built by themselves, in the sample's order."""
+    filled: dict[str, pd.Series] = {}
+    for one, columns, asked in each_target(sample, metric, id_column):
+        alone = build(
+            part_of(sample, columns, asked["id_column"]),
+            own_outputs(outputs, one),
+            **asked,
+            thresholds=(thresholds or {}).get(one.name),
+            span=(span or {}).get(one.name),
+            clip=clip,
+            tag_separator=tag_separator,
+        )
+        filled |= {column: alone[name] for column, name in columns.items()}
+    return pd.DataFrame({str(name): filled.get(str(name), sample[name]) for name in sample.columns})
 
 
 def _values(outputs: pd.DataFrame, ids: pd.Index, names: list[str], task: Task) -> np.ndarray:
@@ -106,7 +137,7 @@ def _probabilities(values: np.ndarray, task: Task, clip: float | None) -> np.nda
     values = np.where(np.abs(values - inside) <= ROUNDING, inside, values)
     if clip:
         values = np.clip(values, clip, 1.0 - clip)
-        if task == "multiclass":
+        if task in PER_CLASS:
             values = values / values.sum(axis=1, keepdims=True)
     return values
 
@@ -127,6 +158,9 @@ def _columns(
     if form.kind == "pair":
         positive = values[:, 0].astype(np.float32)
         return {names[0]: np.float32(1.0) - positive, names[1]: positive}
+    if form.kind == "expected":
+        mean = np.interp(expected_class(values), np.arange(len(classes)), np.asarray(classes, dtype=np.float64))
+        return {only: mean.astype(np.float32)}
     if form.kind == "ranking":
         return {only: _rankings(values, names, form.best)}
     if form.kind in ("values", "rating") and len(names) == 1:

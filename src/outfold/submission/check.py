@@ -11,6 +11,7 @@ import pandas as pd
 from outfold.errors import SubmissionError, some
 from outfold.metrics import Metric, Task
 from outfold.submission import contents
+from outfold.submission.by_target import each_target, part_of
 from outfold.submission.form import Form, form_of
 
 
@@ -39,6 +40,8 @@ def check(
         SubmissionError: all problems in one message: columns, ids, order, missing or infinite values, probabilities
             outside [0, 1] or that don't sum to 1, labels that are none, the same prediction in every row.
     """
+    if metric.subtasks:
+        return _several(frame, sample, metric, id_column, tag_separator)
     form = form_of(sample, task=task, targets=targets, classes=classes, metric=metric, id_column=id_column)
     problems = _columns(frame, sample)
     if not problems:
@@ -49,6 +52,24 @@ def check(
         listed = "".join(f"\n  - {problem}" for problem in problems)
         raise SubmissionError(f"the submission must not be sent:{listed}")
     return contents.oddities(frame, form, task)
+
+
+def _several(
+    frame: pd.DataFrame, sample: pd.DataFrame, metric: Metric, id_column: str | None, tag_separator: str
+) -> list[str]:
+    """The same for each target by itself; all problems of all targets in one message."""
+    wrong = _columns(frame, sample)
+    problems, warnings = [f"\n  - {problem}" for problem in wrong], list[str]()
+    for one, columns, asked in [] if wrong else each_target(sample, metric, id_column):
+        parts = (part_of(table, columns, asked["id_column"]) for table in (frame, sample))
+        try:
+            told = check(*parts, **asked, tag_separator=tag_separator)
+            warnings += [f"target {one.name}: {warning}" for warning in told]
+        except SubmissionError as error:
+            problems.append(f"\n  target {one.name}: {error.message}")
+    if problems:
+        raise SubmissionError(f"the submission must not be sent:{''.join(problems)}")
+    return warnings
 
 
 def _columns(frame: pd.DataFrame, sample: pd.DataFrame) -> list[str]:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from outfold.errors import some
-from outfold.metrics import Metric, Task
+from outfold.metrics import PER_CLASS, Metric, Task
 from outfold.submission.form import Form
 
 SUM_TOLERANCE = 1e-3
@@ -61,7 +61,7 @@ def _bad_numbers(values: np.ndarray, form: Form, task: Task, metric: Metric) -> 
 
 def _sums_to_one(form: Form, task: Task, metric: Metric) -> bool:
     return form.kind == "pair" or (
-        form.kind == "columns" and task == "multiclass" and metric.wants in ("probabilities", "labels")
+        form.kind == "columns" and task in PER_CLASS and metric.wants in ("probabilities", "labels")
     )
 
 

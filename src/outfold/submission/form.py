@@ -9,9 +9,9 @@ from typing import Any, Literal
 import pandas as pd
 
 from outfold.errors import SubmissionError, nearest, some
-from outfold.metrics import Metric, Task
+from outfold.metrics import PER_CLASS, Metric, Task
 
-Kind = Literal["columns", "pair", "probability", "label", "rating", "ranking", "tags", "values"]
+Kind = Literal["columns", "pair", "probability", "label", "rating", "ranking", "tags", "values", "expected"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class Form:
     Attributes:
         kind: ``columns``: one column a class or label; ``pair``: both classes of a binary target; ``probability``: one
             column, P(positive); ``label``: one class a row; ``rating``: a number turned into a whole rating;
-            ``ranking``: the best classes, best first; ``tags``: the labels that apply; ``values``: numbers as they are.
+            ``ranking``: the best classes, best first; ``tags``: the labels that apply; ``values``: numbers as they are;
+            ``expected``: the mean of an ordinal target's classes, which are numbers.
         id_column: the column of ids.
         columns: the other columns, as they stand in the sample.
         best: of a ranking: how many classes a row may name.
@@ -64,13 +65,14 @@ def form_of(
         )
     columns = [name for name in every if name != id_column]
     names = [str(name) for name in (targets if classes is None else classes)]
-    kind = _kind(columns, names, task, metric)
+    numbers = all(isinstance(value, int | float) for value in classes or ())
+    kind = _kind(columns, names, task, metric, numbers)
     if kind is None:
         raise _no_form(columns, names, task, metric)
     return Form(kind, id_column, columns, int(metric.name.partition("@")[2]) if kind == "ranking" else 0)
 
 
-def _kind(columns: list[str], names: list[str], task: Task, metric: Metric) -> Kind | None:
+def _kind(columns: list[str], names: list[str], task: Task, metric: Metric, numbers: bool) -> Kind | None:
     one, exact = len(columns) == 1, sorted(columns) == sorted(names)
     ranked = metric.name.partition("@")[0] in ("map", "top_k") and "@" in metric.name
     if task == "regression":
@@ -89,6 +91,8 @@ def _kind(columns: list[str], names: list[str], task: Task, metric: Metric) -> K
         return "ranking"
     if task == "multilabel":
         return "tags"
+    if task == "ordinal" and metric.wants == "values" and numbers:
+        return "expected"
     return "label" if metric.wants == "labels" else None
 
 
@@ -96,13 +100,15 @@ def _no_form(columns: list[str], names: list[str], task: Task, metric: Metric) -
     expected = {
         "binary": f"one column, or one each for {some(names)}",
         "multiclass": f"one column, or {len(names)} columns named after the classes ({some(names)})",
+        "ordinal": f"one column, or {len(names)} columns named after the classes ({some(names)})",
         "multilabel": f"one column of tags, or {len(names)} columns named after the labels ({some(names)})",
         "regression": f"the columns {some(names)}",
     }[task]
-    if len(columns) == 1 and task == "multiclass":
+    if len(columns) == 1 and task in PER_CLASS:
+        of = "the mean of classes that are no numbers" if metric.wants == "values" else "a probability for each"
         return SubmissionError(
-            f"the sample submission has one column, {columns[0]}, and {metric.name} is computed from a probability for "
-            f"each of {len(names)} classes",
+            f"the sample submission has one column, {columns[0]}, and {metric.name} is computed from {of} of "
+            f"{len(names)} classes",
             remedy="One class a row needs a metric on labels (accuracy, f1_macro, a hook with `wants = 'labels'`), a "
             "ranking needs map@k.",
         )

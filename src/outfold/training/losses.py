@@ -13,6 +13,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from outfold.config.competition import Task
+from outfold.metrics import PER_CLASS
+from outfold.training.corn import class_log_probabilities
 from outfold.training.focal import asymmetric, focal_classes, focal_labels
 
 LossName = Literal["focal", "asymmetric"]
@@ -27,10 +29,11 @@ class Loss:
     """A task's loss, a row at a time, and what turns the model's outputs into predictions.
 
     Attributes:
-        task: binary (one logit), multiclass, multilabel (a logit a label), regression (a value a target).
+        task: binary (one logit), multiclass, ordinal (a logit between each class and the next), multilabel (a logit a
+            label), regression (a value a target).
         smoothing: label smoothing: the targets move this far towards the uniform distribution.
-        weights: multiclass: (classes,); binary and multilabel: (2, labels), of the zeros and of the ones. Their mean
-            over the training rows is 1, so that the size of the steps stays as it was.
+        weights: multiclass and ordinal: (classes,); binary and multilabel: (2, labels), of the zeros and of the ones.
+            Their mean over the training rows is 1, so that the size of the steps stays as it was.
         name: focal or asymmetric in place of the cross entropy, with ``gamma``.
         center, scale: (targets,): a regression's targets are learnt as (y - center) / scale.
         ends: (2, targets) or (2, 1): a regression's outputs go through a sigmoid that is scaled to lie between them.
@@ -90,11 +93,11 @@ class Loss:
         """The loss of each row, (n,) float32.
 
         Args:
-            outputs: (n, outputs) logits or standardised values, of any float type.
+            outputs: (n, :func:`width`) logits or standardised values, of any float type.
             y: as :meth:`targets` gives them.
         """
-        outputs = outputs.float()
-        if self.task == "multiclass":
+        outputs = self._logits(outputs)
+        if self.task in PER_CLASS:
             if self.name == "focal":
                 return focal_classes(outputs, y, self.gamma, self.smoothing, self.weights)
             return functional.cross_entropy(
@@ -116,12 +119,16 @@ class Loss:
 
     def predictions(self, outputs: Tensor) -> Tensor:
         """Probabilities, or values in the targets' own units; float32."""
-        outputs = outputs.float()
-        if self.task == "multiclass":
+        outputs = self._logits(outputs)
+        if self.task in PER_CLASS:
             return outputs.softmax(dim=1)
         if self.task == "regression":
             return self._standardised(outputs) * self.scale + self.center
         return outputs.sigmoid()
+
+    def _logits(self, outputs: Tensor) -> Tensor:
+        """A network's outputs in float32; of ordered classes, their log-probabilities, which softmax leaves alone."""
+        return class_log_probabilities(outputs) if self.task == "ordinal" else outputs.float()
 
     def _standardised(self, outputs: Tensor) -> Tensor:
         """A regression's outputs as standardised values."""
@@ -132,14 +139,19 @@ class Loss:
 
     def targets(self, y: NDArray) -> Tensor:
         """The contest's targets as :meth:`rows` wants them: int64 (n,) for classes, float32 (n, outputs) otherwise."""
-        if self.task == "multiclass":
+        if self.task in PER_CLASS:
             return torch.from_numpy(np.array(y, dtype=np.int64))
         return torch.from_numpy(np.array(y, dtype=np.float32).reshape(len(y), -1))
 
 
+def width(task: Task, outputs: int) -> int:
+    """How many numbers a network gives for a target: its outputs, or one less for ordered classes."""
+    return outputs - 1 if task == "ordinal" else outputs
+
+
 def _balance(task: Task, y: NDArray, outputs: int) -> Tensor:
     """Weights under which each class counts the same: n / (classes * count), as scikit-learn's ``balanced``."""
-    if task == "multiclass":
+    if task in PER_CLASS:
         count = np.bincount(np.asarray(y), minlength=outputs)
         seen = np.maximum(count, 1)
         return torch.from_numpy(len(y) / ((count > 0).sum() * seen)).float()

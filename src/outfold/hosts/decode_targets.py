@@ -1,0 +1,43 @@
+"""Files of a contest of several targets, read back as the arrays that its metric scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from outfold.errors import SubmissionError
+from outfold.hosts.decode import read_outputs, read_truth
+from outfold.hosts.host import Scoring
+from outfold.metrics import Metric, Subtask, columns_by_target
+
+
+def read_both(truth: pd.DataFrame, sent: pd.DataFrame, scoring: Scoring) -> tuple[np.ndarray, np.ndarray]:
+    """The truth and what the submission predicts, as ``scoring.metric`` takes them.
+
+    Of several targets each is read by itself, and they stand side by side.
+
+    Raises:
+        DataError: the solution lacks a target, or holds what is none of its values.
+        SubmissionError: the submission lacks a target, or holds what is no prediction of it.
+    """
+    subtasks = scoring.metric.subtasks if isinstance(scoring.metric, Metric) else ()
+    if not subtasks:
+        return read_truth(truth, scoring), read_outputs(sent, scoring)
+    alone = [_alone(scoring, one) for one in subtasks]
+    y = [read_truth(truth, one).reshape(len(truth), -1).astype(np.float64) for one in alone]
+    return np.hstack(y), np.hstack(_outputs(sent, subtasks, alone))
+
+
+def _outputs(sent: pd.DataFrame, subtasks: Sequence[Subtask], alone: Sequence[Scoring]) -> list[np.ndarray]:
+    found = columns_by_target(subtasks, [str(name) for name in sent.columns], "the submission", SubmissionError)
+    return [
+        read_outputs(sent[list(found[name])].rename(columns=found[name]), scoring)
+        for name, scoring in zip((one.name for one in subtasks), alone, strict=True)
+    ]
+
+
+def _alone(scoring: Scoring, one: Subtask) -> Scoring:
+    classes = [str(value) for value in one.classes or ()]
+    return Scoring(scoring.id_column, [one.name], classes, one.task, one.metric, scoring.tag_separator)
