@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-NEEDS = {"pseudo": ("pipelines", "test.parquet")}
+NEEDS = {"pseudo": ("pipelines", "test.parquet"), "image_features": ("pipeline", "oof.parquet")}
 """A key of a pipeline's file, the key in it that names other pipelines, and which result of theirs is needed."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from outfold.config.model import StrictModel
 
@@ -28,8 +28,28 @@ class Backbone(StrictModel):
     """Standard deviation of each channel. Left out: the model's own."""
 
 
+class PipelineBackbone(StrictModel):
+    """Another pipeline's trained network, without its head: fold k's features come from its network of fold k."""
+
+    pipeline: str
+    """A pipeline with learner: image. It is trained first."""
+    member: str | None = None
+    """One of its members, such as snapshot-2. Left out: the last one."""
+
+
 def _named(value: Any) -> Any:
     return {"model": value} if isinstance(value, str) else value
+
+
+def _kind(value: Any) -> str:
+    trained = "pipeline" in value if isinstance(value, dict) else isinstance(value, PipelineBackbone)
+    return "a trained network" if trained else "a timm model"
+
+
+AnyBackbone = Annotated[
+    Annotated[Backbone, Tag("a timm model")] | Annotated[PipelineBackbone, Tag("a trained network")],
+    Discriminator(_kind),
+]
 
 
 class ImageFeatures(StrictModel):
@@ -43,5 +63,5 @@ class ImageFeatures(StrictModel):
     """How much gradient of each of 8 directions lies in each cell of a 4 x 4 grid."""
     exif: bool = False
     """What the file says of the shot: its orientation, whether it names a camera, a date and a place."""
-    backbone: Annotated[Backbone | None, BeforeValidator(_named)] = None
-    """A timm model, by name or with its keys: its pooled activations become features beside the others. Needs no training."""
+    backbone: Annotated[AnyBackbone | None, BeforeValidator(_named)] = None
+    """A timm model, by name or with its keys, which needs no training, or `{pipeline: ...}`, a network trained by another pipeline: its pooled activations become features beside the others."""

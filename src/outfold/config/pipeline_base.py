@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from outfold.config.image_features import PipelineBackbone
 from outfold.config.model import StrictModel
 from outfold.config.pseudo import Pseudo
 
@@ -33,7 +34,13 @@ class ModelPipelineBase(StrictModel):
         """Its pseudo-labels; None for a learner that takes none, too."""
         return getattr(self, "pseudo", None)
 
+    def sees_through(self) -> PipelineBackbone | None:
+        """Another pipeline's network, whose activations are its features; None for a learner that takes none, too."""
+        features = getattr(self, "image_features", None)
+        backbone = None if features is None else features.backbone
+        return backbone if isinstance(backbone, PipelineBackbone) else None
+
     def upstream(self) -> list[str]:
         """The other pipelines that this one learns from, by name: they are made first."""
-        taught = self.taught()
-        return [] if taught is None else taught.pipelines
+        taught, network = self.taught(), self.sees_through()
+        return [*([] if taught is None else taught.pipelines), *([] if network is None else [network.pipeline])]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from outfold.config.image_features import ImageFeatures
+from outfold.config.image_features import Backbone, ImageFeatures, PipelineBackbone
 from outfold.contest import Contest
 from outfold.data.image_features import image_features
 from outfold.errors import ConfigError, DataError, nearest, some
@@ -39,7 +39,7 @@ class ContestTable:
         name: the pipeline's, which with its ``learner`` is for messages.
 
     Raises:
-        ConfigError: a feature that the contest has not, or none at all.
+        ConfigError: a feature that the contest has not, or none at all; a backbone's pipeline without a network.
     """
 
     def __init__(
@@ -54,7 +54,12 @@ class ContestTable:
         self.contest, self.settings, self.name, self.reporter = contest, settings, name, reporter
         self.where: Path = contest.layout.pipeline_config(name)
         self.columns = self._chosen(features, learner)
+        if isinstance(settings.backbone, PipelineBackbone) and self.columns.images:
+            from outfold.learners.network_features import network_config
+
+            network_config(contest.layout, settings.backbone, str(self.where))
         self._images: dict[Part, tuple[pd.DataFrame, pd.Series]] = {}
+        self._networks: dict[tuple[Part, int], pd.DataFrame] = {}
 
     def check(self) -> None:
         """Describe the images of both parts now, so that unreadable ones are told before anything is trained.
@@ -66,11 +71,19 @@ class ContestTable:
             self._described("train")
             self._described("test")
 
-    def images(self, part: Part, ids: pd.Index) -> pd.DataFrame | None:
-        """float32 features from the images of these rows, or None where the pipeline takes none."""
+    def images(self, part: Part, ids: pd.Index, fold: int) -> pd.DataFrame | None:
+        """float32 features from the images of these rows, or None where the pipeline takes none.
+
+        Args:
+            fold: whose model they are for: another pipeline's network has a form for each fold.
+        """
         if not self.columns.images:
             return None
-        return self._described(part)[0].loc[ids].add_prefix(f"{IMAGE}.")
+        layers = [self._described(part)[0].loc[ids]]
+        backbone = self.settings.backbone
+        if isinstance(backbone, PipelineBackbone):
+            layers.append(self._seen_through(backbone, part, fold).loc[ids])
+        return pd.concat(layers, axis=1).add_prefix(f"{IMAGE}.")
 
     def readable(self, ids: pd.Index) -> pd.Index:
         """The rows to learn from: an unreadable image teaches nothing (``on_bad_image: drop``).
@@ -121,7 +134,7 @@ class ContestTable:
                 on_bad=self.contest.config.on_bad_image,
             )
             table.index = bad.index = ids
-            if self.settings.backbone is not None:
+            if isinstance(self.settings.backbone, Backbone):
                 from outfold.learners.backbone_features import backbone_features
 
                 further = backbone_features(self.contest, part, self.settings.backbone, str(self.where), self.reporter)
@@ -131,3 +144,13 @@ class ContestTable:
                 self.reporter.warn(f"{len(unread)} {part} images cannot be read ({some(unread)}): taken as plain grey")
             self._images[part] = table, bad
         return self._images[part]
+
+    def _seen_through(self, backbone: PipelineBackbone, part: Part, fold: int) -> pd.DataFrame:
+        """The activations of a fold's network for all images of a part, by id."""
+        if (part, fold) not in self._networks:
+            from outfold.learners.network_features import network_features
+
+            self._networks[part, fold] = network_features(
+                self.contest, part, fold, backbone, str(self.where), self.reporter
+            )
+        return self._networks[part, fold]

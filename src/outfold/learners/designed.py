@@ -56,7 +56,7 @@ class DesignedTable:
         columns = self.table.columns
         return taken_apart(
             self.table.contest.rows(part, ids),
-            self.table.images(part, ids),
+            self.table.images(part, ids, fold),
             continuous=columns.continuous,
             categorical=columns.categorical,
             dates=columns.dates,

@@ -84,13 +84,13 @@ class GbdtLearner:
             categorical=columns.categorical,
             dates=columns.dates,
         )
-        features, names = self._features("train", train, encoding)
+        features, names = self._features("train", train, encoding, fold)
         categorical = [names.index(column) for column in encoding.categories]
         params = fitted_to(features) | self._params
         if pseudo is not None:
             pseudo = pseudo.some(self._table.legible("test", pseudo.ids))
             taught = copies(pseudo, self.contest.task, self.contest.outputs)
-            further = self._features("test", pseudo.ids, encoding)[0]
+            further = self._features("test", pseudo.ids, encoding, fold)[0]
         rounds: dict[str, int] = {}
         files: dict[str, str] = {}
         for label_name, label in self._labels(train).items():
@@ -118,7 +118,7 @@ class GbdtLearner:
         with self.reporter.bar(f"{self.name}: predict {part}", len(shelves), "folds") as bar:
             for fold, shelf in shelves.items():
                 fitted = _fitted(shelf)
-                features, names = self._features(part, ids, Encoding.from_json(fitted["encoding"]))
+                features, names = self._features(part, ids, Encoding.from_json(fitted["encoding"]), fold)
                 if names != fitted["features"]:
                     raise DataError(
                         f"{shelf.folder}: trained on other features than the contest has now",
@@ -184,10 +184,10 @@ class GbdtLearner:
         found = found[:, : len(self.contest.outputs)]
         return found / found.sum(axis=1, keepdims=True)
 
-    def _features(self, part: Part, ids: pd.Index, encoding: Encoding) -> tuple[np.ndarray, list[str]]:
+    def _features(self, part: Part, ids: pd.Index, encoding: Encoding, fold: int) -> tuple[np.ndarray, list[str]]:
         """(n, features), and the features' names."""
         frames = [encoding.apply(self.contest.rows(part, ids))] if encoding.names else []
-        images = self._table.images(part, ids)
+        images = self._table.images(part, ids, fold)
         table = pd.concat(frames if images is None else [*frames, images], axis=1)
         return table.to_numpy(), [str(name) for name in table.columns]
 

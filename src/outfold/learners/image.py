@@ -191,7 +191,7 @@ class ImageLearner:
     ) -> PhaseImages:
         """The training images as a phase sees them."""
         return PhaseImages(
-            source=self._source("train", plan.size, mean, std),
+            source=self.source("train", plan.size, mean, std),
             targets=loss.targets(self.contest.y),
             truth=self.contest.y[watched],
             watched=watched,
@@ -256,7 +256,7 @@ class ImageLearner:
                     ]
         return pd.concat(frames, ignore_index=True)
 
-    def _source(self, part: Part, size: int, mean: list[float], std: list[float], margin: bool = False) -> ImageSource:
+    def source(self, part: Part, size: int, mean: list[float], std: list[float], margin: bool = False) -> ImageSource:
         """All images of a part as a network of this size and normalisation sees them."""
         pixels = self.images.cache(part, size, margin).pixels
         kept = self.images.resident(part, size, self.device, margin)
@@ -267,7 +267,7 @@ class ImageLearner:
     ) -> list[NDArray[np.float32]]:
         config, first = self.config, voters[0]
         looks = Looks.of(config, self.where)
-        source = self._source(part, first.size, first.mean, first.std, looks.needs_margin)
+        source = self.source(part, first.size, first.mean, first.std, looks.needs_margin)
         batches = even_batches(rows, config.batch_size)
         return vote(
             self._models(voters, looks.sizes(first.size)),

@@ -64,6 +64,7 @@ def problems_of(contest: Contest, ids: pd.Index, *, balanced: bool) -> dict[str,
     kind: Kind = "number" if contest.task == "regression" else "binary"
     columns = y.reshape(len(y), -1).T
     names = [""] if len(columns) == 1 else contest.outputs
+    balanced = balanced and kind == "binary"
     return {name: Problem(kind, column, 1, balanced) for name, column in zip(names, columns, strict=True)}
 
 

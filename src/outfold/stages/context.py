@@ -10,6 +10,7 @@ from typing import Any
 
 import outfold
 from outfold.config.competition import CompetitionConfig
+from outfold.config.image_features import Backbone
 from outfold.config.load import load_competition, load_pipeline
 from outfold.config.pipeline import BlendConfig, ImagePipeline, ModelPipeline
 from outfold.contest import Contest, load_contest
@@ -133,15 +134,17 @@ class Context:
 
     def _learnt_from(self, config: ModelPipeline) -> dict[str, dict[str, str]]:
         """The hashes of what a pipeline learns from others; without that, fingerprints are what they always were."""
+        from outfold.stages.networks import network_hashes
         from outfold.stages.teachers import teachers_of
 
-        teachers = teachers_of(self, config)
-        return {} if teachers is None else {"teachers": teachers.hashes}
+        teachers, network = teachers_of(self, config), config.sees_through()
+        taught = {} if teachers is None else {"teachers": teachers.hashes}
+        return taught if network is None else {**taught, "networks": network_hashes(self, network)}
 
     def weights_hash(self, config: ModelPipeline) -> str | None:
         """SHA-256 of a file of weights: another file under the same name is another model."""
         source = config if isinstance(config, ImagePipeline) else config.image_features.backbone
-        if source is None or source.weights in ("none", "pretrained"):
+        if not isinstance(source, ImagePipeline | Backbone) or source.weights in ("none", "pretrained"):
             return None
         path = self.root / source.weights
         return file_sha256(path) if path.is_file() else None

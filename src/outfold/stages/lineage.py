@@ -37,7 +37,7 @@ def _descend(layout: Layout, name: str, way: Sequence[str], found: list[str]) ->
         circle = [*way[way.index(name) :], name]
         raise ConfigError(
             f"{layout.pipeline_config(name)}: {' learns from '.join(circle)}; no pipeline can learn from itself",
-            remedy="Take one of them out of the other's `pseudo: {pipelines: [...]}`.",
+            remedy="Take one of them out of the other's `pseudo: {pipelines: [...]}` or `backbone: {pipeline: ...}`.",
         )
     if name in found:
         return
