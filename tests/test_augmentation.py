@@ -49,7 +49,7 @@ def test_half_of_the_crops_are_mirrored_and_strength_narrows_what_they_take() ->
 def test_a_crop_shows_that_part_of_the_picture_at_the_size_asked_for() -> None:
     ramp = torch.arange(46.0).div(46).expand(1, 1, 46, 46)  # brightness grows from left to right
     draw = Augmentation("crop").draw(5, np.array([7]))
-    seen = apply(ramp, draw, size=40)
+    seen = apply(ramp, draw, (40, 40))
     assert seen.shape == (1, 1, 40, 40)
     width, left = draw.theta[0, 0, 0], draw.theta[0, 0, 2]
     at = (np.linspace(-1, 1, 41)[:-1] + 1 / 40) * width + left  # where the 40 columns look, in [-1, 1]
@@ -58,7 +58,7 @@ def test_a_crop_shows_that_part_of_the_picture_at_the_size_asked_for() -> None:
 
 
 def test_erasing_takes_a_rectangle_of_so_many_rows_of_a_size_that_was_drawn() -> None:
-    boxes = draw_boxes(1, ROWS, 0.25, 64)
+    boxes = draw_boxes(1, ROWS, 0.25, (64, 64))
     height, width = boxes[:, 1] - boxes[:, 0], boxes[:, 3] - boxes[:, 2]
     share = height * width / 64**2
     assert (share > 0).mean() == pytest.approx(0.25, abs=0.03)

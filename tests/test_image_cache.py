@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import multiprocessing
 import os
-import shutil
 from pathlib import Path
 
 import cv2
@@ -185,15 +184,6 @@ def test_a_changed_file_is_decoded_again(tmp_path: Path, photos: ImageSet) -> No
 @pytest.mark.parametrize("change", [{"size": 8}, {"resize": "squash"}, {"channels": 1}, {"part": "test"}])
 def test_another_form_is_another_cache(photos: ImageSet, change: dict) -> None:
     assert ImageSet(**{**vars(photos), **change}).name() != photos.name()
-
-
-def test_too_little_disk_is_told_in_bytes_and_nothing_is_written(
-    tmp_path: Path, photos: ImageSet, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(10, 9, 1234))
-    with pytest.raises(OutfoldError, match=r"need 53,760 bytes and 1,234 are free"):
-        open_cache(tmp_path / "cache", photos, Reporter(), on_bad="error")
-    assert not list((tmp_path / "cache").glob("*.npy"))
 
 
 def _open(folder: Path, images: ImageSet, barrier, results) -> None:  # type: ignore[no-untyped-def]

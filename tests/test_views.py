@@ -71,7 +71,7 @@ def member(contest: Contest, shelf: Shelf, name: str, pixels: np.ndarray) -> np.
     learner = ImageLearner(contest, recipe(), "cnn", Reporter())
     voters = voters_of(0, shelf, contest.task, learner.config.target_ranges, learner.device)
     (voter,) = [voter for voter in voters if voter.member == name]
-    (model,) = learner._models([voter], [voter.size])
+    (model,) = learner._models([voter])
     images = (torch.from_numpy(pixels.copy()).permute(0, 3, 1, 2).float() / 255 - voter.mean[0]) / voter.std[0]
     with torch.inference_mode():
         return model(images).softmax(1).numpy()
@@ -206,7 +206,7 @@ def test_a_pipeline_that_crops_is_trained_on_images_with_a_margin_and_sees_its_s
     assert set(sizes) == {(True, 32), (False, 32)}
     assert learner.images.cache("train", 32).pixels.shape[1:] == (37, 37, 1)
     # what is watched and predicted is the whole image
-    source = ImageSource(learner.images.cache("test", 32).pixels, [0], [1], torch.device("cpu"), 0, 32)
+    source = ImageSource(learner.images.cache("test", 32).pixels, [0], [1], torch.device("cpu"), 0, MARGIN)
     _, images = next(source.batches([np.arange(12)]))
     framed = source.normalised(images).permute(0, 2, 3, 1).numpy()
     assert np.abs(framed - decoded(contest, 32) / 255).mean() < 0.02
@@ -223,7 +223,7 @@ def test_a_crop_of_an_image_with_a_margin_is_sharper() -> None:
     wrong = []
     for side in (32, round(32 * MARGIN)):
         images = torch.from_numpy(to_square(photo, side, "crop")).permute(2, 0, 1)[None] / 255
-        seen = apply(images, Draw(theta, np.zeros(1), np.ones(1)), 32)[0, 0].numpy()
+        seen = apply(images, Draw(theta, np.zeros(1), np.ones(1)), (32, 32))[0, 0].numpy()
         wrong.append(np.abs(seen - truth).mean())
     assert wrong[1] < 0.9 * wrong[0]
 
@@ -232,5 +232,5 @@ def test_the_margin_is_part_of_the_cache_s_key(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     cv2.imwrite(str(path), np.zeros((8, 8), np.uint8))
     plain, margin = ImageSet("train", [path], 32), ImageSet("train", [path], 32, margin=MARGIN)
-    assert margin.side == 37 and margin.shape == (1, 37, 37, 3)
+    assert margin.side == 37
     assert len({plain.name(), margin.name(), ImageSet("train", [path], 37).name()}) == 3

@@ -32,6 +32,10 @@ class DataError(OutfoldError):
     """A data file is missing, damaged, or contradicts the contest file."""
 
 
+class DiskFullError(OutfoldError):
+    """There is no space left where a file should be written; what was there is as it was."""
+
+
 class HostError(OutfoldError):
     """The place where the contest lives refused, failed, or did not answer."""
 

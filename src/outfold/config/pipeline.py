@@ -88,9 +88,9 @@ class ImagePipeline(ModelPipelineBase):
     seed: int = 0
     """Seed of everything that is random in this pipeline."""
     size: int = Field(default=224, ge=8)
-    """Image size: the shorter side is brought to it, and the centre cropped square."""
-    resize: Literal["crop", "squash"] = "crop"
-    """crop keeps the aspect and cuts the longer side; squash keeps all and changes the aspect."""
+    """Image size: images become squares of so many pixels a side. native is resize: native at 224 pixels."""
+    resize: Literal["crop", "squash", "native"] = "crop"
+    """crop keeps the aspect and cuts the longer side; squash keeps all and changes the aspect; native keeps both: rectangles of about size * size pixels, like ones in one batch. For models of any image size."""
     channels: int = Field(default=3, ge=1, le=16)
     """Channels that the model sees; colour images are made grey for 1, grey ones repeated for 3. Any other number is that of the bands in the files (multi-band TIFF)."""
     value_range: list[float] | list[list[float]] | None = None
@@ -153,6 +153,15 @@ class ImagePipeline(ModelPipelineBase):
     """The recipe."""
     tta: int | Tta = 4
     """Test-time augmentation: a number of augmented passes, or n or views, beta and average."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _native_size(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or given.get("size") != "native":
+            return given
+        if given.get("resize", "native") != "native":
+            raise ValueError(f"size: native is resize: native at the default size, and contradicts resize: {given['resize']}")
+        return {key: value for key, value in given.items() if key != "size"} | {"resize": "native"}
 
     @model_validator(mode="after")
     def _gamma_of_a_loss(self) -> ImagePipeline:

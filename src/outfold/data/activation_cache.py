@@ -12,13 +12,20 @@ from outfold.data.memory_map import allocate, require_space, turn
 from outfold.store.atomic import atomic_path
 
 
-def open_activations(folder: Path, name: str, rows: int, compute: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
+def open_activations(
+    folder: Path,
+    name: str,
+    rows: int,
+    compute: Iterable[NDArray[np.float32]],
+    order: NDArray[np.int64] | None = None,
+) -> NDArray[np.float32]:
     """The activations of this name, computed where they are not there yet; two processes never compute the same ones.
 
     Args:
         name: says all that they depend on; it becomes the file's.
         rows: how many there are.
         compute: batches of activations (k, ...), one after the other; looked at only where they are not there.
+        order: (rows,) which row each of them is of; None: they come in their order.
 
     Returns:
         (rows, ...) float32, a read-only memory map.
@@ -32,12 +39,12 @@ def open_activations(folder: Path, name: str, rows: int, compute: Iterable[NDArr
         with turn(folder / f".{name}.lock"):
             # another process may have computed them while this one waited
             if not path.exists():
-                _build(path, rows, compute)
+                _build(path, rows, compute, order)
     found: NDArray[np.float32] = np.load(path, mmap_mode="r")
     return found
 
 
-def _build(path: Path, rows: int, compute: Iterable[NDArray[np.float32]]) -> None:
+def _build(path: Path, rows: int, compute: Iterable[NDArray[np.float32]], order: NDArray[np.int64] | None) -> None:
     array: np.memmap | None = None
     start = 0
     with atomic_path(path) as beside:
@@ -48,8 +55,9 @@ def _build(path: Path, rows: int, compute: Iterable[NDArray[np.float32]]) -> Non
                 remedy = "Free some space, or leave precompute: out."
                 require_space(path.parent, needed, "the precomputed activations", remedy)
                 array = allocate(beside, shape, np.float32)
-            array[start : start + len(batch)] = batch
-            start += len(batch)
+            end = start + len(batch)
+            array[slice(start, end) if order is None else order[start:end]] = batch
+            start = end
         if array is None or start != rows:
             raise ValueError(f"{start} rows of activations; expected {rows}")
         array.flush()

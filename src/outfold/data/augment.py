@@ -70,11 +70,12 @@ class Augmentation:
         """Whether pixels are resampled and relit; erasing is apart from it."""
         return self.preset != "none" and self.strength != 0
 
-    def draw(self, seed: int, rows: NDArray[np.integer]) -> Draw:
+    def draw(self, seed: int, rows: NDArray[np.integer], *, square: bool = True) -> Draw:
         """The parameters of these rows: each row's depend on ``seed`` and its own number alone.
 
         Args:
             rows: (n,) the rows' positions in the contest's table.
+            square: whether the images are; else top_down has the 4 symmetries of the rectangle.
         """
         u = row_uniforms(seed, rows, _DRAWS)
         if self.preset == "crop":
@@ -90,6 +91,7 @@ class Augmentation:
             mirror = u[:, 5] < 0.5
         if self.preset == "top_down":
             turns = np.floor(4 * u[:, 6]).astype(np.int64)
+            turns = turns if square else 2 * (turns % 2)
         light = self.lighting * self.strength
         contrast = light * signed[:, 8]
         gain = np.where(contrast < 0, 1 / (1 - contrast), 1 + contrast)
@@ -114,7 +116,7 @@ class Draw:
     """What happens to each row.
 
     Attributes:
-        theta: (n, 2, 3) maps output to input coordinates, both in [-1, 1].
+        theta: (n, 2, 3) maps output to input coordinates, both in [-1, 1]; the angles in it are those of a square.
         brightness: (n,) added, in units of the full range.
         contrast: (n,) factor about the image's own mean.
     """
@@ -142,18 +144,28 @@ def _matrices(
     return theta
 
 
+def _turning(theta: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
+    """The same turn of an image that is no square: in pixels, where an angle is an angle."""
+    if height == width:
+        return theta
+    turned = theta.copy()
+    turned[:, 0, 1] *= height / width
+    turned[:, 1, 0] *= width / height
+    return turned
+
+
 _COS, _SIN = np.array([1.0, 0.0, -1.0, 0.0]), np.array([0.0, 1.0, 0.0, -1.0])
 
 
-def apply(images: torch.Tensor, draw: Draw, size: int | None = None) -> torch.Tensor:
+def apply(images: torch.Tensor, draw: Draw, shape: tuple[int, int] | None = None) -> torch.Tensor:
     """Resample and relight a batch on the device that it is on.
 
     Args:
-        images: (n, channels, side, side) floats in [0, 1].
-        size: of what comes out; None: side.
+        images: (n, channels, height, width) floats in [0, 1].
+        shape: height and width of what comes out; None: those of the images.
 
     Returns:
-        (n, channels, size, size) in [0, 1]; what lies outside of the picture is its reflection.
+        (n, channels, *shape) in [0, 1]; what lies outside of the picture is its reflection.
     """
     import torch
     from torch.nn import functional
@@ -161,8 +173,8 @@ def apply(images: torch.Tensor, draw: Draw, size: int | None = None) -> torch.Te
     def column(values: NDArray[np.float64]) -> torch.Tensor:
         return torch.from_numpy(values).to(images.device, images.dtype, non_blocking=True)
 
-    shape = [*images.shape] if size is None else [*images.shape[:2], size, size]
-    grid = functional.affine_grid(column(draw.theta), shape, align_corners=False)
+    out = [*images.shape[:2], *(images.shape[2:] if shape is None else shape)]
+    grid = functional.affine_grid(column(_turning(draw.theta, *images.shape[2:])), out, align_corners=False)
     images = functional.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
     mean = images.mean(dim=(1, 2, 3), keepdim=True)
     gain = column(draw.contrast)[:, None, None, None]

@@ -19,13 +19,13 @@ ASPECT = 10 / 3
 """Height over width lies between 1 / ASPECT and ASPECT; its logarithm is drawn evenly."""
 
 
-def draw_boxes(seed: int, rows: NDArray[np.integer], share: float, size: int) -> NDArray[np.int64]:
+def draw_boxes(seed: int, rows: NDArray[np.integer], share: float, shape: tuple[int, int]) -> NDArray[np.int64]:
     """The rectangle of each row: it depends on ``seed`` and the row's own number alone.
 
     Args:
         rows: (n,) the rows' positions in the contest's table.
         share: of the rows that lose a rectangle.
-        size: pixels a side of the images.
+        shape: height and width of the images.
 
     Returns:
         (n, 4): top, bottom, left, right, in pixels, the ends exclusive; zeros for a row that keeps all.
@@ -36,10 +36,11 @@ def draw_boxes(seed: int, rows: NDArray[np.integer], share: float, size: int) ->
     widest = np.minimum(np.log(ASPECT), -np.log(area))
     aspect = np.exp(widest * (2 * u[:, 2] - 1))
     height, width = (
-        np.clip(np.rint(size * np.sqrt(part)), 1, size).astype(np.int64) for part in (area * aspect, area / aspect)
+        np.clip(np.rint(side * np.sqrt(part)), 1, side).astype(np.int64)
+        for side, part in zip(shape, (area * aspect, area / aspect), strict=True)
     )
-    top = np.floor((size - height + 1) * u[:, 3]).astype(np.int64)
-    left = np.floor((size - width + 1) * u[:, 4]).astype(np.int64)
+    top = np.floor((shape[0] - height + 1) * u[:, 3]).astype(np.int64)
+    left = np.floor((shape[1] - width + 1) * u[:, 4]).astype(np.int64)
     boxes = np.stack([top, top + height, left, left + width], axis=1)
     return np.where(u[:, :1] < share, boxes, 0)
 
@@ -48,7 +49,7 @@ def erase(images: torch.Tensor, boxes: NDArray[np.int64], colour: Sequence[float
     """Fill each image's rectangle.
 
     Args:
-        images: (n, channels, size, size), on any device; they stay as they are.
+        images: (n, channels, height, width), on any device; they stay as they are.
         boxes: (n, 4) of :func:`draw_boxes`.
         colour: a number a channel. With the mean that images are normalised by, the network sees zeros.
 
@@ -58,8 +59,8 @@ def erase(images: torch.Tensor, boxes: NDArray[np.int64], colour: Sequence[float
     import torch
 
     edges = torch.from_numpy(boxes).to(images.device, non_blocking=True)[:, :, None]
-    along = torch.arange(images.shape[-1], device=images.device)
-    inside_y = (along >= edges[:, 0]) & (along < edges[:, 1])
+    down, along = (torch.arange(side, device=images.device) for side in images.shape[2:])
+    inside_y = (down >= edges[:, 0]) & (down < edges[:, 1])
     inside_x = (along >= edges[:, 2]) & (along < edges[:, 3])
     fill = torch.tensor(colour, device=images.device, dtype=images.dtype)[:, None, None]
     return torch.where((inside_y[:, :, None] & inside_x[:, None, :])[:, None], fill, images)

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from outfold.data.augment import Augmentation, apply
 from outfold.data.erasing import draw_boxes, erase
+from outfold.data.image_buckets import seen_shape
+from outfold.data.image_store import Pixels, batch_shape, kinds_of, read_batch
 from outfold.data.views import resized
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 Touch = Callable[[int, "NDArray[np.int64]", "torch.Tensor"], "torch.Tensor"]
-"""A batch's number, its rows, and its (n, size, size, channels) uint8 images: gives new ones, in any thread."""
+"""A batch's number, its rows, and its (n, height, width, channels) uint8 images: gives new ones, in any thread."""
 
 
 def ahead(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
@@ -50,37 +52,43 @@ class ImageSource:
     """Rows of a cache, as the device wants them.
 
     Attributes:
-        pixels: (n, side, side, channels) uint8: :class:`outfold.data.image_cache.ImageCache.pixels`.
+        pixels: :attr:`outfold.data.image_cache.ImageCache.pixels`.
         mean, std: the model's own, one number a channel, for pixels in [0, 1].
         device: where batches go.
         workers: threads that read ahead; results do not depend on it.
-        size: pixels a side that the network sees; None: side. It is less where the images have a margin.
+        margin: how much larger they are kept than the network sees them.
         resident: the same pixels on the device, where they are kept there: see :mod:`outfold.data.resident`.
     """
 
-    pixels: NDArray[np.uint8]
+    pixels: Pixels
     mean: Sequence[float]
     std: Sequence[float]
     device: torch.device
     workers: int = 0
-    size: int | None = None
+    margin: float = 1.0
     resident: torch.Tensor | None = None
 
+    @property
+    def kinds(self) -> NDArray[np.int64] | None:
+        """Which rows (n,) have like shapes: see :func:`outfold.data.image_store.kinds_of`."""
+        return kinds_of(self.pixels)
+
     def fetch(self, rows: NDArray[np.int64]) -> torch.Tensor:
-        """These rows as (n, size, size, channels) uint8 in host memory, pinned where the device is a GPU."""
+        """These rows as (n, height, width, channels) uint8 in host memory, pinned where the device is a GPU.
+
+        The batch has the shape that most of its rows have.
+        """
         import torch
 
-        batch = torch.empty(
-            (len(rows), *self.pixels.shape[1:]), dtype=torch.uint8, pin_memory=self.device.type == "cuda"
-        )
-        # mode="clip" copies straight into the batch; "raise" would go by way of a buffer
-        np.take(self.pixels, rows, axis=0, out=batch.numpy(), mode="clip")
+        shape = (len(rows), *batch_shape(self.pixels, rows))
+        batch = torch.empty(shape, dtype=torch.uint8, pin_memory=self.device.type == "cuda")
+        read_batch(self.pixels, rows, batch.numpy())
         return batch
 
     def batches(
         self, batches: Iterable[NDArray[np.int64]], touch: Touch | None = None
     ) -> Iterator[tuple[NDArray[np.int64], torch.Tensor]]:
-        """Each batch's rows, and on the device its images, whole: (n, channels, side, side) floats in [0, 1]."""
+        """Each batch's rows, and on the device its images, whole: (n, channels, height, width) floats in [0, 1]."""
         for rows, variants in self.variants(batches, [touch]):
             yield rows, next(variants)
 
@@ -102,7 +110,7 @@ class ImageSource:
             yield rows, (self._floats(batch) for batch in found)
 
     def gathered(self, rows: NDArray[np.int64]) -> torch.Tensor:
-        """These rows as (n, side, side, channels) uint8, of the images that are kept on the device."""
+        """These rows as (n, height, width, channels) uint8, of the images that are kept on the device."""
         import torch
 
         assert self.resident is not None
@@ -133,14 +141,22 @@ class ImageSource:
 
     def augmented(self, images: torch.Tensor, rows: NDArray[np.int64], how: Augmentation, seed: int) -> torch.Tensor:
         """Augment images in [0, 1]; row parameters come from ``seed`` and the rows' own numbers."""
-        images = apply(images, how.draw(seed, rows), self.size) if how.moves else self.framed(images)
+        if how.moves:
+            height, width = images.shape[2:]
+            images = apply(images, how.draw(seed, rows, square=height == width), self.seen(images))
+        else:
+            images = self.framed(images)
         if how.erase:
-            images = erase(images, draw_boxes(seed, rows, how.erase, images.shape[-1]), self.mean)
+            images = erase(images, draw_boxes(seed, rows, how.erase, (images.shape[2], images.shape[3])), self.mean)
         return images
+
+    def seen(self, images: torch.Tensor) -> tuple[int, int]:
+        """The height and width at which the network sees these images."""
+        return seen_shape((images.shape[2], images.shape[3]), self.margin)
 
     def framed(self, images: torch.Tensor) -> torch.Tensor:
         """Whole images at the size that the network sees."""
-        return images if self.size is None else resized(images, self.size)
+        return resized(images, self.seen(images))
 
     def normalised(self, images: torch.Tensor) -> torch.Tensor:
         """(images - mean) / std at the size that the network sees, channels last."""

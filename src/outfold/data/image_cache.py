@@ -1,31 +1,37 @@
-"""Decode once: a part's images as one memory map that folds, epochs, pipelines, snapshots and processes share."""
+"""Decode once: a part's images as one memory map that folds, epochs, pipelines, snapshots and processes share.
+
+Where the disk has no room for it, they are kept as JPEGs of their size; where it has none for these, they are decoded
+from their files whenever they are read. What was once made stays in use.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from outfold.data.cache_budget import in_words, room
 from outfold.data.image_bands import Ranges
-from outfold.data.image_decode import DECODE_VERSION, BadImageError, decode, to_square
-from outfold.data.memory_map import allocate, require_space, turn
-from outfold.errors import DataError
+from outfold.data.image_buckets import buckets, kept_shapes
+from outfold.data.image_decode import DECODE_VERSION, decode, to_shape
+from outfold.data.image_forms import Reading, look_through, write_jpegs, write_map
+from outfold.data.image_sizes import open_sizes
+from outfold.data.image_store import LiveImages, PackedJpegs, Pixels, RaggedMap
+from outfold.data.memory_map import turn
+from outfold.errors import DataError, DiskFullError
 from outfold.progress import Reporter
 from outfold.store.atomic import atomic_path, write_json
-from outfold.threads import thread_count
 
 MARGIN = 1.15
 """With a margin, images are kept by so much larger than the network sees them: room to crop without enlarging."""
-GREY = 128
-"""What stands in for an image that cannot be read."""
-_CHUNK = 32
+Form = Literal["map", "jpegs", "live"]
 _SHOWN = 10
 
 
@@ -36,7 +42,8 @@ class ImageSet:
     Attributes:
         part: train or test; names the file.
         paths: row i of the cache is paths[i].
-        size: pixels a side, as the network sees them.
+        size: pixels a side, as the network sees them; with native, of the square of as many pixels.
+        resize: crop and squash make them square; native keeps their aspect: see :mod:`outfold.data.image_buckets`.
         margin: how much larger they are kept.
         ranges: stored values that become 0 and 255: none, one pair for all bands, or one a band.
     """
@@ -44,28 +51,48 @@ class ImageSet:
     part: str
     paths: Sequence[Path]
     size: int
-    resize: Literal["crop", "squash"] = "crop"
+    resize: Literal["crop", "squash", "native"] = "crop"
     channels: int = 3
     margin: float = 1.0
     ranges: Ranges = ()
 
     @property
     def side(self) -> int:
-        """Pixels a side, as they are kept."""
+        """Pixels a side of a square one, as they are kept."""
         return round(self.size * self.margin)
-
-    @property
-    def shape(self) -> tuple[int, int, int, int]:
-        return (len(self.paths), self.side, self.side, self.channels)
 
     def name(self) -> str:
         """The cache's file name: a hash over the paths, sizes and time stamps, and over how they are read."""
         rare = [*([self.margin] if self.margin != 1 else []), *([self.ranges] if self.ranges else [])]
-        form = (DECODE_VERSION, self.size, self.resize, self.channels, *rare)
+        return self._named(f"{self.size}px", (DECODE_VERSION, self.size, self.resize, self.channels, *rare))
+
+    def _named(self, what: str, form: tuple) -> str:
         digest = hashlib.sha256(repr(form).encode())
         for path in self.paths:
             digest.update(f"{path}\0{_stamp(path)}\n".encode())
-        return f"{self.part}-{self.size}px-{digest.hexdigest()[:16]}"
+        return f"{self.part}-{what}-{digest.hexdigest()[:16]}"
+
+    def shapes(self, folder: Path, reporter: Reporter) -> NDArray[np.int64]:
+        """Height and width (n, 2) of each image as it is kept; for native ones all files' headers are read.
+
+        Args:
+            folder: of the cache.
+        """
+        if self.resize != "native":
+            return np.full((len(self.paths), 2), self.side, np.int64)
+        own = open_sizes(folder, self._named("sizes", (DECODE_VERSION,)), self.paths, reporter)
+        return kept_shapes(buckets(own, self.size), self.margin)
+
+    def reading(self, shapes: NDArray[np.int64]) -> Reading:
+        """How each image is read into its shape."""
+        resize: Literal["crop", "squash"] = "squash" if self.resize == "squash" else "crop"
+
+        def read(row: int) -> NDArray[np.uint8]:
+            height, width = map(int, shapes[row])
+            pixels = decode(self.paths[row], self.channels, self.ranges, (height, width))
+            return to_shape(pixels, (height, width), resize)
+
+        return Reading(f"decode {self.part} images, {self.side} px", read, shapes, self.channels)
 
 
 @dataclass(frozen=True)
@@ -73,12 +100,15 @@ class ImageCache:
     """Decoded images.
 
     Attributes:
-        pixels: (n, size, size, channels) uint8, a read-only memory map; row i is the i-th path of the set.
+        pixels: image i is that of the i-th path of the set: (n, height, width, channels) uint8, a read-only memory map,
+            where all have one shape and the disk has room; else a store.
         bad: rows that could not be read (they are grey), each with its reason.
+        name: says which images they are, in which form, down to the last bit.
     """
 
-    pixels: NDArray[np.uint8]
+    pixels: Pixels
     bad: dict[int, str]
+    name: str
 
 
 def _stamp(path: Path) -> str:
@@ -94,79 +124,115 @@ def open_cache(folder: Path, images: ImageSet, reporter: Reporter, *, on_bad: Li
 
     Raises:
         DataError: with ``on_bad: error``, all files that cannot be read, told together.
-        OutfoldError: not enough disk; nothing is written.
+        ConfigError: a budget that is no amount of bytes.
     """
-    name = images.name()
-    pixels, notes = folder / f"{name}.npy", folder / f"{name}.json"
-    if not pixels.exists():
+    return _Cache(folder, images, reporter, on_bad).open()
+
+
+class _Cache:
+    def __init__(self, folder: Path, images: ImageSet, reporter: Reporter, on_bad: Literal["error", "drop"]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        with turn(folder / f".{name}.lock"):
-            # another process may have built it while this one waited
-            if not pixels.exists():
-                _build(pixels, notes, images, reporter, on_bad)
-    bad = {int(row): str(reason) for row, reason in json.loads(notes.read_text(encoding="utf-8"))["bad"].items()}
-    _refuse(images, bad, on_bad)
-    return ImageCache(np.load(pixels, mmap_mode="r"), bad)
+        self.images, self.reporter, self.on_bad = images, reporter, on_bad
+        self.name, self.told = images.name(), f"{images.part} images, {images.side} px"
+        self.reading = images.reading(images.shapes(folder, reporter))
+        self.notes = folder / f"{self.name}.json"
+        self.files: dict[Form, Path] = {"map": folder / f"{self.name}.npy", "jpegs": folder / f"{self.name}.jpegs"}
+        self.lock = folder / f".{self.name}.lock"
 
+    def open(self) -> ImageCache:
+        form = self._made()
+        if form is None:
+            with turn(self.lock):
+                # another process may have built it while this one waited
+                form = self._made()
+                if form is None:
+                    return self._opened(*self._build())
+        if form == "jpegs":
+            self.reporter.note(f"{self.told}: from JPEGs of that size")
+        return self._opened(form, self._noted())
 
-def _build(pixels: Path, notes: Path, images: ImageSet, reporter: Reporter, on_bad: Literal["error", "drop"]) -> None:
-    needed = int(np.prod(images.shape, dtype=np.int64))
-    remedy = "Free some space, or give the pipeline a smaller size: or channels: 1."
-    require_space(pixels.parent, needed, "the decoded images", remedy)
-    with atomic_path(pixels) as beside:
-        array = allocate(beside, images.shape, np.uint8)
-        bad = _fill(array, images, reporter)
-        array.flush()
-        del array
-        _refuse(images, bad, on_bad)
-        # the pixels come last: where they are, the notes are
-        write_json(notes, {"bad": {str(row): bad[row] for row in sorted(bad)}})
+    def _opened(self, form: Form, bad: dict[int, str]) -> ImageCache:
+        return ImageCache(self._pixels(form, bad), bad, self.name + ("-jpegs" if form == "jpegs" else ""))
 
+    def _made(self) -> Form | None:
+        return next((form for form, path in self.files.items() if path.exists()), None)
 
-def _fill(array: NDArray[np.uint8], images: ImageSet, reporter: Reporter) -> dict[int, str]:
-    import cv2
+    def _pixels(self, form: Form, bad: dict[int, str]) -> Pixels:
+        shapes, channels = self.reading.shapes, self.images.channels
+        if form == "live":
+            return LiveImages(self._live(bad), shapes, channels)
+        if form == "jpegs":
+            return PackedJpegs(self.files[form], shapes, channels)
+        found: NDArray[np.uint8] = np.load(self.files[form], mmap_mode="r")
+        return found if found.ndim == 4 else RaggedMap(found, shapes, channels)
 
-    cv2.setNumThreads(0)  # our threads are one an image; OpenCV's own would fight them
+    def _live(self, bad: dict[int, str]) -> Callable[[int], NDArray[np.uint8]]:
+        def read(row: int) -> NDArray[np.uint8]:
+            pixels, reason = self.reading.or_grey(row)
+            if reason is not None and row not in bad:
+                path = self.images.paths[row]
+                raise DataError(f"{path}: {reason}", remedy="It could be read before: run the same command again.")
+            return pixels
 
-    def some(start: int) -> dict[int, str]:
-        bad: dict[int, str] = {}
-        for row in range(start, min(start + _CHUNK, len(images.paths))):
+        return read
+
+    def _build(self) -> tuple[Form, dict[int, str]]:
+        """The first of the three forms that the disk has room for, and the rows that cannot be read."""
+        needed, free = self.reading.bytes, room(self.notes.parent)
+        whole = f"{in_words(needed)} as a memory map"
+        if needed <= free:
             try:
-                pixels = decode(images.paths[row], images.channels, images.ranges)
-                array[row] = to_square(pixels, images.side, images.resize)
-            except BadImageError as error:
-                array[row] = GREY
-                bad[row] = str(error)
+                bad = self._write("map", lambda path: write_map(path, self.reading, self.reporter))
+                self.reporter.note(f"{self.told}: {whole}")
+                return "map", bad
+            except DiskFullError:
+                free = room(self.notes.parent)
+        over = f"{self.told}: {whole}, and the cache has room for {in_words(free)}"
+        if self.reading.packs and (packed := self.reading.packed_bytes()) <= free:
+            try:
+                bad = self._write("jpegs", lambda path: write_jpegs(path, self.reading, free, self.reporter))
+                self.reporter.warn(f"{over}: kept as JPEGs of that size ({in_words(packed)}), decoded whenever read")
+                return "jpegs", bad
+            except DiskFullError:
+                pass
+        self.reporter.warn(f"{over}: decoded from their files whenever read")
+        return "live", self._look_through()
+
+    def _write(self, form: Form, write: Callable[[Path], dict[int, str]]) -> dict[int, str]:
+        with atomic_path(self.files[form]) as beside:
+            bad = write(beside)
+            self._refuse(bad)
+            # the pixels come last: where they are, the notes are
+            self._note(bad)
         return bad
 
-    bad: dict[int, str] = {}
-    with (
-        reporter.bar(f"decode {images.part} images, {images.side} px", len(images.paths), "images") as bar,
-        ThreadPoolExecutor(thread_count()) as pool,
-    ):
-        starts = range(0, len(images.paths), _CHUNK)
-        try:
-            for start, found in zip(starts, pool.map(some, starts), strict=True):
-                bad.update(found)
-                bar.advance(min(_CHUNK, len(images.paths) - start), **({"bad": len(bad)} if bad else {}))
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-    return bad
+    def _look_through(self) -> dict[int, str]:
+        """The rows that cannot be read; known already where somebody has looked."""
+        if self.notes.exists():
+            return self._noted()
+        bad = look_through(self.reading, self.reporter)
+        self._refuse(bad)
+        with contextlib.suppress(DiskFullError):
+            self._note(bad)
+        return bad
 
+    def _noted(self) -> dict[int, str]:
+        kept = json.loads(self.notes.read_text(encoding="utf-8"))["bad"]
+        bad = {int(row): str(reason) for row, reason in kept.items()}
+        self._refuse(bad)
+        return bad
 
-def _refuse(images: ImageSet, bad: dict[int, str], on_bad: Literal["error", "drop"]) -> None:
-    if not bad or on_bad == "drop":
-        return
-    told = [f"{images.paths[row]}: {bad[row]}" for row in sorted(bad)[:_SHOWN]]
-    more = len(bad) - len(told)
-    lines = "\n".join(f"    {line}" for line in told) + (f"\n    and {more} more" if more else "")
-    raise DataError(
-        f"{len(bad)} of {len(images.paths)} {images.part} images cannot be read:\n{lines}",
-        remedy="Mend or download them again, or set on_bad_image: drop in competition.yaml to train without them.",
-    )
+    def _note(self, bad: dict[int, str]) -> None:
+        write_json(self.notes, {"bad": {str(row): bad[row] for row in sorted(bad)}})
 
-
-def describe_bad(images: ImageSet, cache: ImageCache) -> dict[str, Any]:
-    """Path to reason, for the rows that could not be read."""
-    return {str(images.paths[row]): reason for row, reason in sorted(cache.bad.items())}
+    def _refuse(self, bad: dict[int, str]) -> None:
+        images = self.images
+        if not bad or self.on_bad == "drop":
+            return
+        told = [f"{images.paths[row]}: {bad[row]}" for row in sorted(bad)[:_SHOWN]]
+        more = len(bad) - len(told)
+        lines = "\n".join(f"    {line}" for line in told) + (f"\n    and {more} more" if more else "")
+        raise DataError(
+            f"{len(bad)} of {len(images.paths)} {images.part} images cannot be read:\n{lines}",
+            remedy="Mend or download them again, or set on_bad_image: drop in competition.yaml to train without them.",
+        )

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outfold.config.augment import Transform
-from outfold.data.image_decode import to_square
+from outfold.data.image_decode import to_shape
 from outfold.errors import ConfigError, nearest
 from outfold.randomness import derive_seed
 
@@ -47,7 +47,7 @@ class PixelTransforms:
         """Transform a batch. What happens to a row depends on ``seed`` and its own number alone.
 
         Args:
-            images: (n, size, size, channels).
+            images: (n, height, width, channels).
             rows: (n,) the rows' positions in the contest's table.
             strength: the factor on the probability of each transform of the list, which 1 bounds.
             out: takes the images, in the same shape; an image that was made larger or smaller is brought back to it.
@@ -64,7 +64,7 @@ class PixelTransforms:
             self._free.put(pipeline)
 
     def _fitted(self, changed: Any, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        size, channels = image.shape[0], image.shape[2]
+        height, width, channels = image.shape
         if not isinstance(changed, np.ndarray) or changed.dtype != np.uint8 or changed.size % channels:
             given = changed.dtype if isinstance(changed, np.ndarray) else type(changed).__name__
             raise ConfigError(
@@ -76,15 +76,15 @@ class PixelTransforms:
         changed = np.ascontiguousarray(changed).reshape(*changed.shape[:2], -1)
         if changed.shape[2] != channels:
             raise ConfigError(f"{self.where}: the pipeline gives {changed.shape[2]} channels; expected {channels}")
-        return to_square(changed, size, "crop")
+        return to_shape(changed, (height, width), "crop")
 
-    def check(self, size: int, channels: int) -> None:
+    def check(self, shape: tuple[int, int], channels: int) -> None:
         """Try every transform on an image of this form.
 
         Raises:
             ConfigError: one of them fails, or the result is no image.
         """
-        image = np.random.default_rng(0).integers(0, 255, (1, size, size, channels), dtype=np.uint8)
+        image = np.random.default_rng(0).integers(0, 255, (1, *shape, channels), dtype=np.uint8)
         try:
             self(image, np.array([0]), 0, _ALWAYS, np.empty_like(image))
         except ConfigError:
@@ -92,7 +92,7 @@ class PixelTransforms:
         except Exception as error:
             told = " ".join(str(error).split())[:300] or type(error).__name__
             raise ConfigError(
-                f"{self.where}: fails on an image of {size} x {size} pixels and {channels} channels: {told}"
+                f"{self.where}: fails on an image of {shape[0]} x {shape[1]} pixels and {channels} channels: {told}"
             ) from None
 
 

@@ -37,33 +37,34 @@ class View:
         """The pixels a side that the network is shown, where it was trained at ``size``."""
         return round(size * self.scale)
 
-    def of(self, images: torch.Tensor, size: int) -> torch.Tensor:
+    def of(self, images: torch.Tensor, seen: tuple[int, int]) -> torch.Tensor:
         """The view of a batch.
 
         Args:
-            images: (n, channels, side, side), whole, with or without a margin.
-            size: that the network was trained at.
+            images: (n, channels, height, width), whole, with or without a margin.
+            seen: the height and width at which the network was trained on such images.
 
         Returns:
-            (n, channels, s, s), s being :meth:`size`.
+            (n, channels, h, w), where h and w are :meth:`size` of these, after an odd number of turns the other way.
         """
         if self.crop is not None:
-            side = round(images.shape[-1] / MARGIN)
-            top, left = (round((images.shape[-1] - side) * at) for at in self.crop)
-            images = images[..., top : top + side, left : left + side]
-        images = resized(images, self.size(size))
+            high, wide = (round(side / MARGIN) for side in images.shape[2:])
+            top = round((images.shape[2] - high) * self.crop[0])
+            left = round((images.shape[3] - wide) * self.crop[1])
+            images = images[..., top : top + high, left : left + wide]
+        images = resized(images, (self.size(seen[0]), self.size(seen[1])))
         if self.mirror:
             images = images.flip(3)
         return images.rot90(self.turns, (2, 3)) if self.turns else images
 
 
-def resized(images: torch.Tensor, size: int) -> torch.Tensor:
-    """Images of (n, channels, side, side) at (size, size), without aliasing; as they are where they have it already."""
+def resized(images: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:
+    """Images (n, channels, height, width) in another shape, without aliasing; as they are where they have it."""
     from torch.nn import functional
 
-    if images.shape[-1] == size:
+    if tuple(images.shape[2:]) == shape:
         return images
-    return functional.interpolate(images, (size, size), mode="bilinear", antialias=True, align_corners=False)
+    return functional.interpolate(images, shape, mode="bilinear", antialias=True, align_corners=False)
 
 
 def views(names: Sequence[ViewSet], scales: Sequence[float]) -> list[View]:

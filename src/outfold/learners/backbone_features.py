@@ -52,13 +52,13 @@ def backbone_features(contest: Contest, part: Part, backbone: Backbone, where: s
         torch.manual_seed(_SEED)
         spec = ModelSpec(backbone.model, 1, 3, backbone.size, backbone.timm_args, where)
         model = build_model(spec, backbone.weights, contest.root)
-        check_sizes(model, spec, [backbone.size])
+        check_sizes(model, spec, [(backbone.size, backbone.size)])
         mean, std = normalisation(model, 3, backbone.mean, backbone.std)
         key = {
             "weights": backbone_hash(model),
             "model": [backbone.model, backbone.timm_args],
             "normalisation": [mean, std],
-            "images": images.name(),
+            "images": cache.name,
         }
         name = f"backbone-{sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()[:24]}"
         model = model.to(device).eval()

@@ -42,7 +42,7 @@ from outfold.training.layer_groups import layer_groups
 from outfold.training.losses import Loss
 from outfold.training.memory import PREDICTION, Pieces, memory_told
 from outfold.training.models import DROP_PATH, ModelSpec, build_model, check_drop_path, check_sizes, normalisation
-from outfold.training.order import even_batches
+from outfold.training.order import pure_batches
 from outfold.training.recipe import PhasePlan, plan_phases
 from outfold.training.recipe_check import check_batches, check_recipe
 from outfold.training.sampling import strata
@@ -84,7 +84,8 @@ class ImageLearner:
             model = build_model(self.spec(), config.weights, contest.root)
             check_drop_path(model, self.spec())
             looks = Looks.of(config, self.where)
-            check_sizes(model, self.spec(), sorted({size for own in sizes for size in looks.sizes(own)}))
+            seen = [shape for size in sizes for shape in self.images.seen(size)]
+            check_sizes(model, self.spec(), sorted({shape for own in seen for shape in looks.shapes(own)}))
             if any(phase.precompute for phase in config.phases):
                 check_cut(model, config.channels, sizes[0], self.where)
         check_recipe(model, config.phases, self.where)
@@ -102,7 +103,8 @@ class ImageLearner:
         for augment, size, where in asked:
             pixels = Augmentation.of(augment, 1.0, where).pixels
             if pixels is not None:
-                pixels.check(self.images.chosen("train", size).side, config.channels)
+                for shape in self.images.seen(size):
+                    pixels.check(self.images.kept(shape), config.channels)
 
     def fit(self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf) -> None:
         """Train one fold and leave its members, their description and the history on the shelf."""
@@ -217,7 +219,7 @@ class ImageLearner:
         made_of = {
             "model": self.config.model,
             "args": self.config.timm_args,
-            "images": self.images.chosen("train", plan.size).name(),
+            "images": self.images.cache("train", plan.size).name,
         }
         return precomputed(images, model, self.contest.layout.cache, made_of, self.reporter)
 
@@ -260,7 +262,8 @@ class ImageLearner:
         """All images of a part as a network of this size and normalisation sees them."""
         pixels = self.images.cache(part, size, margin).pixels
         kept = self.images.resident(part, size, self.device, margin)
-        return ImageSource(pixels, mean, std, self.device, self.config.workers, size, kept)
+        larger = self.images.larger(margin)
+        return ImageSource(pixels, mean, std, self.device, self.config.workers, larger, kept)
 
     def _vote(
         self, part: Part, rows: NDArray[np.int64], voters: Sequence[Voter], advance: Callable[[int], None]
@@ -268,20 +271,22 @@ class ImageLearner:
         config, first = self.config, voters[0]
         looks = Looks.of(config, self.where)
         source = self.source(part, first.size, first.mean, first.std, looks.needs_margin)
-        batches = even_batches(rows, config.batch_size)
-        return vote(
-            self._models(voters, looks.sizes(first.size)),
+        batches, places = pure_batches(rows, config.batch_size, source.kinds)
+        found = vote(
+            self._models(voters, looks.shapes((first.size, first.size))),
             [voter.loss for voter in voters],
-            looks.batches(source, batches, first.size, derive_seed(config.seed, part)),
+            looks.batches(source, batches, derive_seed(config.seed, part)),
             looks.weights,
             looks.average,
             advance,
             Pieces(lambda said: self.reporter.warn(f"{self.name} predict {part}: {said}")),
         )
+        return [values[places] for values in found]
 
-    def _models(self, voters: Sequence[Voter], sizes: Sequence[int]) -> list[nn.Module]:
-        skeleton = build_model(self.spec(voters[0].size), "none", self.contest.root).eval().requires_grad_(False)
-        check_sizes(skeleton, self.spec(voters[0].size), [size for size in sizes if size != voters[0].size])
+    def _models(self, voters: Sequence[Voter], shapes: Sequence[tuple[int, int]] = ()) -> list[nn.Module]:
+        spec = self.spec(voters[0].size)
+        skeleton = build_model(spec, "none", self.contest.root).eval().requires_grad_(False)
+        check_sizes(skeleton, spec, [shape for shape in shapes if shape != (spec.size, spec.size)])
         models = []
         for voter in voters:
             model = copy.deepcopy(skeleton)

@@ -18,7 +18,7 @@ from outfold.data.activation_cache import open_activations
 from outfold.learners.image_rows import PhaseImages
 from outfold.progress import Reporter
 from outfold.training.activations import HeadAlone, activations, backbone_hash
-from outfold.training.order import even_batches
+from outfold.training.order import even_batches, pure_batches
 
 _BATCH = 64
 
@@ -34,6 +34,10 @@ class PhaseActivations:
 
     images: PhaseImages
     values: NDArray[np.float32]
+
+    @property
+    def kinds(self) -> None:
+        """Activations have one shape."""
 
     def batches(
         self, batches: Sequence[NDArray[np.int64]], strengths: Sequence[float], seed: int
@@ -80,15 +84,16 @@ def precomputed(
     key = {"weights": backbone_hash(model), "mean": list(source.mean), "std": list(source.std), **made_of}
     name = f"activations-{sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()[:24]}"
     count = len(source.pixels)
+    # the batches have a size of their own: pipelines that share the file may differ in theirs
+    batches, _ = pure_batches(np.arange(count), _BATCH, source.kinds)
 
     def compute() -> Iterator[NDArray[np.float32]]:
         model.eval()
         with reporter.bar("activations of training images", count, "images") as bar:
-            # the batches have a size of their own: pipelines that share the file may differ in theirs
-            for rows, pixels in source.batches(even_batches(np.arange(count), _BATCH)):
+            for rows, pixels in source.batches(batches):
                 with torch.inference_mode():
                     values = activations(model, source.normalised(pixels))
                 yield values.float().cpu().numpy()
                 bar.advance(len(rows))
 
-    return PhaseActivations(images, open_activations(folder, name, count, compute()))
+    return PhaseActivations(images, open_activations(folder, name, count, compute(), np.concatenate(batches)))

@@ -16,6 +16,7 @@ from outfold.config.pipeline import ImagePipeline
 from outfold.contest import Contest
 from outfold.data.augment import Augmentation
 from outfold.data.image_batches import ImageSource
+from outfold.data.image_buckets import bucket_shapes
 from outfold.data.image_cache import MARGIN, ImageCache, ImageSet, open_cache
 from outfold.data.resident import free_bytes, resident
 from outfold.errors import some
@@ -24,7 +25,7 @@ from outfold.metrics import Metric
 from outfold.progress import Reporter
 from outfold.training.device import Precision
 from outfold.training.losses import Loss
-from outfold.training.order import even_batches
+from outfold.training.order import pure_batches
 from outfold.training.sampling import names_of
 
 
@@ -48,7 +49,7 @@ class ContestImages:
         """All images of the part, in the order of its table; warns of those that cannot be read.
 
         Args:
-            size: pixels a side, as the network sees them.
+            size: pixels a side, as the network sees them; with resize: native, of the square of as many.
             margin: keep them larger than that, whether or not the pipeline is trained so.
 
         Raises:
@@ -71,8 +72,23 @@ class ContestImages:
         if key not in self._resident:
             # what another size took is free before this one is measured
             self._resident = {kept: images for kept, images in self._resident.items() if kept[0] != part}
-            self._resident[key] = resident(self.cache(part, size, margin).pixels, device, free_bytes(device))
+            pixels = self.cache(part, size, margin).pixels
+            whole = pixels if isinstance(pixels, np.ndarray) else None
+            self._resident[key] = None if whole is None else resident(whole, device, free_bytes(device))
         return self._resident[key]
+
+    def larger(self, margin: bool = False) -> float:
+        """How much larger images are kept than the network sees them."""
+        return MARGIN if margin or self.margin else 1.0
+
+    def seen(self, size: int) -> list[tuple[int, int]]:
+        """Heights and widths at which the network sees images of a size: the square, and with native the extremes."""
+        shapes = bucket_shapes(size) if self.config.resize == "native" else ()
+        return [(size, size), *shapes[:1], *shapes[-1:]]
+
+    def kept(self, seen: tuple[int, int]) -> tuple[int, int]:
+        """Height and width in which such images are kept, and reach the transforms of albumentations."""
+        return round(seen[0] * self.larger()), round(seen[1] * self.larger())
 
     def chosen(self, part: Part, size: int, margin: bool = False) -> ImageSet:
         """Which images these are, and in which form: all of the part, in the order of its table."""
@@ -82,7 +98,7 @@ class ContestImages:
             size,
             self.config.resize,
             self.config.channels,
-            MARGIN if margin or self.margin else 1.0,
+            self.larger(margin),
             self.config.value_ranges,
         )
 
@@ -117,6 +133,11 @@ class PhaseImages:
     metric: Metric
     batch_size: int
 
+    @property
+    def kinds(self) -> NDArray[np.int64] | None:
+        """Which rows have images of like shape; None where all have."""
+        return self.source.kinds
+
     def batches(
         self, batches: Sequence[NDArray[np.int64]], strengths: Sequence[float], seed: int
     ) -> Iterator[tuple[Tensor, Tensor]]:
@@ -128,7 +149,7 @@ class PhaseImages:
         for (rows, images), named, strength in zip(read, names, strengths, strict=True):
             augmentation = replace(self.augmentation, strength=strength)
             augmented = self.source.augmented(images, named, augmentation, seed)
-            yield self.source.normalised(augmented), self.targets[torch.from_numpy(rows)].to(device)
+            yield self.source.standardised(augmented), self.targets[torch.from_numpy(rows)].to(device)
 
     def plain(self, batches: Sequence[NDArray[np.int64]]) -> Iterator[Tensor]:
         """Normalised images, on the device."""
@@ -141,9 +162,9 @@ class PhaseImages:
             return {}
         model.eval()
         with torch.inference_mode(), self.precision.autocast():
-            batches = even_batches(self.watched, self.batch_size)
+            batches, places = pure_batches(self.watched, self.batch_size, self.kinds)
             outputs = torch.cat([model(images).float() for images in self.plain(batches)])
-        return self.figures(outputs)
+        return self.figures(outputs[torch.from_numpy(places).to(outputs.device)])
 
     def figures(self, outputs: Tensor) -> dict[str, float]:
         """The same, of the model's outputs for the watched rows: (watched, outputs) float32."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +31,8 @@ class ContactSheet:
     Attributes:
         ids: (n,) of the rows.
         labels: of each, in words.
-        images: (n, 1 + draws, size, size, channels) uint8: the original, then one a draw.
+        images: (n, 1 + draws, height, width, channels) uint8: the original, then one a draw. Where shapes differ, each
+            is in the middle of a white frame.
     """
 
     ids: pd.Index
@@ -64,12 +66,14 @@ def contact_sheet(
         mean, std = learner.normalisation(build_model(learner.spec(), "none", contest.root), every)
         loss = training_loss(contest, config, contest.y).to(learner.device)
         images = learner.phase_images(places[:0], loss, mean, std, plan)
-        variants = [_pixels(images, next(images.plain([places])))]
+        # a batch has one shape: images that keep theirs come one by one
+        batches = [places] if images.kinds is None else np.split(places, len(places))
+        variants = [_pixels(images, list(images.plain(batches)))]
         for epoch in range(draws):
             seed = derive_seed(derive_seed(config.seed, fold, phase, epoch), "augment")
             strength = plan.at("strength", min(epoch * plan.epoch_steps, plan.steps - 1))
-            seen, _ = next(images.batches([places], [strength], seed))
-            variants.append(_pixels(images, seen))
+            seen = images.batches(batches, [strength] * len(batches), seed)
+            variants.append(_pixels(images, [batch for batch, _ in seen]))
     words = [contest.word(truth) for truth in contest.y[places]]
     return ContactSheet(contest.train.index[places], words, np.stack(variants, axis=1))
 
@@ -85,11 +89,22 @@ def _in_turn(contest: Contest, places: NDArray[np.int64], seed: int) -> NDArray[
     return np.lexsort([truth, rank])
 
 
-def _pixels(images: PhaseImages, batch: torch.Tensor) -> NDArray[np.uint8]:
-    """Normalised images as (n, size, size, channels) uint8."""
+def _pixels(images: PhaseImages, batches: Sequence[torch.Tensor]) -> NDArray[np.uint8]:
+    """Normalised images as (n, height, width, channels) uint8."""
+    high, wide = (max(batch.shape[side] for batch in batches) for side in (2, 3))
+    return np.concatenate([_framed(_unnormalised(images, batch), high, wide) for batch in batches])
+
+
+def _unnormalised(images: PhaseImages, batch: torch.Tensor) -> NDArray[np.uint8]:
     pixels = batch.float().cpu().permute(0, 2, 3, 1).numpy() * np.asarray(images.source.std, np.float32)
     pixels += np.asarray(images.source.mean, np.float32)
     return np.clip(np.rint(pixels * 255), 0, 255).astype(np.uint8)
+
+
+def _framed(pixels: NDArray[np.uint8], high: int, wide: int) -> NDArray[np.uint8]:
+    """Images (n, height, width, channels) in the middle of a white frame."""
+    spare = [(0, 0), *((space // 2, space - space // 2) for space in (high - pixels.shape[1], wide - pixels.shape[2]))]
+    return np.pad(pixels, [*spare, (0, 0)], constant_values=255)
 
 
 def draw_sheet(sheet: ContactSheet, title: str, path: Path) -> None:

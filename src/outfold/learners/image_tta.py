@@ -52,22 +52,19 @@ class Looks:
         """Whether the views show more than images without a margin hold."""
         return needs_margin(self.views)
 
-    def sizes(self, size: int) -> list[int]:
-        """The pixels a side of what a member trained at ``size`` is shown."""
-        return sorted({view.size(size) for view in self.views} | {size})
+    def shapes(self, seen: tuple[int, int]) -> list[tuple[int, int]]:
+        """The heights and widths of what a member is shown, where it was trained at these."""
+        return sorted({(view.size(seen[0]), view.size(seen[1])) for view in self.views} | {seen})
 
     def batches(
-        self, source: ImageSource, batches: Sequence[NDArray[np.int64]], size: int, seed: int
+        self, source: ImageSource, batches: Sequence[NDArray[np.int64]], seed: int
     ) -> Iterator[Iterator[Tensor]]:
-        """Of each batch of rows all that is looked at, as many as there are weights, made as they are asked for.
-
-        Args:
-            size: the pixels a side that the members were trained at.
-        """
+        """Of each batch of rows all that is looked at, as many as there are weights, made as they are asked for."""
         if not self.views:
             return self._passes(source, batches, seed)
         return (
-            (source.standardised(view.of(images, size)) for view in self.views) for _, images in source.batches(batches)
+            (source.standardised(view.of(images, source.seen(images))) for view in self.views)
+            for _, images in source.batches(batches)
         )
 
     def _passes(
@@ -81,7 +78,7 @@ class Looks:
             yield source.normalised(images)
             for seed in seeds:
                 touched = next(read) if touches else images
-                yield source.normalised(source.augmented(touched, rows, self.augmentation, seed))
+                yield source.standardised(source.augmented(touched, rows, self.augmentation, seed))
 
         for rows, read in source.variants(batches, [None, *touches]):
             yield variants(rows, read)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from outfold.errors import OutfoldError
+from outfold.errors import DiskFullError
 
 
 @contextlib.contextmanager
@@ -21,7 +21,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     A crash, a kill or a full disk leaves what was there before, and no half-written file under the final name.
 
     Raises:
-        OutfoldError: when there is no space left, naming the file; the old file is untouched.
+        DiskFullError: when there is no space left, naming the file; the old file is untouched.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
@@ -36,7 +36,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         _sync_folder(path.parent)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OutfoldError(
+            raise DiskFullError(
                 f"{path}: no space left on the disk; the file was left as it was",
                 remedy="Free some space and run the same command again: it goes on where it stopped.",
             ) from error

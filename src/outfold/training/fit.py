@@ -31,7 +31,7 @@ from outfold.training.lr_finder import Sweep, SweepPlan, leaving_nothing, sweep
 from outfold.training.memory import memory_told
 from outfold.training.models import HeadDropout
 from outfold.training.optimizers import OptimizerName
-from outfold.training.order import epoch_steps, even_batches
+from outfold.training.order import Kinds, epoch_steps, even_batches
 from outfold.training.recipe import PhasePlan
 from outfold.training.sampling import balanced_rows, share_of_rows
 from outfold.training.step import Step
@@ -40,6 +40,10 @@ from outfold.training.watch import Watch
 
 class Data(Protocol):
     """What a phase learns from, and is watched on."""
+
+    @property
+    def kinds(self) -> Kinds:
+        """Which of the rows go well into one batch."""
 
     def batches(
         self, batches: Sequence[NDArray[np.int64]], strengths: Sequence[float], seed: int
@@ -218,7 +222,7 @@ class _Loop:
         rows, classes = self._rows(plan)
         if plan.sampling == "balanced":
             rows = balanced_rows(rows, classes, derive_seed(seed, "sampling"))
-        order = epoch_steps(rows, plan.batch_size, plan.accumulate, derive_seed(seed, "order"))
+        order = epoch_steps(rows, plan.batch_size, plan.accumulate, derive_seed(seed, "order"), data.kinds)
         order = order[: plan.steps - first]
         strengths = [plan.at("strength", number) for number, group in enumerate(order, start=first) for _ in group]
         batches = data.batches([batch for group in order for batch in group], strengths, derive_seed(seed, "augment"))
@@ -267,7 +271,7 @@ class _Loop:
 
     def _finish(self, plan: PhasePlan, step: Step, average: Averaging, data: Data) -> None:
         step.freezing.train()
-        rows = even_batches(self._rows(plan)[0], plan.batch_size)
+        rows = even_batches(self._rows(plan)[0], plan.batch_size, data.kinds)
         average.finish(step.model, norms_that_learn(self.model), data.plain(rows), step.precision)
 
     def _keep(self, member: str, plan: PhasePlan, average: Averaging) -> None:

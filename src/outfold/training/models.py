@@ -104,16 +104,17 @@ def _no_branches(spec: ModelSpec) -> ConfigError:
     )
 
 
-def check_sizes(model: nn.Module, spec: ModelSpec, sizes: Sequence[int]) -> None:
-    """Raises ConfigError for an image size that the model cannot take."""
+def check_sizes(model: nn.Module, spec: ModelSpec, shapes: Sequence[tuple[int, int]]) -> None:
+    """Raises ConfigError for a height and width of images that the model cannot take."""
     model.eval()
-    for size in sizes:
+    for height, width in shapes:
         try:
             with torch.inference_mode():
-                model(torch.zeros(1, spec.channels, size, size))
+                model(torch.zeros(1, spec.channels, height, width))
         except (RuntimeError, AssertionError, ValueError) as error:
+            key, pixels = ("size", height) if height == width else ("resize", f"{height} x {width}")
             raise ConfigError(
-                f"{spec.where}: size: {spec.name} cannot take images of {size} pixels ({_first_line(error)})"
+                f"{spec.where}: {key}: {spec.name} cannot take images of {pixels} pixels ({_first_line(error)})"
             ) from None
 
 
