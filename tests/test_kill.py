@@ -49,14 +49,14 @@ phases:
 """
 # a head of our own and momentum that move between activations and images, a share of the rows, accumulated steps
 LONGER = f"""\
-{SMALL}\
+{SMALL.replace("dropout: 0.2", "ps: 0.3")}\
 head: concat_pool
 optimizer: sgd
 augment: crop
 loss: focal
 class_weight: balanced
 phases:
-  - {{train: head, precompute: true, epochs: 3, lr: 1e-2, ema: 0.8, sampling: balanced}}
+  - {{train: head, precompute: true, epochs: 3, lr: 1e-2, ema: 0.8}}
   - {{size: 16, epochs: 6, data: 0.7, schedule: constant, lr: find, swa: true, accumulate: 2}}
   - {{size: 32, train: 2, epochs: 3, schedule: flat_cosine, lr: 1e-3, momentum: {{from: 0.8, to: 0.95}}}}
   - {{cycles: 2, cycle_mult: 2, lr: find, lr_ratio: 3, weight_decay: {{from: 0.0, to: 0.1}}, snapshots: true}}
@@ -163,7 +163,7 @@ def kill_again_and_again(finished: Finished, root: Path, times: int) -> int:
         if turn == 0:
             hits += killed(started(root, "train", seen=checkpoint), random.uniform(0, 0.02))
         else:
-            hits += killed(started(root, "train", seen=lock(root, "cnn")), random.uniform(0, finished.seconds))
+            hits += killed(started(root, "train", seen=lock(root, "cnn")), random.uniform(0, 0.6 * finished.seconds))
     with_workers(root, 3)
     for stage in ("train", "predict", "ensemble"):
         outfold(root, stage)
@@ -180,7 +180,7 @@ def test_training_killed_at_random_moments(finished: Finished, tmp_path: Path) -
 def test_training_killed_again_and_again(tmp_path: Path, recipe: str) -> None:
     finished = finish(tmp_path / "never", recipe)
     for turn in range(2):
-        assert kill_again_and_again(finished, tmp_path / str(turn), times=8) >= 3
+        assert kill_again_and_again(finished, tmp_path / str(turn), times=8) >= 2
         assert results(tmp_path / str(turn)) == results(finished.root)
 
 
