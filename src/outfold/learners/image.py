@@ -38,6 +38,7 @@ from outfold.training.activations import check_cut
 from outfold.training.checkpoint import CHECKPOINT, load_member
 from outfold.training.device import pick_device, pick_precision, reproducible
 from outfold.training.fit import Data, Fit, fit
+from outfold.training.folding import folded
 from outfold.training.layer_groups import layer_groups
 from outfold.training.losses import Loss
 from outfold.training.memory import PREDICTION, Pieces, memory_told
@@ -291,7 +292,7 @@ class ImageLearner:
         for voter in voters:
             model = copy.deepcopy(skeleton)
             model.load_state_dict(load_member(voter.shelf, voter.member))
-            models.append(model.to(self.device))
+            models.append(folded(model, torch.zeros(1, spec.channels, spec.size, spec.size)).to(self.device))
         return models
 
     def summarise(self, shelves: Mapping[int, Shelf], folder: Path) -> None:

@@ -13,6 +13,8 @@ from typing import Any, Literal
 import torch
 
 from outfold.errors import ConfigError
+from outfold.training.allocator import keep_memory
+from outfold.training.cpu_convolutions import CpuConvolutions
 
 SAFE_BF16_PIXELS = 32
 """On a CPU, bf16 needs images of at least this side. On smaller ones, networks that halve the image five times come to
@@ -99,13 +101,21 @@ def cpu_has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
 
 @contextlib.contextmanager
 def reproducible(device: torch.device) -> Iterator[None]:
-    """The same numbers each time on the same machine, and the caller's random state and settings left as they were."""
+    """The same numbers each time on the same machine, and the caller's random state and settings left as they were.
+
+    On a CPU, memory is kept between steps, and convolutions take the faster ways of
+    :mod:`outfold.training.cpu_convolutions`.
+    """
     # cuBLAS reads this when it starts
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     benchmark, fill = torch.backends.cudnn.benchmark, torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     gpus = [device] if device.type == "cuda" else []
-    with warnings.catch_warnings(), torch.random.fork_rng(devices=gpus):
+    faster: Any = contextlib.nullcontext()
+    if device.type == "cpu":
+        keep_memory()
+        faster = CpuConvolutions()
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=gpus), faster:
         # what has no reproducible form runs as it is rather than not at all
         warnings.filterwarnings("ignore", message=".*does not have a deterministic implementation.*")
         torch.use_deterministic_algorithms(True, warn_only=True)
