@@ -92,6 +92,9 @@ $(A)/%/oof.parquet: $(ROOT)/pipelines/%.yaml $(A)/folds.parquet $(A)/data.json $
 $(A)/%/test.parquet: $(A)/%/oof.parquet
 	@$(RUN) predict $*
 
+# what a teacher leaves stays, though only its student was asked for
+.PRECIOUS: $(A)/%/oof.parquet $(A)/%/test.parquet
+
 define needs
 $(A)/$(firstword $(1)): $(A)/$(lastword $(1))
 endef

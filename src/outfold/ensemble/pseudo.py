@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from outfold.config.competition import Task
+from outfold.metrics import PER_CLASS
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +41,7 @@ class PseudoLabels:
 
     def truth(self, task: Task) -> NDArray[Any]:
         """The likeliest truth of each row, of the type and shape of :attr:`outfold.contest.Contest.y`."""
-        if task == "multiclass":
+        if task in PER_CLASS:
             return self.targets.argmax(axis=1).astype(np.int64)
         if task == "multilabel":
             return (self.targets >= 0.5).astype(np.int8)
@@ -87,7 +88,7 @@ def choose(
 
 def confidences(target: NDArray[np.float64], task: Task) -> NDArray[np.float64]:
     """How sure each row is, (n,): the probability of its likeliest class; of tags, that of the least certain one."""
-    if task == "multiclass":
+    if task in PER_CLASS:
         return np.asarray(target.max(axis=1))
     return np.asarray(np.maximum(target, 1 - target).min(axis=1))
 
@@ -104,6 +105,6 @@ def spreads(votes: Sequence[NDArray[np.float32]], target: NDArray[np.float64]) -
 
 
 def _certain(target: NDArray[np.float64], task: Task) -> NDArray[np.float64]:
-    if task == "multiclass":
+    if task in PER_CLASS:
         return np.eye(target.shape[1])[target.argmax(axis=1)]
     return (target >= 0.5).astype(np.float64)

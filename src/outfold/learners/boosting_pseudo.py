@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from outfold.config.competition import Task
 from outfold.ensemble.pseudo import PseudoLabels
 from outfold.learners.boosting import Rows
+from outfold.learners.steps import step_names
 
 LEAST = 0.01
 """A label that is less probable is left out, and the others share what it had."""
@@ -56,13 +57,21 @@ def copies(pseudo: PseudoLabels, task: Task, outputs: Sequence[str]) -> dict[str
     targets = pseudo.targets.astype(np.float64)
     if task == "multiclass":
         return {"": _copies(targets, pseudo.weight)}
+    if task == "ordinal":
+        # the chance to be above each class but the last
+        above = 1 - np.cumsum(targets, axis=1)[:, :-1]
+        return _questions(step_names(outputs), np.clip(above, 0, 1), pseudo.weight)
     names = [""] if len(outputs) == 1 else outputs
     if task == "regression":
         every = np.arange(len(targets))
         same = np.full(len(targets), pseudo.weight)
         return {name: Copies(every, values, same) for name, values in zip(names, targets.T, strict=True)}
-    sides = {name: np.stack([1 - yes, yes], axis=1) for name, yes in zip(names, targets.T, strict=True)}
-    return {name: _copies(shares, pseudo.weight) for name, shares in sides.items()}
+    return _questions(names, targets, pseudo.weight)
+
+
+def _questions(names: Sequence[str], yes: NDArray[np.float64], weight: float) -> dict[str, Copies]:
+    sides = {name: np.stack([1 - chance, chance], axis=1) for name, chance in zip(names, yes.T, strict=True)}
+    return {name: _copies(shares, weight) for name, shares in sides.items()}
 
 
 def _copies(shares: NDArray[np.float64], weight: float) -> Copies:
