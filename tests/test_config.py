@@ -66,7 +66,7 @@ def test_yaml_words_are_words(tmp_path: Path) -> None:
 
 def test_an_unknown_key_names_file_line_and_the_nearest(tmp_path: Path) -> None:
     path = write(tmp_path / "cnn.yaml", "learner: image\nmodle: resnet18\n")
-    assert refused(path) == f"{path}:2: unknown key 'modle'; did you mean model?"
+    assert refused(path) == f"{path}:2: unknown key 'modle'; did you mean model, compile?"
 
 
 def test_an_unknown_key_deep_inside_names_its_line(tmp_path: Path) -> None:

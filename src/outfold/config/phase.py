@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, field_validator, model_validator
+from pydantic import Discriminator, Field, PositiveFloat, Tag, field_validator, model_validator
 
 from outfold.config.augment import Augment
 from outfold.config.model import StrictModel
@@ -12,6 +12,11 @@ from outfold.config.ramp import Amount, Share
 
 Schedule = Literal["sgdr", "cosine", "one_cycle", "slanted_triangular", "flat_cosine", "constant"]
 Sampling = Literal["rows", "balanced"]
+BatchSize = Annotated[
+    Annotated[int, Field(ge=1), Tag("number")] | Annotated[Literal["auto"], Tag("word")],
+    Discriminator(lambda value: "word" if value == "auto" else "number"),
+]
+"""A number of rows, or the largest that fits."""
 
 AS_STORED = {"augment": "none", "mixup": 0.0, "cutmix": 0.0, "erase": 0.0, "train_bn": False}
 """What holds in a phase with precompute, whatever the pipeline says: every row is what is stored of it."""
@@ -46,8 +51,8 @@ class Phase(StrictModel):
     """Share of the fold's training rows that the phase learns from, stratified: the same ones in each epoch."""
     sampling: Sampling | None = None
     """rows: each row once an epoch. balanced: each class as often as the others."""
-    batch_size: int | None = Field(default=None, ge=1)
-    """Rows a step."""
+    batch_size: BatchSize | None = None
+    """Rows a batch. auto: the largest that trains in the memory there is, found once for all folds."""
     accumulate: int | None = Field(default=None, ge=1)
     """Batches a step: gradients are summed, so that the effective batch is accumulate * batch_size."""
     weight_decay: Amount | None = None

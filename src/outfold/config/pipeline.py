@@ -18,7 +18,7 @@ from outfold.config.augment import Augment
 from outfold.config.image_features import ImageFeatures
 from outfold.config.linear import LinearPipeline
 from outfold.config.model import StrictModel
-from outfold.config.phase import Phase, Sampling
+from outfold.config.phase import BatchSize, Phase, Sampling
 from outfold.config.pipeline_base import ModelPipelineBase
 
 ViewSet = Literal["flips", "dihedral", "crops", "scales"]
@@ -111,8 +111,8 @@ class ImagePipeline(ModelPipelineBase):
     """Momentum of SGD, or the first beta of AdamW."""
     weight_decay: float = Field(default=1e-2, ge=0)
     """Weight decay; norms and biases are left out."""
-    batch_size: int = Field(default=64, ge=1)
-    """Rows a step."""
+    batch_size: BatchSize = 64
+    """Rows a batch. auto: in each phase the largest that trains in the memory there is, found once for all folds, and as many to predict as fit."""
     accumulate: int = Field(default=1, ge=1)
     """Batches a step."""
     clip_grad: float | None = Field(default=None, gt=0)
@@ -141,6 +141,8 @@ class ImagePipeline(ModelPipelineBase):
     """Let BatchNorm of frozen layers go on learning."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """auto: bf16 where the device is fast at it, else fp16 on a GPU, else fp32."""
+    compile: bool = False
+    """Put the steps of training through torch.compile: a minute or more to begin with, then faster ones on a GPU; without a compiler, a warning and no difference."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1, mps."""
     devices: list[str] = []

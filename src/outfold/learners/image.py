@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from outfold.config.pipeline import ImagePipeline
 from outfold.contest import Contest
@@ -21,6 +21,7 @@ from outfold.data.image_batches import ImageSource
 from outfold.data.image_statistics import channel_statistics
 from outfold.errors import ConfigError, DataError, some
 from outfold.learners.image_activations import precomputed
+from outfold.learners.image_batch_size import rows_to_predict, settled
 from outfold.learners.image_history import draw_history
 from outfold.learners.image_loss import network_width, training_loss, voting_loss
 from outfold.learners.image_rows import ContestImages, PhaseImages
@@ -132,6 +133,7 @@ class ImageLearner:
             seconds=seconds,
             waited=sum(entry["waiting"] * entry["seconds"] for entry in done.history),
             rows=len(job.rows),
+            batch_size=[plan.batch_size for plan in job.phases],
             groups=len(layer_groups(model)),
         )
         shelf.discard(CHECKPOINT)
@@ -165,7 +167,7 @@ class ImageLearner:
             reporter=self.reporter,
             compile=config.compile,
         )
-        return job, model
+        return settled(job, model, config, self.where), model
 
     def normalisation(self, model: nn.Module, rows: NDArray[np.int64]) -> tuple[list[float], list[float]]:
         """Mean and standard deviation a channel: those given, else the model's own; of bands, those of these rows."""
@@ -272,17 +274,21 @@ class ImageLearner:
         config, first = self.config, voters[0]
         looks = Looks.of(config, self.where)
         source = self.source(part, first.size, first.mean, first.std, looks.needs_margin)
-        batches, places = pure_batches(rows, config.batch_size, source.kinds)
-        found = vote(
-            self._models(voters, looks.shapes((first.size, first.size))),
-            [voter.loss for voter in voters],
-            looks.batches(source, batches, derive_seed(config.seed, part)),
-            looks.weights,
-            looks.average,
-            advance,
-            Pieces(lambda said: self.reporter.warn(f"{self.name} predict {part}: {said}")),
-        )
-        return [values[places] for values in found]
+        models, losses = self._models(voters, looks.shapes((first.size, first.size))), [voter.loss for voter in voters]
+        seed = derive_seed(config.seed, part)
+
+        def ask(
+            batches: Sequence[NDArray[np.int64]],
+            advance: Callable[[int], None] = lambda rows: None,
+            run: Callable[[nn.Module, Tensor], Tensor] = nn.Module.__call__,
+        ) -> list[NDArray[np.float32]]:
+            seen = looks.batches(source, batches, seed)
+            return vote(models, losses, seen, looks.weights, looks.average, advance, run)
+
+        at_once = rows_to_predict(config, first, self.device, lambda count: ask([np.resize(rows[:1], count)]))
+        batches, places = pure_batches(rows, at_once, source.kinds)
+        pieces = Pieces(lambda said: self.reporter.warn(f"{self.name} predict {part}: {said}"))
+        return ask(batches, advance, pieces)
 
     def _models(self, voters: Sequence[Voter], shapes: Sequence[tuple[int, int]] = ()) -> list[nn.Module]:
         spec = self.spec(voters[0].size)

@@ -18,14 +18,14 @@ PICTURE = "schedule.png"
 
 
 def draw_trained(shelf: Shelf, config: ImagePipeline, name: str, where: str, path: Path) -> None:
-    """Write the picture of a fold that is trained, with the learning rates that it found."""
+    """Write the picture of a fold that is trained, with the learning rates and batch sizes that it found."""
     done = shelf.done or {}
     if not {"rows", "groups"} <= done.keys():
         return  # trained before these were written down; `outfold summary` draws it
     found = {int(entry["phase"]): entry["found_lr"] for entry in read_history(shelf) if "found_lr" in entry}
     plans = [
         replace(plan, lr=found[plan.number], finds_lr=False) if plan.number in found else plan
-        for plan in plan_phases(config, done["rows"], where)
+        for plan in plan_phases(config, done["rows"], where, dict(enumerate(done.get("batch_size", []), start=1)))
     ]
     draw_schedule(plans, done["groups"], name, path)
 

@@ -14,7 +14,7 @@ from outfold.learners.image_schedule import draw_schedule
 from outfold.training.device import Precision, reproducible
 from outfold.training.layer_groups import classifiers, layer_groups
 from outfold.training.models import build_model
-from outfold.training.recipe import PhasePlan, plan_phases
+from outfold.training.recipe import ASSUMED, PhasePlan, asks_for_batch_size, plan_phases
 from outfold.training.summary import LayerRow, PhaseFacts, group_names, layer_rows, phase_facts, rate_of, rate_text
 
 
@@ -97,7 +97,11 @@ def summarise_network(learner: ImageLearner, rows: int, picture: Path) -> Networ
     groups = layer_groups(model)
     draw_schedule(plans, len(groups), learner.name, picture)
     weight_bytes = sum(value.numel() * value.element_size() for value in model.state_dict().values())
-    return NetworkSummary(layers, plans, facts, groups, weight_bytes, _policy(model, groups, plans))
+    policy = _policy(model, groups, plans)
+    if asked := asks_for_batch_size(config):
+        which = ", ".join(map(str, asked))
+        policy.append(f"batch_size: auto: found when phase {which} is first trained; {ASSUMED} stands for it here")
+    return NetworkSummary(layers, plans, facts, groups, weight_bytes, policy)
 
 
 def _policy(model: nn.Module, groups: Sequence[Sequence[str]], plans: Sequence[PhasePlan]) -> list[str]:

@@ -36,10 +36,11 @@ def lr_find(context: Context, name: str, *, phase: int = 1, fold: int | None = N
     folder = context.layout.pipeline(name)
     with only_writer(folder):
         made_of = fingerprint(fit=context.fit_fingerprint(learner.config), phase=phase, fold=fold)
-        shelf = Shelf.open(folder / "lr_find", made_of)
+        scratch = folder / "lr_find"
+        shelf = Shelf.open(scratch / str(fold), made_of)
         sweep = find_lr(learner, phase, fold, context.folds.train(fold), context.folds.valid(fold), shelf)
         draw_sweep(sweep, f"{name}, phase {phase}, fold {fold}", folder / PICTURE)
-        shutil.rmtree(shelf.folder)
+        shutil.rmtree(scratch)
     found = sweep.suggestions()
     rows = [[rule, f"{lr:.2e}", MEANINGS[rule]] for rule, lr in found.items()]
     context.reporter.table(f"{name}, phase {phase}, fold {fold}", ["suggestion", "lr", ""], rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
@@ -65,7 +65,8 @@ def train(context: Context, name: str, *, only_folds: Sequence[int] | None = Non
         waited = [(shelf.done or {}).get("waited") for shelf in shelves.values()]
         waiting = None if None in waited or not seconds else sum(map(float, filter(None, waited))) / seconds
         manifest = manifest.model_copy(update={"seconds": seconds, "waiting": waiting, "oof_sha256": digest})
-        manifest = manifest.model_copy(update={"pseudo": pseudo_facts(context, config, shelves)})
+        facts = {"pseudo": pseudo_facts(context, config, shelves), "batch_size": _batch_size(shelves.values())}
+        manifest = manifest.model_copy(update=facts)
         if before is not None and before.trained == manifest.trained:
             kept = {"test_sha256": before.test_sha256, "test_inference": before.test_inference}
             manifest = manifest.model_copy(update=kept)
@@ -82,6 +83,11 @@ def _is_fresh(context: Context, name: str, before: Manifest, inference: str, fol
     oof = context.layout.oof(name)
     trained = [fold for fold, done in zip(context.folds.numbers(), before.trained, strict=False) if done]
     return before.inference == inference and trained == folds and oof.exists() and file_sha256(oof) == before.oof_sha256
+
+
+def _batch_size(shelves: Iterable[Shelf]) -> list[int] | None:
+    """The rows of a batch in each phase, which are the same for all folds."""
+    return next(((shelf.done or {}).get("batch_size") for shelf in shelves), None)
 
 
 def _manifest(

@@ -92,6 +92,8 @@ class Manifest(BaseModel):
     """The score of each member alone."""
     seconds: float = 0.0
     """Training time, all folds together."""
+    batch_size: list[int] | None = None
+    """Rows of a batch in each phase, as found where the pipeline says auto; None for learners that have none."""
     waiting: float | None = None
     """The share of it in which steps waited for data; None for learners that have no steps."""
     oof_sha256: str = ""

@@ -28,15 +28,17 @@ class Shelf:
     def open(cls, folder: Path, fingerprint: str) -> Shelf:
         """The shelf for results of ``fingerprint``; leftovers of another one are removed."""
         shelf = cls(folder)
-        if folder.exists() and shelf._key() != fingerprint:
+        if folder.exists() and shelf.fingerprint != fingerprint:
             shutil.rmtree(folder)
         folder.mkdir(parents=True, exist_ok=True)
         sweep(folder)
-        if shelf._key() != fingerprint:
+        if shelf.fingerprint != fingerprint:
             write_json(folder / KEY, {"fingerprint": fingerprint})
         return shelf
 
-    def _key(self) -> str | None:
+    @property
+    def fingerprint(self) -> str | None:
+        """Of what its results are made of; None for a folder that is no shelf yet."""
         try:
             return str(json.loads((self.folder / KEY).read_text(encoding="utf-8"))["fingerprint"])
         except (OSError, ValueError, KeyError, TypeError):

@@ -56,11 +56,12 @@ class Compiled(nn.Module):
         return outputs
 
     def _compiled(self, images: Tensor) -> Tensor:
-        self.model.forward_features = self._features  # found before the method of the class
+        own = vars(self.model)
+        own["forward_features"] = self._features  # found before the method of the class
         try:
             return self.model(images)
         finally:
-            del self.model.forward_features
+            del own["forward_features"]
 
     def _give_up(self, why: str) -> None:
         self._features = None

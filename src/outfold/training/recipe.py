@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,6 +17,8 @@ from outfold.training.schedules import cycle_ends, lr_scale, one_cycle_momentum,
 
 Scheduled = Literal["weight_decay", "dropout", "label_smoothing", "strength", "mixup", "cutmix"]
 """Keys whose value may change from step to step; read them by :meth:`PhasePlan.at`."""
+ASSUMED = 64
+"""The batch size of a phase whose own is yet to be found."""
 
 
 @dataclass(frozen=True)
@@ -95,12 +98,27 @@ class PhasePlan:
         return ramp(getattr(self, key), step, self.steps)
 
 
-def plan_phases(config: ImagePipeline, rows: int, where: str) -> list[PhasePlan]:
-    """The pipeline's phases for a training part of ``rows`` rows."""
-    return [_plan(config, phase, number, rows, where) for number, phase in enumerate(config.phases, start=1)]
+def plan_phases(
+    config: ImagePipeline, rows: int, where: str, found: Mapping[int, int] | None = None
+) -> list[PhasePlan]:
+    """The pipeline's phases for a training part of ``rows`` rows.
+
+    Args:
+        found: the batch size of the phases that have ``auto``, by their number; :data:`ASSUMED` where it is not known.
+    """
+    return [
+        _plan(config, phase, number, rows, where, (found or {}).get(number, ASSUMED))
+        for number, phase in enumerate(config.phases, start=1)
+    ]
 
 
-def _plan(config: ImagePipeline, phase: Phase, number: int, rows: int, where: str) -> PhasePlan:
+def asks_for_batch_size(config: ImagePipeline) -> list[int]:
+    """The numbers of the phases that have ``batch_size: auto``."""
+    sizes = [phase.batch_size or config.batch_size for phase in config.phases]
+    return [number for number, size in enumerate(sizes, start=1) if size == "auto"]
+
+
+def _plan(config: ImagePipeline, phase: Phase, number: int, rows: int, where: str, found: int) -> PhasePlan:
     def value(key: str) -> Any:
         if phase.precompute and key in AS_STORED:
             return AS_STORED[key]
@@ -108,7 +126,8 @@ def _plan(config: ImagePipeline, phase: Phase, number: int, rows: int, where: st
         return getattr(config, key) if own is None else own
 
     rows = share_count(rows, phase.data)
-    epoch_steps = steps_per_epoch(rows, value("batch_size"), value("accumulate"))
+    batch_size = found if value("batch_size") == "auto" else value("batch_size")
+    epoch_steps = steps_per_epoch(rows, batch_size, value("accumulate"))
     cycles_momentum = phase.kind == "one_cycle" and phase.momentum is None
     return PhasePlan(
         number=number,
@@ -126,7 +145,7 @@ def _plan(config: ImagePipeline, phase: Phase, number: int, rows: int, where: st
         finds_lr=phase.lr == "find",
         momentum=None if cycles_momentum else value("momentum"),
         weight_decay=value("weight_decay"),
-        batch_size=value("batch_size"),
+        batch_size=batch_size,
         accumulate=value("accumulate"),
         clip_grad=value("clip_grad"),
         dropout=_dropout(config) if phase.dropout is None else phase.dropout,
