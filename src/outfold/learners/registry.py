@@ -8,6 +8,7 @@ from importlib import resources
 from outfold.config.pipeline import ImagePipeline, LinearPipeline, ModelPipeline
 from outfold.contest import Contest
 from outfold.learners.learner import Learner
+from outfold.learners.pseudo_task import check_pseudo
 from outfold.progress import Reporter
 
 
@@ -18,7 +19,12 @@ def revision(family: str) -> int:
 
 
 def make_learner(contest: Contest, config: ModelPipeline, name: str, reporter: Reporter) -> Learner:
-    """The learner that a pipeline's configuration asks for."""
+    """The learner that a pipeline's configuration asks for.
+
+    Raises:
+        ConfigError: keys that the contest's task has no use for.
+    """
+    check_pseudo(config.taught(), contest.task, str(contest.layout.pipeline_config(name)))
     if isinstance(config, ImagePipeline):
         from outfold.learners.image import ImageLearner
 
