@@ -22,7 +22,7 @@ from outfold.contest import load_contest
 from outfold.data.exif import exif_of
 from outfold.data.image_decode import decode, to_square
 from outfold.errors import ConfigError
-from outfold.learners import backbone_features as module
+from outfold.learners import pooled as module
 from outfold.learners.backbone_features import backbone_features
 from outfold.progress import Reporter
 from outfold.stages.context import Context

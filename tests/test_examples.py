@@ -190,7 +190,21 @@ def galaxy_zoo(root: Path) -> None:
     write(root, "all_zeros_benchmark.csv", table[30:].assign(**dict.fromkeys(answers, 0)), table[30:])
 
 
+def aptos2019(root: Path) -> None:
+    """Grades that rise with the colour."""
+    rows = []
+    for number in range(60):
+        name, folder = f"{7919 * (number + 1):012x}", "train_images" if number < 45 else "test_images"
+        put(root / "inputs" / folder / f"{name}.png", coloured(number % 5, 8, number))
+        rows.append((name, number % 5))
+    table = pd.DataFrame(rows, columns=["id_code", "diagnosis"])
+    table[:45].to_csv(root / "inputs" / "train.csv", index=False)
+    table.loc[45:, ["id_code"]].to_csv(root / "inputs" / "test.csv", index=False)
+    write(root, "sample_submission.csv", table[45:].assign(diagnosis=0), table[45:])
+
+
 SAMPLES: dict[str, Callable[[Path], None]] = {
+    "aptos2019": aptos2019,
     "dogs-vs-cats": dogs_vs_cats,
     "dog-breeds": dog_breeds,
     "planet": planet,
@@ -240,10 +254,11 @@ def copy(name: str, root: Path) -> Path:
             edit(path, **small, batch_size=16, phases=phases, device="cpu", tta=tta)
         else:
             features = dict(config["image_features"])
-            if "backbone" in features:
+            if "model" in features.get("backbone", {}):
                 features["backbone"] = small
             params = {"num_leaves": 3, "min_data_in_leaf": 2, "learning_rate": 0.3}
-            edit(path, rounds=5, early_stopping=0, params=params, image_features=features)
+            trees = {"rounds": 5, "early_stopping": 0, "params": params}
+            edit(path, **({} if config["learner"] == "linear" else trees), image_features=features)
     return root
 
 
@@ -313,6 +328,7 @@ def test_an_example_runs_from_its_files_to_a_scored_submission(
 
 
 CONSTANT = {
+    "aptos2019": 0.3,
     "dog-breeds": np.log(120),
     "galaxy-zoo": 0.25,
     "planet": 0.78,

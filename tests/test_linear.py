@@ -17,6 +17,7 @@ from sklearn import datasets
 from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge
 from test_gbdt import cancer, oof, split, write_contest
 
+from outfold import open as open_folder
 from outfold.config.linear import LinearPipeline
 from outfold.contest import Contest
 from outfold.errors import ConfigError
@@ -26,6 +27,12 @@ from outfold.learners.linear import LinearLearner
 from outfold.learners.linear_fit import Solver
 from outfold.learners.problems import Problem
 from outfold.progress import Reporter
+from outfold.stages.context import Context
+from outfold.stages.download import download
+from outfold.stages.ensemble import ensemble
+from outfold.stages.predict import predict
+from outfold.stages.split import split as split_stage
+from outfold.stages.train import train
 from outfold.store.shelf import Shelf
 
 STAGES = {"stage": lambda frame: pd.cut(frame["mean_radius"], 5, labels=list("abcde")).astype(str)}
@@ -243,6 +250,28 @@ def test_a_second_run_gives_the_same_bytes(tmp_path: Path, keys: dict[str, Any])
     assert [left(shelf) for shelf in one.values()] == [left(shelf) for shelf in two.values()]
 
 
+@pytest.mark.parametrize("file", ["coefficients.safetensors", "fitted.json"])
+def test_a_fold_killed_at_a_write_is_not_done_and_trains_to_the_same_model(
+    binary: Contest, tmp_path: Path, file: str
+) -> None:
+    class Killed(Shelf):
+        def put(self, name: str, data: bytes) -> None:
+            if name == file:
+                raise KeyboardInterrupt
+            super().put(name, data)
+
+    ids, folds = binary.train.index, split(binary, 2)
+    whole = Shelf.open(tmp_path / "whole", "made of this")
+    learner_of(binary, C=0.1).fit(0, folds.train(0), ids[:0], whole)
+    dying = Killed.open(tmp_path / "fold", "made of this")
+    with pytest.raises(KeyboardInterrupt):
+        learner_of(binary, C=0.1).fit(0, folds.train(0), ids[:0], dying)
+    assert dying.done is None
+    shelf = Shelf.open(tmp_path / "fold", "made of this")
+    learner_of(binary, C=0.1).fit(0, folds.train(0), ids[:0], shelf)
+    assert left(shelf) == left(whole)
+
+
 def test_a_category_that_training_has_not_seen_and_a_gap_are_no_trouble(tmp_path: Path) -> None:
     table = cancer().assign(**STAGES)
     table.loc[table.index[3::4], "stage"] = "new"  # the test rows
@@ -325,6 +354,25 @@ def test_importance_is_a_table_and_a_picture(tmp_path: Path) -> None:
     assert table["share_mean"].is_monotonic_decreasing and table["share_mean"].sum() == pytest.approx(1, abs=1e-4)
     assert set(contest.roles.continuous) | {f"stage={name}" for name in "abc"} <= set(table["feature"])
     assert (tmp_path / "importance.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_it_goes_through_the_whole_chain_beside_trees(tabular: Path) -> None:
+    (tabular / "pipelines" / "shallow.yaml").unlink()
+    (tabular / "pipelines" / "linear.yaml").write_text("learner: linear\nencoding: target\n")
+    for stage in (download, split_stage):
+        stage(Context(tabular))
+    for name in ("lightgbm", "linear"):
+        train(Context(tabular), name)
+        predict(Context(tabular), name)
+    ensemble(Context(tabular))
+    work = open_folder(tabular)
+    assert work.scores().loc["linear", "auc"] > 0.97
+    assert {"linear/linear", "lightgbm/gbdt"} <= set(work.manifest().extra["weights"])
+    before = work.manifest("linear")
+    contest = tabular / "competition" / "competition.yaml"
+    contest.write_text(contest.read_text().replace("metric: auc", "metric: log_loss"))
+    after = train(Context(tabular), "linear")
+    assert after.metric == "log_loss" and after.oof_sha256 == before.oof_sha256, "nothing is trained for a metric"
 
 
 def test_a_fold_whose_features_have_changed_since_is_refused(binary: Contest) -> None:

@@ -9,15 +9,17 @@ from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
 from outfold.config.competition import CompetitionConfig
-from outfold.config.pipeline import BlendConfig, GbdtPipeline, ImagePipeline
-from outfold.metrics import METRICS, Task, get_metric
+from outfold.config.pipeline import BlendConfig, GbdtPipeline, ImagePipeline, LinearPipeline
+from outfold.metrics import METRICS, get_metric
 from outfold.metrics.metric import Wants
+from outfold.metrics.truth import TASKS
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "configuration.md"
 FILES: dict[type[BaseModel], str] = {
     CompetitionConfig: "competition/competition.yaml",
     ImagePipeline: "A pipeline with `learner: image`",
     GbdtPipeline: "A pipeline with `learner: gbdt`",
+    LinearPipeline: "A pipeline with `learner: linear`",
     BlendConfig: "pipelines/blend.yaml",
 }
 PREFACE = """\
@@ -58,6 +60,8 @@ def type_of(schema: dict[str, Any]) -> str:
         return " or ".join(filter(None, map(type_of, choices)))
     if schema.get("type") == "array":
         return f"list of {type_of(schema['items'])}"
+    if isinstance(values := schema.get("additionalProperties"), dict) and values.get("type") != "object":
+        return f"{type_of(values)} by name"
     limits = ", ".join(f"{sign} {schema[key]:g}" for key, sign in SIGNS.items() if key in schema)
     kind = schema.get("type", "anything")
     return f"{WORDS.get(kind, kind)} {limits}".strip()
@@ -109,7 +113,7 @@ def page() -> str:
     text = PREFACE + "".join(tables(model, title, 2, done) for model, title in FILES.items()) + METRIC_NOTE
     known = [get_metric(name.replace("@k", "@5")) for name in METRICS]
     shown = {metric.name: f"`{metric.name}`{'' if metric.greater_is_better else ' ↓'}" for metric in known}
-    for task in get_args(Task):
+    for task in TASKS:
         fitting = [metric for metric in known if task in metric.tasks]
         cells = [", ".join(shown[m.name] for m in fitting if m.wants == wants) for wants in get_args(Wants)]
         text += f"| {' | '.join([task, *cells])} |\n"

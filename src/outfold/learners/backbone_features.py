@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from hashlib import sha256
-
-import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
 
 from outfold.config.image_features import Backbone
 from outfold.contest import Contest
-from outfold.data.activation_cache import open_activations
 from outfold.data.image_batches import ImageSource
 from outfold.data.image_cache import ImageSet, open_cache
 from outfold.learners.learner import Part
+from outfold.learners.pooled import pooled
 from outfold.progress import Reporter
-from outfold.training.activations import activations, backbone_hash
 from outfold.training.device import pick_device, reproducible
 from outfold.training.models import ModelSpec, build_model, check_sizes, normalisation
-from outfold.training.order import even_batches
 
-_BATCH = 64
 _SEED = 0
 
 
@@ -54,23 +45,8 @@ def backbone_features(contest: Contest, part: Part, backbone: Backbone, where: s
         model = build_model(spec, backbone.weights, contest.root)
         check_sizes(model, spec, [(backbone.size, backbone.size)])
         mean, std = normalisation(model, 3, backbone.mean, backbone.std)
-        key = {
-            "weights": backbone_hash(model),
-            "model": [backbone.model, backbone.timm_args],
-            "normalisation": [mean, std],
-            "images": cache.name,
-        }
-        name = f"backbone-{sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()[:24]}"
-        model = model.to(device).eval()
+        made_of = {"model": [backbone.model, backbone.timm_args], "images": cache.name}
         source = ImageSource(cache.pixels, mean, std, device, workers=1)
-
-        def compute() -> Iterator[NDArray[np.float32]]:
-            with reporter.bar(f"{backbone.model} on {part} images", len(ids), "images") as bar:
-                for rows, pixels in source.batches(even_batches(np.arange(len(ids)), _BATCH)):
-                    with torch.inference_mode():
-                        values = activations(model, source.normalised(pixels)).flatten(1)
-                    yield values.float().cpu().numpy()
-                    bar.advance(len(rows))
-
-        found = open_activations(contest.layout.cache, name, len(ids), compute())
+        what = f"{backbone.model} on {part} images"
+        found = pooled(model.to(device), source, made_of, contest.layout.cache, what, reporter)
     return pd.DataFrame(found, index=ids, columns=[f"{backbone.model}_{n}" for n in range(found.shape[1])])
