@@ -85,19 +85,50 @@ def test_cut_points_follow_ratings_that_a_model_has_squeezed() -> None:
     assert metric.score(y, labels) == metric.score(y, outputs, thresholds=found)
 
 
+def test_cut_points_on_the_expected_class_make_up_for_a_model_that_is_too_timid() -> None:
+    rng = np.random.default_rng(2)
+    y = rng.integers(0, 4, 800)
+    away = np.abs(np.arange(4) - (1.5 + 0.4 * (y - 1.5) + 0.15 * rng.normal(size=800))[:, None])
+    outputs = np.exp(-2 * away).astype(np.float32)
+    outputs /= outputs.sum(axis=1, keepdims=True)
+    metric = get_metric("qwk", task="ordinal")
+    found = tune_thresholds(metric, y, outputs, task="ordinal")
+    assert found is not None and found.shape == (3,) and (np.diff(found) >= 0).all()
+    assert metric.score(y, outputs) < 0.8, "the likeliest class is one in the middle"
+    labels = decide(outputs, found, task="ordinal")
+    assert set(np.unique(labels)) == {0.0, 1.0} and (labels.sum(axis=1) == 1).all()
+    assert metric.score(y, labels) == metric.score(y, outputs, thresholds=found) > 0.9
+
+
+def test_a_class_that_no_tuning_row_has_still_has_a_cut_point_and_is_not_said() -> None:
+    y = np.array([1, 1, 2, 2] * 10)
+    outputs = np.eye(4, dtype=np.float32)[y] * 0.8 + 0.05
+    found = tune_thresholds(get_metric("qwk", task="ordinal"), y, outputs, task="ordinal")
+    assert found is not None and found.shape == (3,)
+    np.testing.assert_array_equal(decide(outputs, found, task="ordinal").argmax(axis=1), y)
+
+
 @pytest.mark.parametrize(
     ("name", "task"),
-    [("auc", "binary"), ("accuracy", "multiclass"), ("rmse", "regression"), ("log_loss", "multilabel")],
+    [
+        ("auc", "binary"),
+        ("accuracy", "multiclass"),
+        ("accuracy", "ordinal"),
+        ("mae", "ordinal"),
+        ("rmse", "regression"),
+        ("log_loss", "multilabel"),
+    ],
 )
 def test_a_metric_without_thresholds_gets_none(name: str, task: Any) -> None:
     y = np.array([0, 1, 2, 1])
     assert tune_thresholds(get_metric(name, task=task), y, np.eye(3)[y], task=task) is None
 
 
-@pytest.mark.parametrize("task", ["binary", "multilabel", "regression"])
+@pytest.mark.parametrize("task", ["binary", "multilabel", "regression", "ordinal"])
 def test_a_fold_s_truth_does_not_move_the_thresholds_that_decide_it(task: Any) -> None:
     y, outputs = rare(400, 0.3, labels=3 if task == "multilabel" else 1)
-    metric = get_metric({"binary": "f1", "multilabel": "f2_samples", "regression": "qwk"}[task], task=task)
+    outputs = np.hstack([1 - outputs, outputs]) if task == "ordinal" else outputs
+    metric = get_metric({"binary": "f1", "multilabel": "f2_samples"}.get(task, "qwk"), task=task)
     truth = y if task == "multilabel" else y[:, 0]
     fold = np.arange(400) % 4
     before = nested_thresholds(metric, truth, outputs, fold, task=task)

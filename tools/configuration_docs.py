@@ -60,7 +60,7 @@ def type_of(schema: dict[str, Any]) -> str:
         return " or ".join(filter(None, map(type_of, choices)))
     if schema.get("type") == "array":
         return f"list of {type_of(schema['items'])}"
-    if isinstance(values := schema.get("additionalProperties"), dict) and values.get("type") != "object":
+    if isinstance(values := schema.get("additionalProperties"), dict) and "anyOf" not in values:
         return f"{type_of(values)} by name"
     limits = ", ".join(f"{sign} {schema[key]:g}" for key, sign in SIGNS.items() if key in schema)
     kind = schema.get("type", "anything")
@@ -87,7 +87,8 @@ def row(name: str, field: FieldInfo, schema: dict[str, Any]) -> str:
     """One key as a line of its table."""
     kind = type_of(schema)
     if any(isinstance(part, BeforeValidator) for part in [*field.metadata, *parts_of(field.annotation)]):
-        kind = f"text, or {kind}"  # one name is taken for a list of one
+        one = kind.removeprefix("list of ")
+        kind = f"{one if one.startswith('number') else 'text'}, or {kind}"  # one is taken for a list of one
     default = "required" if field.is_required() else (said := yaml_of(field.default)) and f"`{said}`"
     meaning = (field.description or "").replace("``", "`").replace("\n", " ")
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in (f"`{name}`", kind, default, meaning)) + " |\n"

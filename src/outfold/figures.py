@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from outfold.errors import DataError
+from outfold.judgement import question, said_and_true
 from outfold.plots import COLOURS, draw_bars, drawing, new_figure
 from outfold.store.layout import BLEND
 
@@ -56,22 +57,25 @@ class Figures:
             axes.set_title("Weights of the blend")
         return figure
 
-    def confusion(self, pipeline: str = BLEND) -> Figure:
+    def confusion(self, pipeline: str = BLEND, target: str | None = None) -> Figure:
         """Truth by prediction, in rows; the diagonal is left out of the colour scale.
+
+        Args:
+            target: of a contest of several; left out, the first one of classes.
 
         Raises:
             DataError: the task has no single class a row.
         """
         work = self.work
-        contest = work.contest
-        if contest.task not in ("binary", "multiclass") or contest.classes is None:
+        contest = question(work.contest, target)
+        if contest.classes is None or contest.task == "multilabel":
             raise DataError(f"figures.confusion: the task is {contest.task}; a row has no single class")
         oof = work.oof(pipeline)
-        values = oof[contest.outputs].to_numpy()
-        said = values.argmax(1) if contest.task == "multiclass" else (values[:, 0] > 0.5).astype(int)
+        truth = contest.truth(oof.index)
+        said = said_and_true(contest, oof[contest.outputs].to_numpy(), truth)[0].argmax(axis=1)
         k = len(contest.classes)
         counts = np.zeros((k, k), dtype=int)
-        np.add.at(counts, (contest.truth(oof.index), said), 1)
+        np.add.at(counts, (truth, said), 1)
         wrong = np.where(np.eye(k, dtype=bool), 0, counts)
         names = [str(name) for name in contest.classes]
         with drawing():

@@ -11,6 +11,7 @@ import pandas as pd
 from outfold.contest import Contest, load_contest
 from outfold.errors import DataError, nearest
 from outfold.folds import Folds
+from outfold.judgement import guess, question, row_losses, said_and_true
 from outfold.store import ledger
 from outfold.store.folds_file import read_folds
 from outfold.store.layout import BLEND, Layout
@@ -83,8 +84,9 @@ class Workspace:
     def scores(self) -> pd.DataFrame:
         """One row a pipeline and the blend: score, mean and spread over folds, each fold, seconds of training.
 
-        ``waiting`` is the share of the seconds in which steps waited for data, for pipelines that have steps;
-        ``pseudo-labels`` says which test rows a pipeline has learnt from beside the training rows.
+        Of several targets, each one's score stands beside the whole. ``waiting`` is the share of the seconds in which
+        steps waited for data, for pipelines that have steps; ``pseudo-labels`` says which test rows a pipeline has
+        learnt from beside the training rows.
         """
         rows = {}
         for name in [*self.pipelines, *([BLEND] if self.layout.manifest(BLEND).exists() else [])]:
@@ -92,6 +94,10 @@ class Workspace:
             folds = np.array([np.nan if s is None else s for s in manifest.fold_scores], dtype=float)
             rows[name] = {
                 manifest.metric: manifest.score,
+                **{
+                    f"{target} {one['metric']}": one["score"]
+                    for target, one in manifest.extra.get("targets", {}).items()
+                },
                 "fold mean": np.nanmean(folds),
                 "fold std": np.nanstd(folds),
                 **{f"fold {k}": score for k, score in enumerate(folds)},
@@ -145,26 +151,22 @@ class Workspace:
         manifest = read_manifest(self.layout.manifest(BLEND))
         return dict((manifest.extra.get("weights") if manifest else None) or {})
 
-    def class_scores(self, pipeline: str = BLEND) -> pd.DataFrame:
+    def class_scores(self, pipeline: str = BLEND, target: str | None = None) -> pd.DataFrame:
         """One row a class or label: how many rows, precision, recall, mean loss of its rows.
 
+        Args:
+            target: of a contest of several; left out, the first one of classes.
+
         Raises:
-            DataError: a contest of numbers has no classes.
+            DataError: a target of numbers has no classes.
         """
-        contest = self.contest
-        if contest.classes is None:
+        asked = question(self.contest, target)
+        if asked.classes is None:
             raise DataError("class_scores: the task is regression; there are no classes")
         oof = self.oof(pipeline)
-        values, y = oof[contest.outputs].to_numpy(), contest.truth(oof.index)
-        if contest.task == "multilabel":
-            said, true = values > 0.5, y > 0
-        else:
-            k = np.arange(len(contest.classes))
-            said = (values.argmax(1) if contest.task == "multiclass" else (values[:, 0] > 0.5).astype(int))[
-                :, None
-            ] == k
-            true = y[:, None] == k
-        hit, loss = (said & true).sum(0), self._losses(values, y)
+        values, y = oof[asked.outputs].to_numpy(), asked.truth(oof.index)
+        said, true = said_and_true(asked, values, y)
+        hit, loss = (said & true).sum(0), row_losses(asked, values, y)
         return pd.DataFrame(
             {
                 "rows": true.sum(0),
@@ -172,48 +174,28 @@ class Workspace:
                 "recall": hit / np.maximum(true.sum(0), 1),
                 "mean loss": [loss[column].mean() if column.any() else np.nan for column in true.T],
             },
-            index=pd.Index([str(name) for name in contest.classes], name="class"),
+            index=pd.Index([str(name) for name in asked.classes], name="class"),
         )
 
     def worst(self, pipeline: str = BLEND, n: int = 16) -> pd.DataFrame:
         """The ``n`` training rows with the greatest out-of-fold loss, worst first: fold, truth, prediction, loss.
 
-        The loss is the log loss of a row, or its absolute error.
+        The loss is the log loss of a row, or its absolute error; of several targets, the weighted mean of theirs.
         """
         contest = self.contest
         oof = self.oof(pipeline)
         values, y = oof[contest.outputs].to_numpy(), contest.truth(oof.index)
-        loss = self._losses(values, y)
+        loss = row_losses(contest, values, y)
         order = np.argsort(-loss, kind="stable")[:n]
         return pd.DataFrame(
             {
                 "fold": oof["fold"].to_numpy()[order],
                 "truth": [contest.word(y[i]) for i in order],
-                "predicted": [self._guess(values[i]) for i in order],
+                "predicted": [guess(contest, values[i]) for i in order],
                 "loss": loss[order],
             },
             index=oof.index[order],
         )
-
-    def _losses(self, values: np.ndarray, y: np.ndarray) -> np.ndarray:
-        task = self.contest.task
-        p = np.clip(values.astype(np.float64), 1e-7, 1 - 1e-7)
-        if task == "regression":
-            return np.abs(values - y.reshape(values.shape)).mean(1)
-        if task == "multiclass":
-            return -np.log(p[np.arange(len(y)), y])
-        truth = y.reshape(values.shape)
-        return -(truth * np.log(p) + (1 - truth) * np.log(1 - p)).mean(1)
-
-    def _guess(self, values: np.ndarray) -> str:
-        classes = self.contest.classes
-        if classes is None:
-            return ", ".join(f"{value:.4g}" for value in values)
-        if self.contest.task == "multilabel":
-            return " ".join(str(name) for name, p in zip(classes, values, strict=True) if p > 0.5)
-        if self.contest.task == "binary":
-            values = np.array([1 - values[0], values[0]])
-        return f"{classes[int(values.argmax())]} ({values.max():.0%})"
 
     def ledger(self) -> pd.DataFrame:
         """Every submission sent, oldest first."""

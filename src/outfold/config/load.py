@@ -172,7 +172,8 @@ def _known_keys(adapter: TypeAdapter[Any], content: Any, keys: Sequence[str | in
     for key in keys:
         if isinstance(key, int):
             continue
-        models = [found for m in models if key in m.model_fields for found in _models(m.model_fields[key].annotation)]
+        below = [found for m in models if key in m.model_fields for found in _models(m.model_fields[key].annotation)]
+        models = below or models  # a name that the user chose, as in targets: {age: ...}, leads nowhere else
     return sorted({field.alias or name for model in models for name, field in model.model_fields.items()})
 
 

@@ -54,10 +54,14 @@ def _facts(contest: Contest, context: Context) -> list[list[str]]:
         ["metric", f"{contest.metric.name} ({direction})"],
         ["folds", f"{context.competition.folds.n} x {fold_kind(contest, context.competition.folds)}"],
     ]
-    if contest.classes is not None and contest.task != "multilabel":
-        counts = np.bincount(contest.y, minlength=len(contest.classes))
-        shown = (f"{name} {count:,}" for name, count in zip(contest.classes, counts, strict=True))
-        rows.append(["classes", some(shown, 10)])
+    for one in contest.questions:
+        asked = f"{one.targets[0]}: " if contest.subtasks else ""
+        if contest.subtasks:
+            rows.append([f"target {one.targets[0]}", f"{one.task}, {one.metric.name}"])
+        if one.classes is not None and one.task != "multilabel":
+            counts = np.bincount(one.y, minlength=len(one.classes))
+            shown = (f"{name} {count:,}" for name, count in zip(one.classes, counts, strict=True))
+            rows.append([f"{asked}classes", some(shown, 10)])
     if roles.image:
         rows.append(["images", "one a row"])
     for role in ("continuous", "categorical", "dates"):

@@ -163,9 +163,11 @@ def _draw_sizes(path: Path, images: pd.DataFrame, looks: Looks) -> None:
 
 
 def _draw_classes(path: Path, contest: Contest) -> None:
-    """Training rows a class or a label, the most frequent first; of numbers, a histogram each."""
+    """Training rows a class or a label, the most frequent first (of several targets, the leading one); of numbers, a
+    histogram each."""
     from outfold.plots import bars, drawing, new_figure, save
 
+    contest = contest.leading
     if contest.classes is None:
         with drawing():
             figure = new_figure(4.0 * len(contest.targets) + 1.0, 3.5)
