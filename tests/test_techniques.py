@@ -58,6 +58,7 @@ VALUES = {
     "loss": ["focal", "asymmetric"],
     "sampling": ["balanced"],
     "weights": ["pretrained", "none"],
+    "resize": ["native"],
 }
 
 
