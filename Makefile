@@ -3,6 +3,9 @@
 #   make download train predict submit           the contest in this folder
 #   make ROOT=examples/NAME download train ...   another contest folder
 #   make PIPELINES="cnn" train                   one model
+#   make JOBS=2 DEVICES=cuda:0,cuda:1 train      two folds side by side, each on its own GPU
+#   make JOBS=2 DEVICES=cuda:0,cuda:1 train      two folds side by side, a GPU each
+#   make PROCESSES=2 train                       one fold at a time on two GPUs
 #
 # A result depends on the files that it is made of: contest, hooks, pipeline, folds and data. The toolkit's own code enters
 # by the revision numbers of its learners, so that an upgrade alone retrains nothing.
@@ -87,7 +90,7 @@ $(A)/folds.parquet: $(A)/data.json $(CONTEST)
 	@$(RUN) split
 
 $(A)/%/oof.parquet: $(ROOT)/pipelines/%.yaml $(A)/folds.parquet $(A)/data.json $(CONTEST) $(WEIGHTS) $(REVISIONS)
-	@$(RUN) train $*
+	@$(RUN) train $*$(if $(JOBS), --jobs $(JOBS))$(if $(DEVICES), --devices $(DEVICES))$(if $(PROCESSES), --processes $(PROCESSES))
 
 $(A)/%/test.parquet: $(A)/%/oof.parquet
 	@$(RUN) predict $*

@@ -106,14 +106,24 @@ def train(
     devices: Annotated[
         str, typer.Option(envvar="OUTFOLD_DEVICES", help="Whose turn it is: cuda:0,cuda:1.", metavar="DEVICE,...")
     ] = "",
+    processes: Annotated[
+        int, typer.Option(min=1, envvar="OUTFOLD_PROCESSES", help="One fold at a time, on so many devices (DDP).")
+    ] = 1,
 ) -> None:
     """Train pipelines on every fold and keep their out-of-fold predictions."""
     from outfold.stages.compute import Compute
-    from outfold.stages.in_order import train_in_order as stage
+    from outfold.stages.in_order import train_in_order
+    from outfold.stages.ranks import start_ranks, started_by_torchrun, train_in_ranks
 
+    compute = Compute(jobs, devices.replace(",", " ").split(), processes)
+    if processes > 1 and not started_by_torchrun():
+        return start_ranks(processes, sys.argv[1:])
     pin_threads()
-    context, compute = _context(), Compute(jobs, devices.replace(",", " ").split())
-    stage(context, context.layout.chosen(pipelines), only_folds=fold, compute=compute)
+    context = _context()
+    stage = functools.partial(
+        train_in_order, context, context.layout.chosen(pipelines), only_folds=fold, compute=compute
+    )
+    return train_in_ranks(context, compute, stage) if started_by_torchrun() else stage()
 
 
 @_stage

@@ -18,6 +18,7 @@ from outfold.data.activation_cache import open_activations
 from outfold.learners.image_rows import PhaseImages
 from outfold.progress import Reporter
 from outfold.training.activations import HeadAlone, activations, backbone_hash
+from outfold.training.distributed import ranks
 from outfold.training.order import even_batches, pure_batches
 
 _BATCH = 64
@@ -44,7 +45,7 @@ class PhaseActivations:
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Activations and targets, on the device; nothing in them is random."""
         targets = self.images.targets
-        for rows in batches:
+        for rows in ranks().share(batches):
             yield self._values(rows), targets[torch.from_numpy(rows)].to(self.images.source.device)
 
     def plain(self, batches: Sequence[NDArray[np.int64]]) -> Iterator[Tensor]:

@@ -24,6 +24,7 @@ from outfold.learners.learner import Part
 from outfold.metrics import Metric
 from outfold.progress import Reporter
 from outfold.training.device import Precision
+from outfold.training.distributed import ranks
 from outfold.training.losses import Loss
 from outfold.training.order import pure_batches
 from outfold.training.sampling import names_of
@@ -143,7 +144,8 @@ class PhaseImages:
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Augmented, normalised images and their targets, on the device."""
         device = self.source.device
-        names = names_of(batches, len(self.source.pixels))
+        names = ranks().share(names_of(batches, len(self.source.pixels)))
+        batches = ranks().share(batches)
         touch = self.source.touch(self.augmentation, seed, strengths)
         read = self.source.batches(batches, touch and (lambda number, _, batch: touch(number, names[number], batch)))
         for (rows, images), named, strength in zip(read, names, strengths, strict=True):

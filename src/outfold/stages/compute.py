@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from outfold.config.pipeline import ImagePipeline, ModelPipeline
+from outfold.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -15,10 +16,19 @@ class Compute:
     Attributes:
         jobs: folds side by side; None: not said.
         devices: by torch's names; empty: not said.
+        processes: that train one fold together.
+
+    Raises:
+        ConfigError: folds side by side, and several processes for each.
     """
 
     jobs: int | None = None
     devices: Sequence[str] = ()
+    processes: int = 1
+
+    def __post_init__(self) -> None:
+        if self.processes > 1 and (self.jobs or 1) > 1:
+            raise ConfigError("--jobs trains folds side by side, --processes one fold at a time: give one of them")
 
     def devices_for(self, config: ModelPipeline, where: str) -> list[str]:
         """The devices that the workers of a pipeline are given in turn; empty where it knows no devices.

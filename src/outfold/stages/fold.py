@@ -33,12 +33,12 @@ def _key(fold: int, inference: str) -> str:
 
 def train_fold(context: Context, name: str, learner: Learner, shelf: Shelf, fold: int, inference: str) -> None:
     """Bring a shelf to where :func:`is_trained` holds, doing only what is left to do, and tell the fold's score."""
-    train, valid = context.folds.train(fold), context.folds.valid(fold)
+    valid = context.folds.valid(fold)
     if not is_trained(shelf, fold, inference):
         with _threads_as_begun(shelf):
             if shelf.done is None:
                 began = time.monotonic()
-                learner.fit(fold, train, valid, shelf, pseudo_labels(context, name, fold))
+                fit_fold(context, name, learner, shelf, fold)
                 if shelf.done is not None and "seconds" not in shelf.done:
                     shelf.finish(**shelf.done, seconds=time.monotonic() - began)
             write_predictions(shelf.path(OOF), learner.predict("train", valid, {fold: shelf}))
@@ -49,6 +49,12 @@ def train_fold(context: Context, name: str, learner: Learner, shelf: Shelf, fold
     else:
         one = score_oof(contest, oof_of(shelf), [fold])
         context.reporter.note(f"  {name} fold {fold}: {contest.metric.name} {one.score:.5f}")
+
+
+def fit_fold(context: Context, name: str, learner: Learner, shelf: Shelf, fold: int) -> None:
+    """Train the fold's models, and nothing more."""
+    train, valid = context.folds.train(fold), context.folds.valid(fold)
+    learner.fit(fold, train, valid, shelf, pseudo_labels(context, name, fold))
 
 
 def oof_of(shelf: Shelf) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from outfold.stages.compute import ANY, Compute, placed
 from outfold.stages.context import Context, command
 from outfold.stages.fan_out import Work, train_side_by_side
 from outfold.stages.fold import is_trained, oof_of, train_fold
+from outfold.stages.ranks import call_ranks, place, started_by_torchrun
 from outfold.stages.scores import Scores, score_oof
 from outfold.stages.teachers import pseudo_facts
 from outfold.store.fingerprint import file_sha256
@@ -47,14 +48,15 @@ def train(context: Context, name: str, *, only_folds: Sequence[int] | None = Non
             reporter.note(f"train {name}: up to date ({manifest.metric} {manifest.score:.5f})")
             return manifest
         devices = compute.devices_for(config, str(layout.pipeline_config(name)))
-        learner = make_learner(context.contest, placed(config, devices, 0), name, reporter)
+        learner = make_learner(context.contest, placed(config, devices, place()), name, reporter)
         shelves = {fold: Shelf.open(layout.fold(name, fold), made_of) for fold in folds}
         left = [fold for fold, shelf in shelves.items() if not is_trained(shelf, fold, inference)]
-        jobs = min(compute.jobs_for(config), len(left))
+        jobs = 1 if started_by_torchrun() else min(compute.jobs_for(config), len(left))
         if jobs > 1:
             learner.check()  # what every fold would stumble over is told once
             work = Work(context.root, name, made_of, inference, devices)
             train_side_by_side(work, left, jobs, reporter)
+        call_ranks(config, name, [fold for fold in left if shelves[fold].done is None], made_of)
         for fold, shelf in shelves.items():
             if jobs <= 1 or fold not in left:
                 train_fold(context, name, learner, shelf, fold, inference)

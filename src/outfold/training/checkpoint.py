@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from outfold.store.shelf import Shelf
+from outfold.training.distributed import ranks
 
 CHECKPOINT = "checkpoint.pt"
 HISTORY = "history.jsonl"
@@ -44,6 +45,8 @@ def save_checkpoint(
     average: dict[str, Any] | None = None,
 ) -> None:
     """Replace the checkpoint, whole or not at all; ``optimizer`` and ``average`` are None between phases."""
+    if not ranks().leads:
+        return
     shelf.put(HISTORY, "".join(json.dumps(entry) + "\n" for entry in progress.history).encode())
     state = {
         "progress": asdict(progress),
@@ -71,6 +74,8 @@ def weights_file(member: str) -> str:
 
 def save_member(shelf: Shelf, member: str, model: nn.Module) -> None:
     """Put the model's weights on the shelf, in float32 and plain memory order, which any tool reads."""
+    if not ranks().leads:
+        return
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     with shelf.writing(weights_file(member)) as beside:
         save_file(state, beside)

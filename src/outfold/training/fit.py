@@ -26,6 +26,7 @@ from outfold.training.averaging import Averaging, norms_that_learn
 from outfold.training.checkpoint import Progress, load_checkpoint, save_checkpoint, save_member
 from outfold.training.compiled import Compiled
 from outfold.training.device import Precision
+from outfold.training.distributed import ranks
 from outfold.training.losses import Loss
 from outfold.training.lr_finder import Sweep, SweepPlan, leaving_nothing, sweep
 from outfold.training.memory import memory_told
@@ -125,14 +126,16 @@ def find_lr(job: Fit, model: nn.Module) -> Sweep:
 
 class _Loop:
     def __init__(self, job: Fit, model: nn.Module) -> None:
-        self.job, self.model = job, model
+        self.job, self.ranks = job, ranks()
         self.device = next(model.parameters()).device
-        self.dropout = HeadDropout(model)
+        self.model = self.ranks.synchronised(model, self.device)
+        self.dropout = HeadDropout(self.model)
         self.progress = Progress()
 
     def run(self) -> Progress:
         job = self.job
         loaded = load_checkpoint(job.shelf, self.device)
+        self.ranks.meet()  # the first one writes its next checkpoint when all have read this one
         state = None
         if loaded is not None:
             self.progress, state = loaded
@@ -155,10 +158,11 @@ class _Loop:
         step = Step.begin(self.model, plan, job.loss(plan), job.optimizer, job.precision, seed)
         if job.compile and not plan.precompute:
             step.model = Compiled(self.model, job.reporter.warn)
-        return step
+        return self.ranks.in_step(step)
 
     def _phase(self, plan: PhasePlan, state: dict | None, bar: Bar) -> None:
         job, progress = self.job, self.progress
+        self.ranks.agree(self.model)
         data = job.data(plan)
         if plan.finds_lr:
             plan = replace(plan, lr=self._found_lr(plan, data), finds_lr=False)
@@ -196,7 +200,7 @@ class _Loop:
         mock = SweepPlan.of(plan)
         seed = derive_seed(self.job.seed, self.job.fold, plan.number, "lr find")
         with leaving_nothing(self.model), contextlib.closing(self._endless(mock, data, seed)) as steps:
-            torch.manual_seed(derive_seed(seed, "torch"))
+            torch.manual_seed(self.ranks.own(derive_seed(seed, "torch")))
             step = self._begin(mock)
 
             def update(number: int) -> float:
@@ -238,7 +242,7 @@ class _Loop:
     def _epoch(self, plan: PhasePlan, step: Step, average: Averaging, data: Data, bar: Bar) -> None:
         job, epoch = self.job, self.progress.epoch
         seed = derive_seed(job.seed, job.fold, plan.number, epoch)
-        torch.manual_seed(derive_seed(seed, "torch"))
+        torch.manual_seed(self.ranks.own(derive_seed(seed, "torch")))
         first = epoch * plan.epoch_steps
         order, batches = self._order(plan, data, seed, first)
         watch = Watch(f"{job.label} fold {job.fold}", plan, len(job.phases), epoch, first, self.device, bar)
@@ -253,7 +257,7 @@ class _Loop:
         if epoch + 1 == plan.epochs:
             self._finish(plan, step, average, data)
         with average.applied():
-            entry = watch.entry() | data.validate(self.model)
+            entry = watch.entry() | (data.validate(self.model) if self.ranks.leads else {})
         if plan.number in self.progress.found_lr:
             entry["found_lr"] = self.progress.found_lr[plan.number]
         self.progress.history.append(entry)

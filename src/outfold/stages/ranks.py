@@ -1,0 +1,191 @@
+"""One model on several devices: processes that torchrun starts, the first of which runs the stage.
+
+``outfold train cnn --processes 2`` starts them itself; ``torchrun --nproc_per_node=2 -m outfold train cnn`` does the
+same. The first rank runs the stage and tells the others which folds to fit with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from outfold.config.pipeline import ImagePipeline, ModelPipeline
+from outfold.errors import ConfigError, OutfoldError
+from outfold.learners.registry import make_learner
+from outfold.progress import Reporter
+from outfold.stages.compute import Compute, placed
+from outfold.stages.context import Context
+from outfold.stages.fold import fit_fold
+from outfold.store.shelf import Shelf
+from outfold.threads import VARIABLE, thread_count
+
+_PATIENCE = timedelta(days=30)
+"""Ranks wait while the first one trains trees, validates and predicts; one that dies ends the others by itself."""
+
+
+def started_by_torchrun() -> bool:
+    """Whether this process is one of several ranks."""
+    return "RANK" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def place() -> int:
+    """This rank's number on its machine; 0 for a process alone."""
+    return int(os.environ.get("LOCAL_RANK", "0")) if started_by_torchrun() else 0
+
+
+def train_in_ranks(context: Context, compute: Compute, stage: Callable[[], object]) -> None:
+    """Run ``stage`` in the first rank, and in the others what it asks of them.
+
+    Raises:
+        SystemExit: of an error, which is left where torchrun looks for it.
+    """
+    with _errors_left_for_torchrun(), _group():
+        from outfold.training.distributed import ranks
+
+        if ranks().leads:
+            stage()
+            _told(None)
+        else:
+            context.reporter = Reporter()
+            while (asked := _told(None)) is not None:
+                _follow(context, compute, *asked)
+
+
+def call_ranks(config: ModelPipeline, name: str, folds: Sequence[int], made_of: str) -> None:
+    """Have the other ranks fit these folds with this one, one after the other; without other ranks, do nothing."""
+    if started_by_torchrun() and isinstance(config, ImagePipeline) and folds:
+        _told((name, list(folds), made_of))
+
+
+def _told(what: tuple[str, list[int], str] | None) -> tuple[str, list[int], str] | None:
+    """What the first rank says, in every rank."""
+    from torch import device
+    from torch.distributed import broadcast_object_list
+
+    said = [what]
+    broadcast_object_list(said, src=0, device=device("cpu"))
+    return said[0]
+
+
+def _follow(context: Context, compute: Compute, name: str, folds: list[int], made_of: str) -> None:
+    context = Context(context.root, context.reporter)
+    config = context.model_config(name)
+    if context.fit_fingerprint(config) != made_of:
+        raise OutfoldError(
+            f"{name}: the contest, the pipeline or the data changed as the training began",
+            remedy="Run the same command again.",
+        )
+    devices = compute.devices_for(config, str(context.layout.pipeline_config(name)))
+    learner = make_learner(context.contest, placed(config, devices, place()), name, context.reporter)
+    for fold in folds:
+        fit_fold(context, name, learner, _ReadShelf(context.layout.fold(name, fold)), fold)
+
+
+class _ReadShelf(Shelf):
+    """A fold's shelf that the first rank alone writes."""
+
+    def put(self, name: str, data: bytes) -> None:
+        pass
+
+    def discard(self, name: str) -> None:
+        pass
+
+    def finish(self, **facts: Any) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def _group() -> Iterator[None]:
+    """The ranks' group; a rank ends with the process that started it, and at once when it is told to."""
+    import torch
+    from torch import distributed as dist
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    on_gpus = torch.cuda.is_available()
+    dist.init_process_group("cpu:gloo,cuda:nccl" if on_gpus else "gloo", timeout=_PATIENCE)
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+@contextlib.contextmanager
+def _errors_left_for_torchrun() -> Iterator[None]:
+    """Every rank may meet the same error: it is told once, by whoever started them."""
+    try:
+        yield
+    except Exception as error:
+        known = isinstance(error, OutfoldError)
+        file = os.environ.get("TORCHELASTIC_ERROR_FILE")
+        said = str(error) if known else traceback.format_exc()
+        if file:
+            Path(file).write_text(json.dumps({"message": said, "timestamp": int(time.time())}), encoding="utf-8")
+        else:
+            print(said, file=sys.stderr, flush=True)
+        # not by way of the interpreter, which would wait for ranks that wait for this one
+        sys.stdout.flush()
+        os._exit(2 if known else 1)
+
+
+def start_ranks(processes: int, arguments: Sequence[str]) -> None:
+    """Run ``outfold`` with these arguments in so many ranks on this machine, and wait for them.
+
+    Raises:
+        OutfoldError: what one of them could not go on for.
+        RuntimeError: a bug in one of them.
+    """
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    if sys.platform == "win32":
+        raise ConfigError("--processes: torchrun does not run on Windows")
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
+    os.environ[VARIABLE] = str(max(1, thread_count() // processes))
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=processes,
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        local_addr="127.0.0.1",
+        run_id=f"outfold-{os.getpid()}",
+        max_restarts=0,
+        monitor_interval=0.2,
+    )
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        elastic_launch(config, sys.executable)("-m", "outfold", *arguments)
+    except ChildFailedError as failed:
+        _, first = failed.get_first_failure()
+        if first.exitcode == 1:
+            raise RuntimeError(first.message) from None
+        if first.exitcode < 0:
+            raise OutfoldError(
+                f"a process of {processes} was ended by the system (signal {-first.exitcode})",
+                remedy="What was saved is kept: the same command goes on from there.",
+            ) from None
+        raise OutfoldError(str(first.message)) from None
+    except SignalException as stop:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        signal.raise_signal(stop.sigval)
