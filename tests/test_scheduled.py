@@ -108,3 +108,73 @@ def test_augmentation_grows_over_the_phase(contest: Contest) -> None:
     plain = images.source.normalised(next(images.source.batches(rows))[1])
     assert torch.equal(none, plain)
     assert 0 < (some - plain).square().mean() < (much - plain).square().mean()
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_momentum_moves_over_the_phase(optimizer: str) -> None:
+    plan = plan_of({"epochs": 1, "momentum": {"from": 0.5, "to": 0.9}})
+    model = nn.Linear(3, 3)
+    updates = make_optimizer(optimizer, model, [["weight", "bias"]], [0.1], 0.0, 0.0)  # type: ignore[arg-type]
+    told = []
+    for number in range(5):
+        one_step(model, plan, updates, number)
+        (group, *_) = updates.param_groups
+        told.append(group["momentum"] if optimizer == "sgd" else group["betas"][0])
+    assert told == pytest.approx([0.5, 0.6, 0.7, 0.8, 0.9])
+
+
+def test_a_velocity_that_loses_its_momentum_stops() -> None:
+    """The same gradients, at a momentum that falls to nothing: the last step is that of the gradient alone."""
+    plan = plan_of(
+        {"epochs": 1, "schedule": "constant", "lr": 0.1, "weight_decay": 0.0, "momentum": {"from": 0.9, "to": 0.0}}
+    )
+    model = nn.Linear(3, 3, bias=False)
+    updates = make_optimizer("sgd", model, [["weight"]], [0.1], 0.0, 0.0)
+    for number in range(5):
+        before = model.weight.detach().clone()
+        loss = nn.functional.cross_entropy(model(torch.eye(3)), torch.arange(3))
+        (gradient,) = torch.autograd.grad(loss, model.weight)
+        one_step(model, plan, updates, number)
+        moved = (before - model.weight.detach()) / 0.1
+        if number in (0, 4):
+            torch.testing.assert_close(moved, gradient)
+        else:
+            assert moved.norm() > 1.2 * gradient.norm()
+
+
+@pytest.mark.parametrize("key", ["mixup", "cutmix"])
+def test_mixtures_begin_and_end_with_the_ramp(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At an alpha of nothing the batch is as it is; the larger it is, the more of another image a row has."""
+    seen: list[torch.Tensor] = []
+
+    class Watched(nn.Linear):
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            seen.append(inputs.detach())
+            return super().forward(inputs.flatten(1))
+
+    plan = plan_of({"epochs": 1, key: {"from": 0.0, "to": 8.0}})
+    model = Watched(256, 4)
+    updates = make_optimizer("sgd", model, [["weight", "bias"]], [0.1], 0.0, 0.0)
+    precision = Precision("fp32", torch.device("cpu"))
+    step = Step(model, Freezing(model), updates, precision.scaler(), precision, Loss("multiclass"), plan)
+    images = torch.arange(64.0)[:, None, None, None].expand(64, 1, 16, 16)
+    for number in range(5):
+        step(number, iter([(images, torch.arange(64) % 4)]), 64)
+    changed = [float((mixed - images).abs().mean()) for mixed in seen]
+    assert changed[0] == 0
+    assert 0 < changed[1] < changed[4]
+
+
+def test_a_clipped_gradient_has_the_norm_asked_for() -> None:
+    moved = {}
+    for clip in (None, 0.01):
+        keys = {} if clip is None else {"clip_grad": clip}
+        phase = {"epochs": 1, "schedule": "constant", "lr": 1.0, "momentum": 0.0, "weight_decay": 0.0}
+        plan = plan_of(phase | keys)
+        torch.manual_seed(0)
+        model = nn.Linear(3, 3)
+        before = torch.cat([p.detach().flatten().clone() for p in model.parameters()])
+        one_step(model, plan, make_optimizer("sgd", model, [["weight", "bias"]], [1.0], 0.0, 0.0), 0)
+        moved[clip] = before - torch.cat([p.detach().flatten() for p in model.parameters()])
+    assert float(moved[0.01].norm()) == pytest.approx(0.01, rel=1e-3)
+    torch.testing.assert_close(moved[0.01] / 0.01, moved[None] / moved[None].norm(), rtol=1e-3, atol=1e-5)
