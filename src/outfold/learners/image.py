@@ -288,7 +288,7 @@ class ImageLearner:
         at_once = rows_to_predict(config, first, self.device, lambda count: ask([np.resize(rows[:1], count)]))
         batches, places = pure_batches(rows, at_once, source.kinds)
         pieces = Pieces(lambda said: self.reporter.warn(f"{self.name} predict {part}: {said}"))
-        return ask(batches, advance, pieces)
+        return [values[places] for values in ask(batches, advance, pieces)]
 
     def _models(self, voters: Sequence[Voter], shapes: Sequence[tuple[int, int]] = ()) -> list[nn.Module]:
         spec = self.spec(voters[0].size)
