@@ -82,11 +82,11 @@ def test_a_dates_month_is_a_category_and_its_year_a_number() -> None:
 
 
 def test_target_means_are_smoothed_towards_the_mean_of_all() -> None:
-    y = np.array([[1.0], [1.0], [0.0], [0.0], [0.0], [1.0], [0.0]])
+    y = np.array([[1.0], [1.0], [0.0], [0.0], [0.0], [1.0], [0.0]])  # a missing city is one, too
     means = TargetMeans.fit({"city": CITIES}, y, ["sold"], smoothing=2.0)
     found = means.apply({"city": pd.Series(["Bonn", "Ulm", "Aachen", None])})["city:mean"]
     prior = 3 / 7
-    np.testing.assert_allclose(found, [(2 + 2 * prior) / 5, (1 + 2 * prior) / 3, prior, prior])
+    np.testing.assert_allclose(found, [(2 + 2 * prior) / 5, (1 + 2 * prior) / 3, prior, (0 + 2 * prior) / 3])
 
 
 def test_a_rows_own_target_does_not_move_its_own_number() -> None:

@@ -1,7 +1,7 @@
 """Categories as the mean of the target in them, cross-fitted: no row's number comes from its own target.
 
 m(c) = (sum of y over the rows of c + s · mean of y) / (rows of c + s), with s the smoothing (Micci-Barreca 2001). A
-missing value, and a category that was never seen, have the mean of all rows.
+missing value is a category, too; one that was never seen has the mean of all rows.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class TargetMeans:
     Attributes:
         targets: their names.
         prior: (targets,) the mean of all training rows.
-        means: of each column, its categories and their means (categories, targets).
+        means: of each column, its categories, and (categories + 1, targets) their means; the last is of missing values.
     """
 
     targets: tuple[str, ...]
@@ -45,13 +45,12 @@ class TargetMeans:
         means = {}
         for name, column in words.items():
             known = categories_of(column)
-            codes = category_codes(column, known)
-            there = ~np.isnan(codes)
-            places = codes[there].astype(np.int64)
-            sums = np.zeros((len(known), y.shape[1]))
-            np.add.at(sums, places, y[there])
-            counts = np.bincount(places, minlength=len(known))[:, None]
-            means[name] = known, (sums + smoothing * prior) / (counts + smoothing)
+            places = _places(column, known)
+            sums = np.zeros((len(known) + 1, y.shape[1]))
+            np.add.at(sums, places, y)
+            counts = np.bincount(places, minlength=len(known) + 1)[:, None]
+            filled = np.where(counts, (sums + smoothing * prior) / np.maximum(counts + smoothing, 1e-300), prior)
+            means[name] = known, filled
         return cls(tuple(targets), prior, means)
 
     @classmethod
@@ -89,9 +88,7 @@ class TargetMeans:
         """The means of each row's categories, float64, by id."""
         layers = [np.empty((len(next(iter(words.values()))), 0))] if words else []
         for name, (known, means) in self.means.items():
-            codes = category_codes(words[name], known)
-            places = np.where(np.isnan(codes), len(known), codes).astype(np.int64)
-            layers.append(np.vstack([means, self.prior])[places])
+            layers.append(np.vstack([means, self.prior])[_places(words[name], known)])
         index = next(iter(words.values())).index if words else None
         return pd.DataFrame(np.hstack(layers) if layers else None, index=index, columns=self.names)
 
@@ -109,3 +106,10 @@ class TargetMeans:
             for name, (known, values) in value["means"].items()
         }
         return cls(tuple(value["targets"]), np.array(value["prior"], dtype=np.float64), means)
+
+
+def _places(column: pd.Series, known: Sequence[str]) -> NDArray[np.int64]:
+    """The place of each row's category, (n,); after all of them comes a missing value, and then one that is new."""
+    codes = category_codes(column, known)
+    unknown = np.where(column.isna().to_numpy(), len(known), len(known) + 1)
+    return np.where(np.isnan(codes), unknown, codes).astype(np.int64)
