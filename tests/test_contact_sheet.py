@@ -14,6 +14,7 @@ from conftest import outfold
 from image_contest import digits_contest
 from ruamel.yaml import YAML
 
+from outfold.config.pipeline import ImagePipeline
 from outfold.contest import Contest, load_contest
 from outfold.errors import ConfigError
 from outfold.learners.image import ImageLearner
@@ -24,6 +25,7 @@ from outfold.stages.context import Context
 from outfold.stages.show import show
 from outfold.stages.split import split
 from outfold.store.shelf import Shelf
+from outfold.training.step import Step
 
 TINY: dict[str, Any] = {
     "learner": "image",
@@ -59,30 +61,55 @@ def contest(root: Path) -> Contest:
     return load_contest(root)
 
 
-def learner(root: Path) -> ImageLearner:
+def learner(root: Path, **keys: Any) -> ImageLearner:
     context = Context(root)
-    return ImageLearner(context.contest, context.model_config("cnn"), "cnn", Reporter())  # type: ignore[arg-type]
+    config = ImagePipeline.model_validate({**TINY, **keys})
+    return ImageLearner(context.contest, config, "cnn", Reporter())
 
 
-def test_the_draws_are_what_the_epochs_of_the_phase_see(
-    root: Path, contest: Contest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def heard(monkeypatch: pytest.MonkeyPatch) -> list[dict[int, np.ndarray]]:
+    """What the network is given in training, by row: one entry an epoch."""
     seen: list[dict[int, np.ndarray]] = []
-    whole = PhaseImages.batches
+    now: list[Any] = []
+    batches, step = PhaseImages.batches, Step.__call__
 
-    def listens(self: PhaseImages, batches: Any, strengths: Any, seed: int) -> Any:
+    def read(self: PhaseImages, order: Any, strengths: Any, seed: int) -> Any:
         seen.append({})
-        constant = [strengths[0]] * len(strengths)  # the sheet shows the strength at the epoch's start
-        for rows, (images, targets) in zip(batches, whole(self, batches, constant, seed), strict=True):
-            pixels = images.permute(0, 2, 3, 1).numpy() * self.source.std + np.array(self.source.mean)
-            seen[-1] |= dict(zip(rows.tolist(), np.rint(pixels * 255), strict=True))
-            yield images, targets
+        for rows, batch in zip(order, batches(self, order, strengths, seed), strict=True):
+            now[:] = [self.source, rows]
+            yield batch
 
-    monkeypatch.setattr(PhaseImages, "batches", listens)
+    def listens(model: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        source, rows = now
+        pixels = inputs[0].permute(0, 2, 3, 1).numpy() * source.std + np.array(source.mean)
+        for row, image in zip(rows.tolist(), np.rint(pixels * 255), strict=True):
+            seen[-1].setdefault(row, image)
+
+    def takes(self: Step, *args: Any) -> torch.Tensor:
+        handle = self.model.register_forward_pre_hook(listens)
+        try:
+            return step(self, *args)
+        finally:
+            handle.remove()
+
+    monkeypatch.setattr(PhaseImages, "batches", read)
+    monkeypatch.setattr(Step, "__call__", takes)
+    return seen
+
+
+MIXED = {"mixup": {"from": 0.2, "to": 2.0}, "cutmix": 1.0, "erase": 0.5, "accumulate": 2, "data": 0.9}
+
+
+@pytest.mark.parametrize("more", [{}, MIXED], ids=["augmented", "mixed"])
+def test_the_draws_are_what_the_network_gets_in_the_epochs_of_the_phase(
+    root: Path, contest: Contest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: dict[str, Any]
+) -> None:
+    phases = [TINY["phases"][0], TINY["phases"][1] | more]
     folds = Context(root).folds
-    learner(root).fit(0, folds.train(0), folds.valid(0), Shelf.open(tmp_path, "key"))
-    monkeypatch.undo()
-    sheet = contact_sheet(learner(root), folds.train(0), fold=0, phase=2, rows=12, draws=3)
+    with monkeypatch.context() as patched:
+        seen = heard(patched)
+        learner(root, phases=phases).fit(0, folds.train(0), folds.valid(0), Shelf.open(tmp_path, "key"))
+    sheet = contact_sheet(learner(root, phases=phases), folds.train(0), fold=0, phase=2, rows=12, draws=3)
     places = contest.train.index.get_indexer(sheet.ids)
     assert set(sheet.ids) <= set(folds.train(0))
     for images, place in zip(sheet.images, places, strict=True):
@@ -102,7 +129,18 @@ def test_a_stronger_augmentation_moves_the_picture_further_and_none_leaves_it(ro
     assert (first[:, 1:] == first[:, :1]).all()
     ramp = contact_sheet(learner(root), train, fold=0, phase=2, rows=5, draws=3).images.astype(float)
     moved = np.abs(ramp[:, 1:] - ramp[:, :1]).mean(axis=(0, 2, 3, 4))
-    assert moved[0] == 0 and 0 < moved[1] < moved[2]
+    assert moved[0] < moved[1] < moved[2]
+
+
+def test_mixed_images_are_mixed_in_the_picture_too_and_in_epochs_that_the_phase_does_not_have(root: Path) -> None:
+    train, asked = Context(root).folds.train(0), {"fold": 0, "phase": 1, "rows": 6, "draws": 4}
+    plain, mixed = (
+        contact_sheet(learner(root, augment="none", phases=[{"epochs": 2, "mixup": alpha}]), train, **asked).images
+        for alpha in (0.0, 8.0)
+    )
+    assert (plain == plain[:, :1]).all() and (mixed[:, 0] == plain[:, 0]).all()
+    for draw in range(1, 5):
+        assert all((image[draw] != image[0]).mean() > 0.2 for image in mixed), "each has some of another image"
 
 
 def test_each_class_has_its_turn_and_the_labels_are_theirs(root: Path, contest: Contest) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +20,11 @@ from outfold.metrics import PER_CLASS
 from outfold.plots import drawing, new_figure, save
 from outfold.randomness import derive_seed, row_uniforms
 from outfold.training.device import reproducible
+from outfold.training.epoch import augmentation_seed, epoch_order, epoch_seed, mixing_seed, phase_rows
+from outfold.training.mixing import mix
 from outfold.training.models import build_model
-from outfold.training.recipe import plan_phases
+from outfold.training.recipe import PhasePlan, plan_phases
+from outfold.training.sampling import strata
 
 
 @dataclass(frozen=True)
@@ -43,39 +46,98 @@ class ContactSheet:
 def contact_sheet(
     learner: ImageLearner, train: pd.Index, *, fold: int, phase: int, rows: int, draws: int
 ) -> ContactSheet:
-    """Some of a fold's training images under the augmentation of a phase.
+    """Some of a fold's training images as a phase will see them: augmented, erased, and mixed with others.
 
-    Draw k is what training on this fold sees of the row in epoch k of the phase; where the strength moves within the
-    epoch, at its start. Mixup and CutMix, which join two rows, are left out.
+    Draw k is what the network gets for the row in epoch k of the phase, trained on this fold. Where the phase has no
+    such epoch, or ``sampling: balanced`` leaves the row out of it, the draw is what it would get. Pseudo-labelled rows
+    are not among those that it is mixed with. An image that is mixed with one that comes a second time in the epoch is
+    shown with that one as it came first.
 
     Args:
-        phase: its number, from 1.
+        phase: its number, from 1. Where its ``batch_size`` is yet to be found, ordinary batches are shown.
         rows: how many images; each class has its turn before one comes again.
 
     Raises:
         DataError: no training image can be read.
     """
     contest, config = learner.contest, learner.config
-    plan = plan_phases(config, len(train), learner.where)[phase - 1]
     every = np.asarray(contest.train.index.get_indexer(train), dtype=np.int64)
-    every = every[~np.isin(every, list(learner.images.cache("train", plan.size).bad))]
+    unread = learner.images.cache("train", config.phases[phase - 1].size or config.size).bad
+    every = every[~np.isin(every, list(unread))]
     if not len(every):
         raise DataError(f"{learner.name}: no training image can be read")
-    places = every[_in_turn(contest, every, config.seed)[:rows]]
+    plan = plan_phases(config, len(every), learner.where)[phase - 1]
+    asked = contest.leading
+    learnt, classes = phase_rows(plan, every, strata(asked.y[every], asked.task), config.seed, fold)
+    places = learnt[_in_turn(contest, learnt, config.seed)[:rows]]
     with reproducible(learner.device):
         mean, std = learner.normalisation(build_model(learner.spec(), "none", contest.root), every)
         loss = training_loss(contest, config, contest.y).to(learner.device)
         images = learner.phase_images(places[:0], loss, mean, std, plan)
         # a batch has one shape: images that keep theirs come one by one
-        batches = [places] if images.kinds is None else np.split(places, len(places))
-        variants = [_pixels(images, list(images.plain(batches)))]
+        variants = [[next(iter(images.plain([place]))) for place in np.split(places, len(places))]]
         for epoch in range(draws):
-            seed = derive_seed(derive_seed(config.seed, fold, phase, epoch), "augment")
-            strength = plan.at("strength", min(epoch * plan.epoch_steps, plan.steps - 1))
-            seen = images.batches(batches, [strength] * len(batches), seed)
-            variants.append(_pixels(images, [batch for batch, _ in seen]))
+            seed, first = epoch_seed(plan, config.seed, fold, epoch), epoch * plan.epoch_steps
+            order = epoch_order(plan, learnt, classes, images.kinds, seed, first if first < plan.steps else 0)
+            mixing = mixing_seed(plan, config.seed, fold)
+            variants.append(_seen(images, plan, places, _met(order, first), augmentation_seed(seed), mixing))
     words = [contest.word(truth) for truth in contest.y[places]]
-    return ContactSheet(contest.train.index[places], words, np.stack(variants, axis=1))
+    return ContactSheet(contest.train.index[places], words, _pixels(images, variants))
+
+
+@dataclass(frozen=True)
+class _Meeting:
+    """Where training meets a row in an epoch.
+
+    Attributes:
+        number: of the step, in the phase.
+        part: of the step's batches.
+        batch: the rows beside it, and itself.
+    """
+
+    number: int
+    part: int
+    batch: NDArray[np.int64]
+
+
+def _met(order: Sequence[Sequence[NDArray[np.int64]]], first: int) -> dict[int, _Meeting]:
+    """The first meeting with each row of an epoch."""
+    met: dict[int, _Meeting] = {}
+    for number, group in enumerate(order, start=first):
+        for part, batch in enumerate(group):
+            for row in batch.tolist():
+                met.setdefault(row, _Meeting(number, part, batch))
+    return met
+
+
+def _seen(
+    images: PhaseImages,
+    plan: PhasePlan,
+    places: NDArray[np.int64],
+    met: Mapping[int, _Meeting],
+    augmentation: int,
+    mixing: int,
+) -> list[torch.Tensor]:
+    """What the network gets for each of these rows in an epoch: (1, channels, height, width), normalised.
+
+    Args:
+        augmentation, mixing: the seeds of the epoch, and of the phase.
+    """
+    found: dict[int, torch.Tensor] = {}
+    for row in places.tolist():
+        if row in found:
+            continue
+        meeting = met.get(row) or _Meeting(next(iter(met.values())).number, 0, np.array([row]))
+        step = min(meeting.number, plan.steps - 1)
+        mixup, cutmix = plan.at("mixup", step), plan.at("cutmix", step)
+        # the rows beside it matter where they are mixed with it, or give the batch its shape
+        batch = meeting.batch if mixup or cutmix or images.kinds is not None else np.array([row])
+        inputs, _ = next(images.batches([batch], [plan.at("strength", step)], augmentation))
+        mixture = mix(inputs, mixup, cutmix, derive_seed(mixing, meeting.number, meeting.part))
+        inputs = inputs if mixture is None else mixture.inputs
+        for place, other in enumerate(batch.tolist()):
+            found.setdefault(other, inputs[place : place + 1])
+    return [found[row] for row in places.tolist()]
 
 
 def _in_turn(contest: Contest, places: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
@@ -89,10 +151,11 @@ def _in_turn(contest: Contest, places: NDArray[np.int64], seed: int) -> NDArray[
     return np.lexsort([truth, rank])
 
 
-def _pixels(images: PhaseImages, batches: Sequence[torch.Tensor]) -> NDArray[np.uint8]:
-    """Normalised images as (n, height, width, channels) uint8."""
-    high, wide = (max(batch.shape[side] for batch in batches) for side in (2, 3))
-    return np.concatenate([_framed(_unnormalised(images, batch), high, wide) for batch in batches])
+def _pixels(images: PhaseImages, variants: Sequence[Sequence[torch.Tensor]]) -> NDArray[np.uint8]:
+    """Normalised images, (1, channels, height, width) each, as (n, variants, height, width, channels) uint8."""
+    high, wide = (max(one.shape[side] for row in variants for one in row) for side in (2, 3))
+    framed = [[_framed(_unnormalised(images, one), high, wide) for one in row] for row in variants]
+    return np.stack([np.concatenate(row) for row in framed], axis=1)
 
 
 def _unnormalised(images: PhaseImages, batch: torch.Tensor) -> NDArray[np.uint8]:

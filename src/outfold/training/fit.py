@@ -27,14 +27,14 @@ from outfold.training.checkpoint import Progress, load_checkpoint, save_checkpoi
 from outfold.training.compiled import Compiled
 from outfold.training.device import Precision
 from outfold.training.distributed import ranks
+from outfold.training.epoch import augmentation_seed, epoch_order, epoch_seed, mixing_seed, phase_rows
 from outfold.training.losses import Loss
 from outfold.training.lr_finder import Sweep, SweepPlan, leaving_nothing, sweep
 from outfold.training.memory import memory_told
 from outfold.training.models import HeadDropout
 from outfold.training.optimizers import OptimizerName
-from outfold.training.order import Kinds, epoch_steps, even_batches
+from outfold.training.order import Kinds, even_batches
 from outfold.training.recipe import PhasePlan
-from outfold.training.sampling import balanced_rows, share_of_rows
 from outfold.training.step import Step
 from outfold.training.watch import Watch
 
@@ -154,7 +154,7 @@ class _Loop:
     def _begin(self, plan: PhasePlan) -> Step:
         """What a phase begins with: layers frozen, a new optimizer."""
         job = self.job
-        seed = derive_seed(job.seed, job.fold, plan.number, "mix")
+        seed = mixing_seed(plan, job.seed, job.fold)
         step = Step.begin(self.model, plan, job.loss(plan), job.optimizer, job.precision, seed)
         if job.compile and not plan.precompute:
             step.model = Compiled(self.model, job.reporter.warn)
@@ -223,25 +223,17 @@ class _Loop:
         self, plan: PhasePlan, data: Data, seed: int, first: int
     ) -> tuple[list[list[NDArray[np.int64]]], Iterator[tuple[Tensor, Tensor]]]:
         """The rows of an epoch's steps, each a list of batches, and one after the other what is in these batches."""
-        rows, classes = self._rows(plan)
-        if plan.sampling == "balanced":
-            rows = balanced_rows(rows, classes, derive_seed(seed, "sampling"))
-        order = epoch_steps(rows, plan.batch_size, plan.accumulate, derive_seed(seed, "order"), data.kinds)
-        order = order[: plan.steps - first]
+        order = epoch_order(plan, *self._rows(plan), data.kinds, seed, first)
         strengths = [plan.at("strength", number) for number, group in enumerate(order, start=first) for _ in group]
-        batches = data.batches([batch for group in order for batch in group], strengths, derive_seed(seed, "augment"))
+        batches = data.batches([batch for group in order for batch in group], strengths, augmentation_seed(seed))
         return order, batches
 
     def _rows(self, plan: PhasePlan) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The phase's rows, the same in each epoch, and their strata."""
-        job = self.job
-        seed = derive_seed(job.seed, job.fold, "data")
-        chosen = share_of_rows(np.arange(len(job.rows)), job.strata, plan.data, seed)
-        return job.rows[chosen], job.strata[chosen]
+        return phase_rows(plan, self.job.rows, self.job.strata, self.job.seed, self.job.fold)
 
     def _epoch(self, plan: PhasePlan, step: Step, average: Averaging, data: Data, bar: Bar) -> None:
         job, epoch = self.job, self.progress.epoch
-        seed = derive_seed(job.seed, job.fold, plan.number, epoch)
+        seed = epoch_seed(plan, job.seed, job.fold, epoch)
         torch.manual_seed(self.ranks.own(derive_seed(seed, "torch")))
         first = epoch * plan.epoch_steps
         order, batches = self._order(plan, data, seed, first)
