@@ -20,6 +20,7 @@ from outfold.config.linear import LinearPipeline
 from outfold.config.model import StrictModel
 from outfold.config.phase import BatchSize, Phase, Sampling
 from outfold.config.pipeline_base import ModelPipelineBase
+from outfold.config.pseudo import Pseudo
 
 ViewSet = Literal["flips", "dihedral", "crops", "scales"]
 
@@ -155,6 +156,8 @@ class ImagePipeline(ModelPipelineBase):
     """The recipe."""
     tta: int | Tta = 4
     """Test-time augmentation: a number of augmented passes, or n or views, beta and average."""
+    pseudo: Pseudo | None = None
+    """Learn from test rows, too, as other pipelines predict them."""
 
     @model_validator(mode="before")
     @classmethod
@@ -221,6 +224,8 @@ class GbdtPipeline(ModelPipelineBase):
     """Use these columns only; `image` stands for the features from images."""
     seed: int = 0
     """Seed of bagging and of the inner split."""
+    pseudo: Pseudo | None = None
+    """Learn from test rows, too, as other pipelines predict them."""
 
 
 class BlendConfig(StrictModel):

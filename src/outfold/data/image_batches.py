@@ -21,6 +21,8 @@ from outfold.data.views import resized
 if TYPE_CHECKING:
     import torch
 
+    from outfold.data.joined_images import JoinedTensors
+
 T = TypeVar("T")
 R = TypeVar("R")
 Touch = Callable[[int, "NDArray[np.int64]", "torch.Tensor"], "torch.Tensor"]
@@ -66,7 +68,7 @@ class ImageSource:
     device: torch.device
     workers: int = 0
     margin: float = 1.0
-    resident: torch.Tensor | None = None
+    resident: torch.Tensor | JoinedTensors | None = None
 
     @property
     def kinds(self) -> NDArray[np.int64] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,11 +20,14 @@ from outfold.contest import Contest
 from outfold.data.augment import Augmentation
 from outfold.data.image_batches import ImageSource
 from outfold.data.image_statistics import channel_statistics
-from outfold.errors import ConfigError, DataError, some
+from outfold.ensemble.pseudo import PseudoLabels
+from outfold.errors import DataError, some
 from outfold.learners.image_activations import precomputed
 from outfold.learners.image_batch_size import rows_to_predict, settled
+from outfold.learners.image_check import check_augmentation, check_channels
 from outfold.learners.image_history import draw_history
 from outfold.learners.image_loss import network_width, training_loss, voting_loss
+from outfold.learners.image_pseudo import TaughtRows, joined, learnt, own_rows
 from outfold.learners.image_rows import ContestImages, PhaseImages
 from outfold.learners.image_schedule import PICTURE as SCHEDULE
 from outfold.learners.image_schedule import draw_trained
@@ -73,14 +77,7 @@ class ImageLearner:
         config, contest = self.config, self.contest
         check_task(config, contest, self.where)
         check_range(config.target_ranges, contest, self.where)
-        for key in ("mean", "std"):
-            given = getattr(config, key)
-            if given is not None and len(given) not in (1, config.channels):
-                raise ConfigError(f"{self.where}: {key}: has {len(given)} numbers; channels: {config.channels}")
-        if len(config.value_ranges) not in (0, 1, config.channels):
-            raise ConfigError(
-                f"{self.where}: value_range: has {len(config.value_ranges)} pairs; channels: {config.channels}"
-            )
+        check_channels(config, self.where)
         sizes = self._sizes()
         with reproducible(self.device):
             model = build_model(self.spec(), config.weights, contest.root)
@@ -91,31 +88,22 @@ class ImageLearner:
             if any(phase.precompute for phase in config.phases):
                 check_cut(model, config.channels, sizes[0], self.where)
         check_recipe(model, config.phases, self.where)
-        self._check_augmentation()
+        check_augmentation(config, self.images, self.where)
         for size in sizes:
             for part in PARTS:
                 self.images.cache(part, size)
 
-    def _check_augmentation(self) -> None:
-        config = self.config
-        asked = [(config.augment, config.size, self.where)]
-        for number, phase in enumerate(config.phases):
-            augment = config.augment if phase.augment is None else phase.augment
-            asked.append((augment, phase.size or config.size, f"{self.where}: phases[{number}]"))
-        for augment, size, where in asked:
-            pixels = Augmentation.of(augment, 1.0, where).pixels
-            if pixels is not None:
-                for shape in self.images.seen(size):
-                    pixels.check(self.images.kept(shape), config.channels)
-
-    def fit(self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf) -> None:
+    def fit(
+        self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf, pseudo: PseudoLabels | None = None
+    ) -> None:
         """Train one fold and leave its members, their description and the history on the shelf."""
         config, contest = self.config, self.contest
         with reproducible(self.device):
-            job, model = self.job(fold, train, valid, shelf)
+            job, model = self.job(fold, train, valid, shelf, pseudo)
             done = fit(job, model)
         mean, std = self._normal[fold]
-        loss = self._loss(contest.y[job.rows])
+        own = own_rows(job.rows, len(contest.y))
+        loss = self._loss(contest.y[own])
         described = {
             "model": config.model,
             "members": done.members,
@@ -134,32 +122,36 @@ class ImageLearner:
             waited=sum(entry["waiting"] * entry["seconds"] for entry in done.history),
             rows=len(job.rows),
             batch_size=[plan.batch_size for plan in job.phases],
+            **({} if pseudo is None else {"pseudo": len(job.rows) - len(own)}),
             groups=len(layer_groups(model)),
         )
         shelf.discard(CHECKPOINT)
 
-    def job(self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf) -> tuple[Fit, nn.Module]:
+    def job(
+        self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf, pseudo: PseudoLabels | None = None
+    ) -> tuple[Fit, nn.Module]:
         """What the engine needs to train one fold, and the model as it begins; to be used within ``reproducible``."""
         config, contest = self.config, self.contest
-        bad = self.images.cache("train", config.phases[0].size or config.size).bad
-        rows = self._places("train", train)
-        rows = rows[~np.isin(rows, list(bad))]
-        if not len(rows):
+        own = self._places("train", train)
+        own = own[~np.isin(own, list(self._unread("train")))]
+        if not len(own):
             raise DataError(f"{self.name} fold {fold}: no training image can be read")
+        taught = None if pseudo is None else TaughtRows.of(contest, pseudo, self._unread("test"))
+        rows, truth = learnt(contest, own, taught)
         plans = plan_phases(config, len(rows), self.where)
         check_batches(plans)
         torch.manual_seed(derive_seed(config.seed, fold, "weights"))
         model = build_model(self.spec(), config.weights, contest.root).to(self.device)
-        mean, std = self._normal[fold] = self.normalisation(model, rows)
-        loss = partial(self._loss, contest.y[rows])
+        mean, std = self._normal[fold] = self.normalisation(model, own)
+        loss = partial(self._loss, contest.y[own], weighted=taught is not None)
         job = Fit(
             label=self.name,
             fold=fold,
             seed=config.seed,
             rows=rows,
-            strata=strata(contest.leading.y[rows], contest.leading.task),
+            strata=strata(truth, contest.leading.task),
             phases=plans,
-            data=partial(self._phase_data, model, self._places("train", valid), loss(), mean, std),
+            data=partial(self._phase_data, model, self._places("train", valid), loss(), mean, std, taught),
             loss=lambda plan: loss(),
             optimizer=config.optimizer,
             precision=self.precision,
@@ -168,6 +160,10 @@ class ImageLearner:
             compile=config.compile,
         )
         return settled(job, model, config, self.where), model
+
+    def _unread(self, part: Part) -> dict[int, str]:
+        """The part's images that cannot be read: why, by row."""
+        return self.images.cache(part, self.config.phases[0].size or self.config.size).bad
 
     def normalisation(self, model: nn.Module, rows: NDArray[np.int64]) -> tuple[list[float], list[float]]:
         """Mean and standard deviation a channel: those given, else the model's own; of bands, those of these rows."""
@@ -188,16 +184,23 @@ class ImageLearner:
             raise KeyError(f"no {part} rows: {some(ids[places < 0])}")
         return places
 
-    def _loss(self, y: NDArray) -> Loss:
-        return training_loss(self.contest, self.config, y).to(self.device)
+    def _loss(self, y: NDArray, weighted: bool = False) -> Loss:
+        return replace(training_loss(self.contest, self.config, y), weighted=weighted).to(self.device)
 
     def phase_images(
-        self, watched: NDArray[np.int64], loss: Loss, mean: list[float], std: list[float], plan: PhasePlan
+        self,
+        watched: NDArray[np.int64],
+        loss: Loss,
+        mean: list[float],
+        std: list[float],
+        plan: PhasePlan,
+        taught: TaughtRows | None = None,
     ) -> PhaseImages:
-        """The training images as a phase sees them."""
+        """The training images as a phase sees them, and test images that it learns from."""
+        source, y = self.source("train", plan.size, mean, std), self.contest.y
         return PhaseImages(
-            source=self.source("train", plan.size, mean, std),
-            targets=loss.targets(self.contest.y),
+            source=source if taught is None else joined(source, self.source("test", plan.size, mean, std)),
+            targets=loss.targets(y) if taught is None else taught.targets(loss, y),
             truth=self.contest.y[watched],
             watched=watched,
             augmentation=Augmentation.of(plan.augment, plan.at("strength", 0), plan.where, plan.erase),
@@ -214,15 +217,16 @@ class ImageLearner:
         loss: Loss,
         mean: list[float],
         std: list[float],
+        taught: TaughtRows | None,
         plan: PhasePlan,
     ) -> Data:
-        images = self.phase_images(watched, loss, mean, std, plan)
+        images = self.phase_images(watched, loss, mean, std, plan, taught)
         if not plan.precompute:
             return images
         made_of = {
             "model": self.config.model,
             "args": self.config.timm_args,
-            "images": self.images.cache("train", plan.size).name,
+            "images": " ".join(self.images.cache(part, plan.size).name for part in PARTS[: 2 if taught else 1]),
         }
         return precomputed(images, model, self.contest.layout.cache, made_of, self.reporter)
 

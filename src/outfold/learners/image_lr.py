@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from outfold.ensemble.pseudo import PseudoLabels
 from outfold.learners.image import ImageLearner
 from outfold.plots import COLOURS, drawing, new_figure, save
 from outfold.store.shelf import Shelf
@@ -22,15 +23,24 @@ MEANINGS = {
 }
 
 
-def find_lr(learner: ImageLearner, number: int, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf) -> Sweep:
+def find_lr(
+    learner: ImageLearner,
+    number: int,
+    fold: int,
+    train: pd.Index,
+    valid: pd.Index,
+    shelf: Shelf,
+    pseudo: PseudoLabels | None = None,
+) -> Sweep:
     """Sweep the learning rate where this phase begins.
 
     Args:
         number: of the phase, from 1; those before it are trained first, on ``shelf``.
         train, valid: the ids of the fold's two parts.
+        pseudo: test rows that it learns from, too.
     """
     with reproducible(learner.device):
-        job, model = learner.job(fold, train, valid, shelf)
+        job, model = learner.job(fold, train, valid, shelf, pseudo)
         return engine.find_lr(replace(job, phases=job.phases[:number]), model)
 
 

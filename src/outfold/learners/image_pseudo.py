@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from torch import Tensor
 
-from outfold.config.competition import Task
+from outfold.contest import Contest
 from outfold.data.image_batches import ImageSource
 from outfold.data.joined_images import JoinedImages, JoinedTensors
 from outfold.ensemble.pseudo import PseudoLabels
@@ -36,31 +35,45 @@ class TaughtRows:
     every: int
 
     @classmethod
-    def of(cls, labels: PseudoLabels, train: pd.Index, test: pd.Index, bad: Collection[int]) -> TaughtRows:
-        """The rows of these ids.
+    def of(cls, contest: Contest, labels: PseudoLabels, bad: Collection[int]) -> TaughtRows:
+        """The rows of these labels.
 
         Args:
-            train, test: the ids of both tables.
             bad: the test rows whose image cannot be read.
         """
-        places = np.asarray(test.get_indexer(labels.ids), dtype=np.int64)
+        places = np.asarray(contest.test.index.get_indexer(labels.ids), dtype=np.int64)
         legible = ~np.isin(places, list(bad))
-        return cls(labels.some(legible), places[legible], len(train), len(test))
+        return cls(labels.some(legible), places[legible], len(contest.train), len(contest.test))
 
     @property
     def rows(self) -> NDArray[np.int64]:
         """(n,) their numbers."""
         return self.first + self.places
 
-    def beside(self, truth: NDArray[Any], task: Task) -> NDArray[Any]:
-        """The truth of training rows, and then the likeliest one of these: what shares and sampling go by."""
-        return np.concatenate([truth, self.labels.truth(task)])
-
     def targets(self, loss: Loss, y: NDArray[Any]) -> Tensor:
         """Targets of all rows of both tables, as the loss wants them; test rows without a label have zeros."""
         taught = np.zeros((self.every, self.labels.targets.shape[1]), np.float32)
         taught[self.places] = self.labels.targets
         return soft_targets(loss, y, taught, self.labels.weight)
+
+
+def learnt(
+    contest: Contest, own: NDArray[np.int64], taught: TaughtRows | None
+) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """All rows that a fold learns from, by number, and what each is (or likeliest is): sampling and shares go by that.
+
+    Args:
+        own: rows of the training table.
+    """
+    truth = contest.leading.y[own]
+    if taught is None:
+        return own, truth
+    return np.concatenate([own, taught.rows]), np.concatenate([truth, taught.labels.truth(contest.task)])
+
+
+def own_rows(rows: NDArray[np.int64], first: int) -> NDArray[np.int64]:
+    """Those of the training table, which has ``first`` rows."""
+    return rows[rows < first]
 
 
 def joined(train: ImageSource, test: ImageSource) -> ImageSource:

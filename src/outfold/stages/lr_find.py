@@ -6,6 +6,7 @@ import shutil
 
 from outfold.stages.context import Context
 from outfold.stages.network import checked_phase, image_learner
+from outfold.stages.teachers import pseudo_labels
 from outfold.store.fingerprint import fingerprint
 from outfold.store.lock import only_writer
 from outfold.store.shelf import Shelf
@@ -38,7 +39,8 @@ def lr_find(context: Context, name: str, *, phase: int = 1, fold: int | None = N
         made_of = fingerprint(fit=context.fit_fingerprint(learner.config), phase=phase, fold=fold)
         scratch = folder / "lr_find"
         shelf = Shelf.open(scratch / str(fold), made_of)
-        sweep = find_lr(learner, phase, fold, context.folds.train(fold), context.folds.valid(fold), shelf)
+        train, valid = context.folds.train(fold), context.folds.valid(fold)
+        sweep = find_lr(learner, phase, fold, train, valid, shelf, pseudo_labels(context, name, fold))
         draw_sweep(sweep, f"{name}, phase {phase}, fold {fold}", folder / PICTURE)
         shutil.rmtree(scratch)
     found = sweep.suggestions()

@@ -43,7 +43,7 @@ class PseudoFacts(BaseModel):
     """Of each fold (None: not trained)."""
 
     def in_words(self, fold: int | None = None) -> str:
-        """What a fold's model has learnt from, or the models of all folds."""
+        """What a fold's model has learnt from; of all folds, and who taught them, where ``fold`` is None."""
         chosen = [found for found in (self.folds if fold is None else self.folds[fold : fold + 1]) if found is not None]
         if not chosen:
             return ""

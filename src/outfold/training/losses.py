@@ -37,6 +37,7 @@ class Loss:
         name: focal or asymmetric in place of the cross entropy, with ``gamma``.
         center, scale: (targets,): a regression's targets are learnt as (y - center) / scale.
         ends: (2, targets) or (2, 1): a regression's outputs go through a sigmoid that is scaled to lie between them.
+        weighted: the targets are those of :func:`outfold.training.soft_targets.soft_targets`, with a weight a row.
     """
 
     task: Task
@@ -47,6 +48,7 @@ class Loss:
     name: LossName | None = None
     gamma: float = 0.0
     ends: Tensor | None = None
+    weighted: bool = False
 
     @classmethod
     def for_rows(cls, task: Task, y: NDArray, outputs: int, *, smoothing: float = 0.0, balanced: bool = False) -> Loss:
@@ -66,7 +68,7 @@ class Loss:
 
     def plain(self) -> Loss:
         """Without smoothing and weights: what validation reports."""
-        return Loss(self.task, center=self.center, scale=self.scale, ends=self.ends)
+        return replace(self, smoothing=0.0, weights=None, name=None)
 
     def named(self, name: LossName | None, gamma: float | None) -> Loss:
         """The same as a focal or asymmetric loss; ``gamma`` None is the paper's."""
@@ -96,6 +98,8 @@ class Loss:
             outputs: (n, :func:`width`) logits or standardised values, of any float type.
             y: as :meth:`targets` gives them.
         """
+        if self.weighted:
+            return y[:, -1] * replace(self, weighted=False).rows(outputs, y[:, :-1])
         outputs = self._logits(outputs)
         if self.task in PER_CLASS:
             if self.name == "focal":

@@ -1,0 +1,31 @@
+"""Keys of an image pipeline that must fit each other and its images."""
+
+from __future__ import annotations
+
+from outfold.config.pipeline import ImagePipeline
+from outfold.data.augment import Augmentation
+from outfold.errors import ConfigError
+from outfold.learners.image_rows import ContestImages
+
+
+def check_channels(config: ImagePipeline, where: str) -> None:
+    """Raises ConfigError for numbers that are said a channel, and are not as many."""
+    for key in ("mean", "std"):
+        given = getattr(config, key)
+        if given is not None and len(given) not in (1, config.channels):
+            raise ConfigError(f"{where}: {key}: has {len(given)} numbers; channels: {config.channels}")
+    if len(config.value_ranges) not in (0, 1, config.channels):
+        raise ConfigError(f"{where}: value_range: has {len(config.value_ranges)} pairs; channels: {config.channels}")
+
+
+def check_augmentation(config: ImagePipeline, images: ContestImages, where: str) -> None:
+    """Raises ConfigError for transforms of decoded images that cannot be applied to these, in any phase."""
+    asked = [(config.augment, config.size, where)]
+    for number, phase in enumerate(config.phases):
+        augment = config.augment if phase.augment is None else phase.augment
+        asked.append((augment, phase.size or config.size, f"{where}: phases[{number}]"))
+    for augment, size, place in asked:
+        pixels = Augmentation.of(augment, 1.0, place).pixels
+        if pixels is not None:
+            for shape in images.seen(size):
+                pixels.check(images.kept(shape), config.channels)
