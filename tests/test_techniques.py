@@ -51,6 +51,7 @@ KEYS = [
 VALUES = {
     "phases.train": ["head", "all", "2"],
     "phases.lr": ["find"],
+    "phases.batch_size": ["auto"],
     "phases.schedule": ["sgdr", "one_cycle", "slanted_triangular", "flat_cosine", "constant"],
     "head": ["concat_pool", "spp"],
     "augment": ["side_on", "top_down", "crop"],

@@ -52,7 +52,7 @@ class Step:
         learns = HeadAlone(model) if plan.precompute else model
         return cls(learns, freezing, updates, precision.scaler(), precision, loss, plan, seed)
 
-    def __call__(self, number: int, batches: Iterator[tuple[Tensor, Tensor]], rows: int) -> Tensor:
+    def __call__(self, number: int, batches: Iterator[tuple[Tensor, Tensor]], rows: float) -> Tensor:
         """Returns the mean loss of the step's rows, on the device, without waiting for it."""
         self.freezing.train()
         plan = self.plan
