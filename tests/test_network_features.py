@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 import torch
 from conftest import IMAGES, REPO, write_contest, write_images
+from ordered_contest import CNN as MANY
+from ordered_contest import several_contest
 from pydantic import ValidationError
 from safetensors.torch import load_file
 
@@ -180,3 +182,16 @@ def test_a_backbone_is_a_timm_model_or_a_pipeline() -> None:
 def test_make_is_told_what_must_be_trained_first(root: Path) -> None:
     needs = runpy.run_path(str(REPO / "tools" / "needs.py"))["needs"]
     assert "features/oof.parquet:cnn/oof.parquet" in list(needs(root / "pipelines"))
+
+
+def test_each_of_several_targets_sees_through_the_one_network_that_has_them_all(tmp_path: Path) -> None:
+    short = MANY.replace("epochs: 4", "epochs: 1")
+    linear = f"learner: linear\nC: 0.1\nalpha: [0.01, 0.1]\n{PLAIN}"
+    several_contest(tmp_path, train=60, cnn=short, features=linear)
+    for stage in (download, split):
+        stage(Context(tmp_path))
+    for name in ("cnn", "features"):
+        manifest = train(Context(tmp_path), name)
+        predict(Context(tmp_path), name)
+    assert manifest.outputs == load_contest(tmp_path).outputs
+    assert len(list((tmp_path / "artifacts" / "cache").glob("backbone-*"))) == 4, "two folds, train and test"
