@@ -46,7 +46,7 @@ KEYS = [
     *("phases." + key for key in ("cycles", "cycle_len", "cycle_mult")),
     *("phases." + key for key in ("weight_decay.to", "momentum.to", "dropout.to", "label_smoothing.to", "strength.to")),
     *("ps", "erase", "drop_path", "ema", "class_weight", "clip_grad", "target_range", "accumulate"),
-    *("tta.beta", "tta.average", "augment.albumentations", "phases.mixup", "phases.cutmix.to"),
+    *("pseudo.confidence", "tta.beta", "tta.average", "augment.albumentations", "phases.mixup", "phases.cutmix.to"),
 ]
 VALUES = {
     "phases.train": ["head", "all", "2"],

@@ -79,6 +79,6 @@ def own_rows(rows: NDArray[np.int64], first: int) -> NDArray[np.int64]:
 def joined(train: ImageSource, test: ImageSource) -> ImageSource:
     """The images of both parts, those of the test part numbered on; on the device where both are there."""
     kept = None
-    if train.resident is not None and test.resident is not None:
+    if isinstance(train.resident, Tensor) and isinstance(test.resident, Tensor):
         kept = JoinedTensors(train.resident, test.resident)
     return replace(train, pixels=JoinedImages(train.pixels, test.pixels), resident=kept)
