@@ -40,8 +40,6 @@ def pin_threads() -> int:
     """
     count = thread_count()
     set_threads(count)
-    # waiting threads sleep instead of spinning on cores that other processes need
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     return count
 
 
