@@ -34,7 +34,7 @@ workers: 0
 phases: [{epochs: 4, lr: 6e-3}]
 tta: 0
 """
-GBDT = "learner: gbdt\nrounds: 25\nearly_stopping: 5\n"
+GBDT = "learner: gbdt\nrounds: 15\nearly_stopping: 5\nclass_weight: balanced\n"
 
 
 def write(

@@ -27,6 +27,7 @@ from outfold.stages.context import Context
 from outfold.stages.download import download
 from outfold.stages.ensemble import ensemble
 from outfold.stages.predict import predict
+from outfold.stages.show import show
 from outfold.stages.split import split
 from outfold.stages.submit import submit
 from outfold.stages.train import train
@@ -213,6 +214,11 @@ def test_each_target_s_score_stands_beside_the_whole(blended: Path, contest: Con
         assert manifest.score == pytest.approx(whole)
     assert targets["size"]["score"] > 0.7 and targets["ink"]["score"] > 0.3, "the blend has learnt both"
     assert {"size accuracy", "ink r2", "grade qwk"} <= set(work.scores().columns)
+    own = work.member_scores()[["weight for size", "weight for ink", "weight for grade"]]
+    np.testing.assert_allclose(own.sum(), 1, rtol=1e-6)
+    np.testing.assert_allclose(
+        work.member_scores()["weight"], own.to_numpy() @ [1 / 3.5, 0.5 / 3.5, 2 / 3.5], rtol=1e-6
+    )
     assert set(work.manifest("lightgbm").extra["thresholds"]) == {"size", "ink", "grade"}
 
 
@@ -229,6 +235,20 @@ def test_boosters_learn_each_target_as_if_it_were_alone(blended: Path, contest: 
     together = outfold.open(blended).oof("lightgbm").loc[ink.index, "ink"]
     np.testing.assert_array_equal(ink, together)
     assert (blended / "artifacts" / "lightgbm" / "targets" / "ink" / "importance.csv").exists()
+
+
+def test_a_fold_that_was_stopped_between_targets_goes_on_with_the_next(blended: Path, tmp_path: Path) -> None:
+    root = tmp_path / "stopped"
+    shutil.copytree(blended, root)
+    context = Context(root)
+    fold = context.layout.fold("lightgbm", 0)
+    kept = fold / "target-0" / "model.txt"
+    before = kept.stat().st_mtime_ns, outfold.open(root).manifest("lightgbm").oof_sha256
+    (fold / "done.json").unlink()
+    shutil.rmtree(fold / "target-2")
+    context.layout.oof("lightgbm").unlink()
+    assert (kept.stat().st_mtime_ns, train(context, "lightgbm").oof_sha256) == before
+    assert (fold / "target-2" / "done.json").exists()
 
 
 def members(root: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -282,8 +302,20 @@ def test_a_metric_or_its_weight_changes_scores_and_trains_nothing(blended: Path,
     assert Context(root).fit_fingerprint(config) != Context(blended).fit_fingerprint(config)
 
 
+def test_one_network_learns_all_targets(tmp_path: Path) -> None:
+    cnn = CNN.replace("[8, 8, 16, 16]", "[16, 16, 32, 32]").replace("epochs: 4", "epochs: 8")
+    root = several_contest(tmp_path, train=200, test=10, cnn=cnn)
+    for stage in (download, split):
+        stage(Context(root))
+    targets = train(Context(root), "cnn", only_folds=[0]).extra["targets"]
+    assert targets["size"]["score"] > 0.7
+    assert targets["ink"]["score"] > 0.3
+    assert targets["grade"]["score"] > 0.2
+
+
 def test_reports_do_not_stumble(blended: Path) -> None:
     work = outfold.open(blended)
+    assert show(Context(blended), "cnn", rows=3, draws=1).stat().st_size > 1000
     assert list(work.class_scores().index) == ["big", "small"]
     assert list(work.class_scores(target="grade").index) == list(GRADES)
     with pytest.raises(DataError, match="task is regression"):

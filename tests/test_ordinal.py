@@ -30,6 +30,7 @@ from outfold.stages.context import Context
 from outfold.stages.download import download
 from outfold.stages.ensemble import ensemble
 from outfold.stages.predict import predict
+from outfold.stages.show import show
 from outfold.stages.split import split
 from outfold.stages.submit import submit
 from outfold.stages.train import train
@@ -215,8 +216,20 @@ def test_the_file_says_the_grades_and_the_host_scores_them(blended: Path) -> Non
     assert list(sent.columns) == ["id", "grade"] and set(sent["grade"]) <= set(GRADES)
 
 
+def test_a_network_learns_the_grades(tmp_path: Path) -> None:
+    cnn = CNN.replace("[8, 8, 16, 16]", "[16, 16, 32, 32]").replace("epochs: 4", "epochs: 8")
+    root = graded_contest(tmp_path, train=200, test=10, cnn=cnn + "class_weight: balanced\n")
+    for stage in (download, split):
+        stage(Context(root))
+    manifest = train(Context(root), "cnn", only_folds=[0])
+    oof = outfold.open(root).oof("cnn")
+    right = oof[list(GRADES)].to_numpy().argmax(axis=1) == outfold.open(root).contest.truth(oof.index)
+    assert right.mean() > 0.6 and manifest.score is not None and manifest.score > 0.5
+
+
 def test_reports_do_not_stumble(blended: Path) -> None:
     work = outfold.open(blended)
+    assert show(Context(blended), "cnn", rows=3, draws=1).stat().st_size > 1000
     table = work.class_scores()
     assert list(table.index) == list(GRADES) and table["rows"].sum() == len(work.contest.train)
     assert len(work.worst(n=5)) == 5 and work.worst(n=1)["predicted"].str.contains("%").all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -133,23 +134,27 @@ class Workspace:
         return pd.DataFrame(rows, columns=columns).set_index(["pipeline", "fold"])
 
     def member_scores(self) -> pd.DataFrame:
-        """One row a member of every pipeline: its own out-of-fold score, and its weight in the blend."""
-        weights = self._weights()
+        """One row a member of every pipeline: its own out-of-fold score, and its weight in the blend.
+
+        Of several targets, its weight for each stands beside the mean of them.
+        """
+        weights, by_target = self._weights("weights"), self._weights("weights_by_target")
         rows = [
             {
                 "pipeline": name,
                 "member": member,
                 self.manifest(name).metric: score,
                 "weight": weights.get(f"{name}/{member}"),
+                **{f"weight for {target}": own.get(f"{name}/{member}") for target, own in by_target.items()},
             }
             for name in self.pipelines
             for member, score in self.manifest(name).member_scores.items()
         ]
         return pd.DataFrame(rows).set_index(["pipeline", "member"])
 
-    def _weights(self) -> dict[str, float]:
+    def _weights(self, key: str) -> dict[str, Any]:
         manifest = read_manifest(self.layout.manifest(BLEND))
-        return dict((manifest.extra.get("weights") if manifest else None) or {})
+        return dict((manifest.extra.get(key) if manifest else None) or {})
 
     def class_scores(self, pipeline: str = BLEND, target: str | None = None) -> pd.DataFrame:
         """One row a class or label: how many rows, precision, recall, mean loss of its rows.

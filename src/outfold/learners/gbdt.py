@@ -55,6 +55,8 @@ class GbdtLearner:
         )
         self._stops = stops_early(self._params, config.early_stopping, self._where)
         self._check_class_weight()
+        # of several targets, those of numbers have nothing to balance
+        self._balances = config.class_weight is not None and contest.task != "regression"
         self._table = ContestTable(contest, config.features, config.image_features, name, config.learner, reporter)
 
     def check(self) -> None:
@@ -94,7 +96,7 @@ class GbdtLearner:
         rounds: dict[str, int] = {}
         files: dict[str, str] = {}
         for label_name, label in self._labels(train).items():
-            weight = balanced_weights(label) if self.config.class_weight else None
+            weight = balanced_weights(label) if self._balances else None
             rows = Rows(features, label, weight, plain_names(names), categorical)
             what = f"{self.name} fold {fold}" + (f" {label_name}" if label_name else "")
             more = None if pseudo is None else taught[label_name].beside(rows, further)
@@ -144,7 +146,7 @@ class GbdtLearner:
     def _check_class_weight(self) -> None:
         if self.config.class_weight is None:
             return
-        if self.contest.task == "regression":
+        if self.contest.task == "regression" and self.contest.config.task != "multitask":
             raise ConfigError(f"{self._where}: class_weight: a regression has no classes")
         for rival in ("is_unbalance", "scale_pos_weight"):
             if rival in self._params:

@@ -85,7 +85,7 @@ def _several(
     tag_separator: str,
 ) -> pd.DataFrame:
     """The columns of each target, built by themselves, in the sample's order."""
-    filled: dict[str, pd.Series] = {}
+    filled: dict[str, Any] = {}
     for one, columns, asked in each_target(sample, metric, id_column):
         alone = build(
             part_of(sample, columns, asked["id_column"]),
@@ -96,8 +96,8 @@ def _several(
             clip=clip,
             tag_separator=tag_separator,
         )
-        filled |= {column: alone[name] for column, name in columns.items()}
-    return pd.DataFrame({str(name): filled.get(str(name), sample[name]) for name in sample.columns})
+        filled |= {column: alone[name].array for column, name in columns.items()}
+    return pd.DataFrame({str(name): filled.get(str(name), sample[name].array) for name in sample.columns})
 
 
 def _values(outputs: pd.DataFrame, ids: pd.Index, names: list[str], task: Task) -> np.ndarray:
