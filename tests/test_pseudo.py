@@ -26,6 +26,7 @@ from outfold.ensemble.pseudo import PseudoLabels, choose, spreads
 from outfold.errors import ConfigError, MismatchError
 from outfold.learners.boosting import Rows
 from outfold.learners.boosting_pseudo import copies
+from outfold.progress import reporter_for
 from outfold.stages.context import Context
 from outfold.stages.download import download
 from outfold.stages.ensemble import ensemble
@@ -375,24 +376,40 @@ def test_make_makes_teachers_first_and_looks_at_students_anew(contest: Path) -> 
     assert planned(contest, "train") == []
 
 
-def test_a_reader_sees_what_was_learnt_from_beside_the_scores(contest: Path) -> None:
+def test_a_reader_sees_what_was_learnt_from_beside_the_scores(
+    contest: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     names = ["first", "second", "student"]
     predict_in_order(Context(contest), names)
-    assert ensemble(Context(contest)).extra["pipelines"] == names, "a member like any other"
+    assert ensemble(Context(contest, reporter_for())).extra["pipelines"] == names, "a member like any other"
+    assert "student has learnt from pseudo-labels, too: " in "".join(capsys.readouterr())
     work = outfold.open(contest)
     scores = work.scores()
     assert "test rows, confidence ≥ 0.8, from first, second" in scores.loc["student", "pseudo-labels"]
     assert scores.loc["first", "pseudo-labels"] == ""
     found = work.pseudo_labels()
     assert found.loc[("student", 1), "auc of second"] == work.manifest("second").fold_scores[1]
+
+
+@pytest.mark.slow
+def test_the_report_shows_them(contest: Path) -> None:
+    predict_in_order(Context(contest), ["student"])
+    ensemble(Context(contest))
     page = report(Context(contest)).read_text()
     assert "Pseudo-labels" in page and "auc of first" in page
 
 
+def test_a_quick_look_leaves_out_whoever_would_learn_from_it(contest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = read_manifest(Context(contest).layout.manifest("student"))
+    train_in_order(Context(contest, reporter_for()), ["first", "student"], only_folds=[0])
+    assert "train student: left out: first must be trained on every fold" in "".join(capsys.readouterr())
+    first = read_manifest(Context(contest).layout.manifest("first"))
+    assert first is not None and first.trained == [True, False, False]
+    assert read_manifest(Context(contest).layout.manifest("student")) == before
+
+
 def test_a_threshold_that_no_row_reaches_is_told(contest: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (contest / "pipelines" / "student.yaml").write_text(STUDENT.replace("0.8", "1.0"))
-    from outfold.progress import reporter_for
-
     manifest = train(Context(contest, reporter_for()), "student")
     assert "its teachers are of no test row as sure as 1" in "".join(capsys.readouterr())
     assert manifest.pseudo is not None and [one.rows for one in manifest.pseudo.folds if one] == [0, 0, 0]

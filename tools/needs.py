@@ -19,7 +19,7 @@ def needs(folder: Path) -> Iterator[str]:
     """The words, sorted by pipeline; a name without a file is left out."""
     files = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
     for name, path in files.items():
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8", errors="replace")
         for section, (key, result) in NEEDS.items():
             for other in named(text, section, key):
                 if other in files and other != name:

@@ -24,7 +24,7 @@ from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import DataError, some
 from outfold.learners.image_activations import precomputed
 from outfold.learners.image_batch_size import rows_to_predict, settled
-from outfold.learners.image_check import check_augmentation, check_channels
+from outfold.learners.image_check import check_augmentation, check_channels, check_network
 from outfold.learners.image_history import draw_history
 from outfold.learners.image_loss import network_width, training_loss, voting_loss
 from outfold.learners.image_pseudo import TaughtRows, joined, learnt, own_rows
@@ -39,7 +39,6 @@ from outfold.progress import Reporter
 from outfold.randomness import derive_seed
 from outfold.store.predictions import prediction_frame
 from outfold.store.shelf import Shelf
-from outfold.training.activations import check_cut
 from outfold.training.checkpoint import CHECKPOINT, load_member
 from outfold.training.device import pick_device, pick_precision, reproducible
 from outfold.training.fit import Data, Fit, fit
@@ -47,10 +46,10 @@ from outfold.training.folding import folded
 from outfold.training.layer_groups import layer_groups
 from outfold.training.losses import Loss
 from outfold.training.memory import PREDICTION, Pieces, memory_told
-from outfold.training.models import DROP_PATH, ModelSpec, build_model, check_drop_path, check_sizes, normalisation
+from outfold.training.models import DROP_PATH, ModelSpec, build_model, check_sizes, normalisation
 from outfold.training.order import pure_batches
 from outfold.training.recipe import PhasePlan, plan_phases
-from outfold.training.recipe_check import check_batches, check_recipe
+from outfold.training.recipe_check import check_batches
 from outfold.training.sampling import strata
 from outfold.training.tta import vote
 
@@ -80,14 +79,7 @@ class ImageLearner:
         check_channels(config, self.where)
         sizes = self._sizes()
         with reproducible(self.device):
-            model = build_model(self.spec(), config.weights, contest.root)
-            check_drop_path(model, self.spec())
-            looks = Looks.of(config, self.where)
-            seen = [shape for size in sizes for shape in self.images.seen(size)]
-            check_sizes(model, self.spec(), sorted({shape for own in seen for shape in looks.shapes(own)}))
-            if any(phase.precompute for phase in config.phases):
-                check_cut(model, config.channels, sizes[0], self.where)
-        check_recipe(model, config.phases, self.where)
+            check_network(config, self.images, sizes, self.spec(), contest.root)
         check_augmentation(config, self.images, self.where)
         for size in sizes:
             for part in PARTS:

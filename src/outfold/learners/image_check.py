@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from outfold.config.pipeline import ImagePipeline
 from outfold.data.augment import Augmentation
 from outfold.errors import ConfigError
 from outfold.learners.image_rows import ContestImages
+from outfold.learners.image_tta import Looks
+from outfold.training.activations import check_cut
+from outfold.training.models import ModelSpec, build_model, check_drop_path, check_sizes
+from outfold.training.recipe_check import check_recipe
 
 
 def check_channels(config: ImagePipeline, where: str) -> None:
@@ -16,6 +23,25 @@ def check_channels(config: ImagePipeline, where: str) -> None:
             raise ConfigError(f"{where}: {key}: has {len(given)} numbers; channels: {config.channels}")
     if len(config.value_ranges) not in (0, 1, config.channels):
         raise ConfigError(f"{where}: value_range: has {len(config.value_ranges)} pairs; channels: {config.channels}")
+
+
+def check_network(
+    config: ImagePipeline, images: ContestImages, sizes: Sequence[int], spec: ModelSpec, root: Path
+) -> None:
+    """Raises ConfigError for a model that is not there, cannot take such images, or does not fit the recipe.
+
+    Args:
+        sizes: of all phases, from small to large.
+        root: the contest's folder, which files of weights are relative to.
+    """
+    model = build_model(spec, config.weights, root)
+    check_drop_path(model, spec)
+    looks = Looks.of(config, spec.where)
+    seen = [shape for size in sizes for shape in images.seen(size)]
+    check_sizes(model, spec, sorted({shape for own in seen for shape in looks.shapes(own)}))
+    if any(phase.precompute for phase in config.phases):
+        check_cut(model, config.channels, sizes[0], spec.where)
+    check_recipe(model, config.phases, spec.where)
 
 
 def check_augmentation(config: ImagePipeline, images: ContestImages, where: str) -> None:

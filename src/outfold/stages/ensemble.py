@@ -101,6 +101,9 @@ def _blend(context: Context, names: list[str], manifests: dict[str, Manifest], m
         weights = dict(zip(members, map(float, result.weights), strict=True))
         bars(layout.pipeline(BLEND) / "weights.png", weights, title="Weights of the blend", xlabel="effective weight")
     _tell(context, result, versus, targets)
+    for name, one in manifests.items():
+        if one.pseudo is not None:
+            context.reporter.note(f"{name} has learnt from pseudo-labels, too: {one.pseudo.in_words()}")
     return manifest
 
 

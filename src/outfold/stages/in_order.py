@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from outfold.errors import some
 from outfold.stages.compute import ANY, Compute
 from outfold.stages.context import Context
 from outfold.stages.lineage import in_order
@@ -16,17 +17,22 @@ def train_in_order(
 ) -> None:
     """Train pipelines; one that teaches another of them predicts the test set in between, for these are its labels.
 
+    A quick look at some folds is none at pipelines that would learn from the others: they are left out.
+
     Raises:
         ConfigError: a pipeline's file, or pipelines that learn from each other.
         MismatchError: the teachers of one, where they are not among the pipelines, are not trained or have not
             predicted the test set.
     """
     ordered = in_order(context.layout, names)
-    taught = filter(None, (context.model_config(name).taught() for name in ordered))
-    teachers = {teacher for pseudo in taught for teacher in pseudo.pipelines}
+    taught = {name: context.model_config(name).taught() for name in ordered}
+    teachers = {name: [one for one in pseudo.pipelines if one in ordered] for name, pseudo in taught.items() if pseudo}
     for name in ordered:
+        if only_folds and teachers.get(name):
+            context.reporter.note(f"train {name}: left out: {some(teachers[name])} must be trained on every fold first")
+            continue
         train(context, name, only_folds=only_folds, compute=compute)
-        if name in teachers and not only_folds:
+        if not only_folds and any(name in others for others in teachers.values()):
             predict(context, name)
 
 
