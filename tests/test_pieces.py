@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ from torch import Tensor, nn
 
 from outfold.config.pipeline import ImagePipeline
 from outfold.errors import OutfoldError
+from outfold.learners import image_activations
 from outfold.learners.image import ImageLearner
 from outfold.learners.image_tta import Looks
 from outfold.progress import Reporter
 from outfold.store.shelf import Shelf
+from outfold.training.checkpoint import load_member
 from outfold.training.memory import Pieces
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -120,6 +123,31 @@ def test_predictions_in_pieces_are_those_of_whole_batches(
     monkeypatch.setattr(ImageLearner, "_models", crowded)
     np.testing.assert_allclose(_predicted(learner, shelf), whole, rtol=1e-4, atol=1e-6)
     assert [said.partition(":")[0] for said in ear.warned] == ["cnn predict test"] * 2
+
+
+def test_activations_are_computed_in_pieces_too(
+    trained: tuple[ImageLearner, Shelf, _Ear], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contest, phases = trained[0].contest, [{"epochs": 1, "train": "head", "precompute": True}]
+    config = ImagePipeline.model_validate({**trained[0].config.model_dump(), "phases": phases, "seed": 5})
+    whole, sizes = image_activations.activations, list[int]()
+
+    def full(model: nn.Module, images: Tensor) -> Tensor:
+        sizes.append(len(images))
+        if len(images) > 30:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return whole(model, images)
+
+    heads = []
+    for name, activations in (("pieces", full), ("whole", whole)):
+        monkeypatch.setattr(image_activations, "activations", activations)
+        learner, shelf = ImageLearner(contest, config, "cnn", _Ear()), Shelf.open(tmp_path / name, "key")
+        learner.fit(0, contest.train.index[:32], contest.train.index[32:], shelf)
+        heads.append(load_member(shelf, "final")["fc.weight"])
+        for file in contest.layout.cache.glob("activations-*"):
+            file.unlink()
+    assert sizes == [40, 20, 20]
+    torch.testing.assert_close(heads[0], heads[1], rtol=1e-4, atol=1e-6)
 
 
 def test_images_that_do_not_fit_say_what_to_do_and_that_nothing_is_lost(

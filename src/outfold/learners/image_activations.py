@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from outfold.learners.image_rows import PhaseImages
 from outfold.progress import Reporter
 from outfold.training.activations import HeadAlone, activations, backbone_hash
 from outfold.training.distributed import ranks
+from outfold.training.memory import Pieces
 from outfold.training.order import even_batches, pure_batches
 
 _BATCH = 64
@@ -88,12 +90,14 @@ def precomputed(
     # the batches have a size of their own: pipelines that share the file may differ in theirs
     batches, _ = pure_batches(np.arange(count), _BATCH, source.kinds)
 
+    pieces = Pieces(lambda said: reporter.warn(f"activations of training images: {said}"))
+
     def compute() -> Iterator[NDArray[np.float32]]:
         model.eval()
         with reporter.bar("activations of training images", count, "images") as bar:
             for rows, pixels in source.batches(batches):
                 with torch.inference_mode():
-                    values = activations(model, source.normalised(pixels))
+                    values = pieces(partial(activations, model), source.normalised(pixels))
                 yield values.float().cpu().numpy()
                 bar.advance(len(rows))
 
