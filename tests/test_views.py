@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from outfold.data.views import View, views
 from outfold.errors import ConfigError
 from outfold.learners import image as learner_module
 from outfold.learners.image import ImageLearner
+from outfold.learners.image_loss import voting_loss
 from outfold.learners.image_voters import voters_of
 from outfold.progress import Reporter
 from outfold.store.shelf import Shelf
@@ -69,7 +71,7 @@ def predicted(contest: Contest, shelf: Shelf, tta: Any, **keys: Any) -> dict[str
 def member(contest: Contest, shelf: Shelf, name: str, pixels: np.ndarray) -> np.ndarray:
     """What the member says of (n, s, s, 1) uint8 images, by plain torch."""
     learner = ImageLearner(contest, recipe(), "cnn", Reporter())
-    voters = voters_of(0, shelf, contest.task, learner.config.target_ranges, learner.device)
+    voters = voters_of(0, shelf, partial(voting_loss, contest, learner.config), learner.device)
     (voter,) = [voter for voter in voters if voter.member == name]
     (model,) = learner._models([voter])
     images = (torch.from_numpy(pixels.copy()).permute(0, 3, 1, 2).float() / 255 - voter.mean[0]) / voter.std[0]
