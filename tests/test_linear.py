@@ -20,12 +20,15 @@ from test_gbdt import cancer, oof, split, write_contest
 from outfold import open as open_folder
 from outfold.config.linear import LinearPipeline
 from outfold.contest import Contest
+from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import ConfigError
 from outfold.folds import Folds
+from outfold.learners.boosting_pseudo import copies
 from outfold.learners.inside import inner_folds
 from outfold.learners.linear import LinearLearner
 from outfold.learners.linear_fit import Solver
 from outfold.learners.problems import Problem
+from outfold.learners.taught_rows import TaughtRows
 from outfold.progress import Reporter
 from outfold.stages.context import Context
 from outfold.stages.download import download
@@ -281,6 +284,54 @@ def test_a_category_that_training_has_not_seen_and_a_gap_are_no_trouble(tmp_path
     for encoding in ("one_hot", "target"):
         learner, shelves = trained(contest, folds, encoding, encoding=encoding, C=0.1)
         assert len(learner.predict("test", contest.test.index, shelves)) == 2 * len(contest.test)
+
+
+# rows that others have labelled
+
+
+def taught(ids: pd.Index, targets: np.ndarray, weight: float = 1.0) -> PseudoLabels:
+    return PseudoLabels(ids, np.asarray(targets, np.float32), weight, 0.0)
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_pseudo_labelled_rows_teach_what_few_labels_do_not(tmp_path: Path, task: str) -> None:
+    contest = noisy(tmp_path)
+    told = pd.read_csv(tmp_path / "inputs" / "test.csv")
+    if task == "regression":
+        y = contest.train["x0"].to_numpy()
+        contest = dataclasses.replace(contest, task=task, y=y, classes=None)
+    right = told["x0"].to_numpy()[:, None] if task == "regression" else (told[["x0"]] > 0).to_numpy()
+    few, others = contest.train.index[:24], contest.train.index[24:]
+    found = {}
+    for name, pseudo in (("alone", None), ("taught", taught(contest.test.index, right))):
+        learner, shelf = learner_of(contest), Shelf.open(tmp_path / name, "x")
+        learner.fit(0, few, others, shelf, pseudo)
+        said = learner.predict("train", others, {0: shelf})["target"]
+        found[name] = np.corrcoef(said, contest.train["x0"].loc[others])[0, 1]
+        assert (shelf.done or {}).get("pseudo") == (None if pseudo is None else len(contest.test))
+    assert found["taught"] > found["alone"] + 0.1
+
+
+def test_the_rows_of_others_share_the_weights_of_the_training_rows_classes() -> None:
+    y = np.array([0, 0, 0, 1])
+    both = Problem("classes", y, 3, balanced=True).joined(np.array([1, 0, 2]), np.array([1.0, 0.5, 1.0]))
+    np.testing.assert_allclose(both.weight, [2 / 3, 2 / 3, 2 / 3, 2, 2, 1 / 3, 1])
+
+
+def test_a_soft_label_is_its_two_labels_each_by_its_share() -> None:
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    own, taught_rows = X[:30], X[30:]
+    y, chance = (own[:, 0] > 0).astype(int), np.linspace(0.1, 0.9, 10)
+    rows, both = TaughtRows(
+        pd.RangeIndex(10), copies(taught(pd.RangeIndex(10), chance[:, None], 0.5), "binary", ["target"])
+    ).beside("", own, taught_rows, problem("binary", y))
+    found, _ = Solver(0.0, 1000, 0).fit(rows, both, 1.0)
+    wanted = LogisticRegression(C=1.0, max_iter=1000).fit(
+        np.vstack([own, taught_rows, taught_rows]),
+        np.concatenate([y, np.ones(10), np.zeros(10)]),
+        sample_weight=np.concatenate([np.ones(30), 0.5 * chance, 0.5 * (1 - chance)]),
+    )
+    np.testing.assert_allclose(found.coefficients, wanted.coef_, atol=1e-3)
 
 
 # what a user sets

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from outfold.config.image_features import ImageFeatures
 from outfold.config.pipeline_base import ModelPipelineBase
+from outfold.config.pseudo import Pseudo
 
 
 def _listed(value: object) -> object:
@@ -48,6 +49,8 @@ class LinearPipeline(ModelPipelineBase):
     """The most iterations of a fit; one that needs more is told."""
     seed: int = 0
     """Seed of the splits inside the training part, and of the solver for L1."""
+    pseudo: Pseudo | None = None
+    """Learn from test rows, too, as other pipelines predict them."""
 
     @model_validator(mode="after")
     def _keys_of_an_encoding(self) -> LinearPipeline:

@@ -24,6 +24,7 @@ from outfold.learners.inside import Places, inner_folds, inner_places
 from outfold.learners.learner import Part
 from outfold.learners.linear_fit import LinearModel, Solver
 from outfold.learners.problems import Problem, problems_of
+from outfold.learners.taught_rows import TaughtRows
 from outfold.progress import Bar, Reporter
 from outfold.store.predictions import prediction_frame
 from outfold.store.shelf import Shelf
@@ -65,7 +66,8 @@ class LinearLearner:
     ) -> None:
         """Train one fold and leave its coefficients, and how columns become numbers, on the shelf.
 
-        ``valid`` is not looked at: the strength of the penalty is chosen inside ``train``. No file asks for ``pseudo``.
+        ``valid`` is not looked at: the strength of the penalty is chosen inside ``train``.
+        Rows of ``pseudo`` choose nothing.
 
         Raises:
             DataError: no row is left to learn from.
@@ -74,13 +76,16 @@ class LinearLearner:
         ids = self._table.readable(train)
         problems = problems_of(self.contest, ids, balanced=self.config.class_weight is not None)
         splits = self._splits(ids) if len(self._strengths) > 1 else []
+        if pseudo is not None:
+            pseudo = pseudo.some(self._table.legible("test", pseudo.ids))
+        taught = None if pseudo is None else TaughtRows.of(pseudo, self.contest)
         total = len(problems) * (1 + len(splits) * len(self._strengths))
         with self.reporter.bar(f"{self.name} fold {fold}", total, "fits") as bar:
-            strengths = self._chosen(fold, ids, problems, splits, bar)
+            strengths = self._chosen(fold, ids, problems, taught, splits, bar)
             design, matrix = self._designed.fit(fold, ids)
             models = {}
-            for name, problem in problems.items():
-                models[name], ended = self._solver.fit(matrix, problem, strengths[name])
+            for name, rows, problem in self._rows(design, matrix, problems, taught, fold):
+                models[name], ended = self._solver.fit(rows, problem, strengths[name])
                 bar.advance(1)
                 if not ended:
                     what = f"{self.name} fold {fold}" + (f" {name}" if name else "")
@@ -96,7 +101,9 @@ class LinearLearner:
             ],
         }
         shelf.put(_FITTED, (json.dumps(fitted, indent=1) + "\n").encode("utf-8"))
-        shelf.finish(members=[MEMBER], strengths=list(strengths.values()), seconds=time.monotonic() - began)
+        facts = {} if taught is None else {"pseudo": len(taught.ids)}
+        seconds = time.monotonic() - began
+        shelf.finish(members=[MEMBER], strengths=list(strengths.values()), seconds=seconds, **facts)
 
     def predict(self, part: Part, ids: pd.Index, shelves: Mapping[int, Shelf]) -> pd.DataFrame:
         """Predict rows with every fold given.
@@ -153,8 +160,22 @@ class LinearLearner:
             return inner_folds(self.contest, ids, n=folds, seed=config.seed)
         return [inner_places(self.contest, ids, fraction=config.inner_fraction, seed=config.seed)]
 
+    def _rows(
+        self, design: Design, matrix: Any, problems: Mapping[str, Problem], taught: TaughtRows | None, fold: int
+    ) -> Iterator[tuple[str, Any, Problem]]:
+        """Of each model its name, the rows that it learns from, and what they teach."""
+        further = None if taught is None else self._designed.apply(design, "test", taught.ids, fold)
+        for name, problem in problems.items():
+            yield name, *((matrix, problem) if taught is None else taught.beside(name, matrix, further, problem))
+
     def _chosen(
-        self, fold: int, ids: pd.Index, problems: Mapping[str, Problem], splits: list[Places], bar: Bar
+        self,
+        fold: int,
+        ids: pd.Index,
+        problems: Mapping[str, Problem],
+        taught: TaughtRows | None,
+        splits: list[Places],
+        bar: Bar,
     ) -> dict[str, float]:
         """Of each model, the strength of the least loss on the splits' rows to choose by.
 
@@ -164,10 +185,11 @@ class LinearLearner:
         for learn, choose in splits:
             design, matrix = self._designed.fit(fold, ids[learn])
             others = self._designed.apply(design, "train", ids[choose], fold)
-            for name, problem in problems.items():
-                learnt, asked = problem.some(learn), problem.some(choose)
+            learnt = {name: problem.some(learn) for name, problem in problems.items()}
+            for name, rows, problem in self._rows(design, matrix, learnt, taught, fold):
+                asked = problems[name].some(choose)
                 for number, strength in enumerate(self._strengths):
-                    model, _ = self._solver.fit(matrix, learnt, strength)
+                    model, _ = self._solver.fit(rows, problem, strength)
                     losses[name][number] += len(choose) * asked.loss(model.predict(others))
                     bar.advance(1)
         return {name: self._strengths[int(np.argmin(found))] for name, found in losses.items()}

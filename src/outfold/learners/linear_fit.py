@@ -67,15 +67,17 @@ class Solver:
     def _number(self, matrix: Any, problem: Problem, alpha: float) -> LinearModel:
         from sklearn.linear_model import ElasticNet, Ridge
 
-        centre, scale = float(problem.y.mean()), float(problem.y.std())
+        weight = np.ones(len(problem.y)) if problem.weight is None else problem.weight
+        centre = float(np.average(problem.y, weights=weight))
+        scale = float(np.sqrt(np.average(np.square(problem.y - centre), weights=weight)))
         if scale <= 1e-10 * max(abs(centre), 1e-100):
             return LinearModel("number", np.zeros((1, matrix.shape[1])), np.array([centre]))
         y = (problem.y - centre) / scale
         if self.l1_ratio:
             model = ElasticNet(alpha=alpha, l1_ratio=self.l1_ratio, max_iter=self.max_iter)
         else:
-            model = Ridge(alpha=alpha * len(y))
-        model.fit(matrix, y)
+            model = Ridge(alpha=alpha * float(weight.sum()))
+        model.fit(matrix, y, sample_weight=weight)
         coefficients = np.asarray(model.coef_, dtype=np.float64).reshape(1, -1) * scale
         return LinearModel("number", coefficients, np.array([float(model.intercept_) * scale + centre]))
 

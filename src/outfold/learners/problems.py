@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -25,22 +25,41 @@ class Problem:
         y: (n,) codes or numbers.
         outputs: how many numbers the model says of a row: the classes, or 1.
         balanced: every class weighs the same.
+        counts: (n,) what each row counts where they are not; None: 1.
     """
 
     kind: Kind
     y: NDArray[Any]
     outputs: int
     balanced: bool = False
+    counts: Array | None = None
 
     def some(self, places: NDArray[np.int64]) -> Problem:
         """Of these rows only."""
-        return Problem(self.kind, self.y[places], self.outputs, self.balanced)
+        counts = None if self.counts is None else self.counts[places]
+        return replace(self, y=self.y[places], counts=counts)
+
+    def joined(self, y: NDArray[Any], counts: Array) -> Problem:
+        """With further rows behind its own, whose class weights they share.
+
+        Args:
+            y: (m,) of the further rows.
+            counts: (m,) what each counts; a row of its own counts 1.
+        """
+        own = np.ones(len(self.y)) if self.weight is None else self.weight
+        if self.balanced:
+            classes, first = np.unique(self.y, return_index=True)
+            there = np.isin(y, classes)
+            counts = counts.copy()
+            counts[there] *= own[first][np.searchsorted(classes, y[there])]
+        counts = np.concatenate([own, counts])
+        return replace(self, y=np.concatenate([self.y, y]), counts=counts, balanced=False)
 
     @property
     def weight(self) -> Array | None:
-        """(n,) of mean 1, or None where all rows weigh the same."""
+        """(n,), or None where all rows weigh the same."""
         if not self.balanced:
-            return None
+            return self.counts
         _, codes, counts = np.unique(self.y, return_inverse=True, return_counts=True)
         return np.asarray(len(self.y) / (len(counts) * counts), dtype=np.float64)[codes]
 
