@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
-from conftest import write_contest, write_images
+from conftest import IMAGES, write_contest, write_images
 from hypothesis import given
 from hypothesis import strategies as st
 from image_contest import digits_contest
@@ -24,6 +25,7 @@ from outfold.learners import image_batch_size
 from outfold.learners.image import ImageLearner
 from outfold.progress import Reporter
 from outfold.stages.context import Context
+from outfold.stages.predict import predict
 from outfold.stages.split import split
 from outfold.stages.summary import summary
 from outfold.stages.train import train
@@ -156,7 +158,9 @@ def test_on_a_cpu_the_memory_that_is_free_decides(
     found = []
     for name, free in (("much", 1 << 34), ("less", 1_000_000)):
         monkeypatch.setattr(sizes, "free_ram", lambda free=free: free)
-        found += trained(contest, recipe(), tmp_path / name)[1]
+        weights, (rows,) = trained(contest, recipe(), tmp_path / name)
+        assert weights == trained(contest, recipe(batch_size=rows), tmp_path / f"{name} given")[0]
+        found.append(rows)
     assert found[0] == 24 and 2 <= found[1] < 24
     monkeypatch.setattr(sizes, "free_ram", lambda: 10_000)
     with pytest.raises(OutfoldError, match=r"(?s)phases\[0\]: batch_size: auto: too little memory.*size: smaller"):
@@ -176,20 +180,7 @@ def test_what_a_container_may_take_is_less_than_what_the_machine_has(tmp_path: P
 
 def test_the_stage_records_it_and_predictions_need_no_number(tmp_path: Path) -> None:
     write_images(tmp_path, rows=60)
-    competition = """\
-host: folder
-slug: my-images
-train: train.csv
-sample_submission: sample_submission.csv
-id: id
-target: label
-task: multiclass
-metric: log_loss
-columns:
-  image: {train: "train/{id}.png", test: "test/{id}.png"}
-folds: {kind: stratified, n: 2, seed: 1}
-"""
-    write_contest(tmp_path, competition, cnn=json.dumps({**TINY, "phases": [{"epochs": 1, "lr": 2e-3}]}))
+    write_contest(tmp_path, IMAGES, cnn=json.dumps({**TINY, "phases": [{"epochs": 1, "lr": 2e-3}]}))
     split(Context(tmp_path))
     said = summary(Context(tmp_path), "cnn").policy[-1]
     assert said == "batch_size: auto: found when phase 1 is first trained; 64 stands for it here"
@@ -198,6 +189,10 @@ folds: {kind: stratified, n: 2, seed: 1}
     kept = json.loads((tmp_path / "artifacts" / "cnn" / "folds" / "batch_size.json").read_text())
     assert kept == {"made_of": manifest.fingerprint, "found": {"phase 1": 8}}
     assert (tmp_path / "artifacts" / "cnn" / "schedule.png").exists()
+    predict(Context(tmp_path), "cnn")
+    assert set(Context(tmp_path).contest.test.index) == set(
+        pd.read_parquet(tmp_path / "artifacts/cnn/test.parquet")["id"]
+    )
 
 
 def test_a_gpu_is_asked_how_many_rows_it_can_predict_and_is_asked_once(

@@ -60,19 +60,20 @@ def largest_batch(job: Fit, model: nn.Module, plan: PhasePlan) -> int:
     """
     on_gpu = _on_gpu(job.precision.device)
     most = min(MOST_ON_GPU if on_gpu else MOST_ELSEWHERE, max(plan.rows // (STEPS * plan.accumulate), SMALL))
-    if plan.precompute:
-        # the head alone, on a few numbers a row
-        fits: Callable[[int], bool] = bool
-    else:
-        fits = by_trial(job, model, plan) if on_gpu else by_estimate(job, model, plan)
     with leaving_nothing(model):
-        found = largest(fits, most)
+        found = largest(_what_fits(job, model, plan), most)
     if found is None:
         raise OutfoldError(
             f"{plan.where}: batch_size: auto: too little memory for {LEAST} images of {plan.size} pixels at a time",
             remedy="Make size: smaller, take another model:, or precision: bf16 (fp16 on an older GPU).",
         )
     return found
+
+
+def _what_fits(job: Fit, model: nn.Module, plan: PhasePlan) -> Callable[[int], bool]:
+    if plan.precompute:
+        return bool  # the head alone, on a few numbers a row
+    return by_trial(job, model, plan) if _on_gpu(job.precision.device) else by_estimate(job, model, plan)
 
 
 def by_trial(job: Fit, model: nn.Module, plan: PhasePlan) -> Callable[[int], bool]:
