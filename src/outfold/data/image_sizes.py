@@ -26,7 +26,10 @@ def own_size(path: Path) -> tuple[int, int]:
     try:
         with Image.open(path) as image:
             width, height = image.size
-            return (width, height) if image.getexif().get(_ORIENTATION, 1) >= 5 else (height, width)
+            # a PNG without a note of it would be decoded whole in search of one
+            noted = image.format != "PNG" or "exif" in image.info
+            turned = noted and image.getexif().get(_ORIENTATION, 1) >= 5
+            return (width, height) if turned else (height, width)
     except Exception:  # TIFF that Pillow does not know, and whatever else its plugins stumble over
         return _size_of_bands(path)
 
