@@ -106,6 +106,7 @@ def test_an_error_of_one_target_says_which(blended: Path, tmp_path: Path) -> Non
         ({"targets": {"colour": {}}}, "'colour' is not among target"),
         ({"target": "size", "task": "multitask"}, "needs several columns"),
         ({"task": "multitask", "positive": 1}, "belongs to one target"),
+        ({"targets": {"size": {"weight": 0}, "ink": {"weight": 0}}}, "all weigh 0"),
         ({"targets": {"ink": {"order": [1, 2], "task": "regression"}}}, "order: is for task: ordinal"),
     ],
 )
@@ -130,6 +131,24 @@ def test_folds_are_stratified_by_the_first_target_of_classes(blended: Path, cont
     assert folds.kind == "stratified" and contest.leading.targets == ["size"]
     shares = [contest.leading.truth(folds.valid(fold)).mean() for fold in folds.numbers()]
     assert max(shares) - min(shares) < 0.02
+
+
+def test_an_auxiliary_target_is_learnt_and_shown_and_neither_scored_nor_sent(blended: Path, tmp_path: Path) -> None:
+    root = copied(blended, tmp_path, "{metric: r2, weight: 0.5}", "{metric: rmse, weight: 0}")
+    shutil.rmtree(root / "submissions", ignore_errors=True)
+    for name in ("inputs/sample_submission.csv", "solution.csv"):
+        pd.read_csv(root / name).drop(columns="ink").to_csv(root / name, index=False)
+    download(Context(root))
+    split(Context(root))
+    manifest = train(Context(root), "lightgbm")
+    targets = manifest.extra["targets"]
+    assert targets["ink"] == {"metric": "rmse", "weight": 0, "score": pytest.approx(targets["ink"]["score"])}
+    parts = [targets["size"]["score"], targets["grade"]["score"]]
+    assert manifest.score == pytest.approx(np.average(parts, weights=[1, 2]))
+    predict(Context(root), "lightgbm")
+    scored = submit(Context(root), "lightgbm")
+    assert scored is not None and scored.private is not None and scored.private > 0.3
+    assert list(pd.read_csv(next((root / "submissions").glob("lightgbm-*.csv"))).columns) == ["id", "size", "grade"]
 
 
 # ---- one network

@@ -89,8 +89,8 @@ class TargetConfig(StrictModel):
     """Inferred from its values, as that of a single target is."""
     metric: str | None = None
     """Its own metric, by name or hooks.py:function. Left out: the contest's `metric`, or the default of its task."""
-    weight: float = Field(default=1.0, gt=0)
-    """What its metric weighs in the contest's score, which is the weighted mean."""
+    weight: float = Field(default=1.0, ge=0)
+    """What its metric weighs in the contest's score, which is the weighted mean. 0: an auxiliary target, learnt and shown, that the contest does not ask for."""
     order: list[Any] | None = Field(default=None, min_length=2)
     """The classes from the lowest to the highest, for task: ordinal."""
     positive: Any = None
@@ -173,6 +173,8 @@ class CompetitionConfig(StrictModel):
         strange = [name for name in self.targets if name not in self.target]
         if strange:
             raise ValueError(f"targets: {strange[0]!r} is not among target: {', '.join(self.target)}")
+        if self.targets and not any(self.targets.get(name, TargetConfig()).weight for name in self.target):
+            raise ValueError("targets: all weigh 0, and nothing would be scored")
         wrong = [n for n, one in self.targets.items() if one.order is not None and one.task not in (None, "ordinal")]
         if wrong:
             raise ValueError(f"targets: {wrong[0]}: order: is for task: ordinal")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
@@ -16,7 +14,7 @@ from outfold.metrics import Metric, Subtask, columns_by_target
 def read_both(truth: pd.DataFrame, sent: pd.DataFrame, scoring: Scoring) -> tuple[np.ndarray, np.ndarray]:
     """The truth and what the submission predicts, as ``scoring.metric`` takes them.
 
-    Of several targets each is read by itself, and they stand side by side.
+    Of several targets each is read by itself, and they stand side by side; zeros stand for what is not scored.
 
     Raises:
         DataError: the solution lacks a target, or holds what is none of its values.
@@ -25,17 +23,13 @@ def read_both(truth: pd.DataFrame, sent: pd.DataFrame, scoring: Scoring) -> tupl
     subtasks = scoring.metric.subtasks if isinstance(scoring.metric, Metric) else ()
     if not subtasks:
         return read_truth(truth, scoring), read_outputs(sent, scoring)
-    alone = [_alone(scoring, one) for one in subtasks]
-    y = [read_truth(truth, one).reshape(len(truth), -1).astype(np.float64) for one in alone]
-    return np.hstack(y), np.hstack(_outputs(sent, subtasks, alone))
-
-
-def _outputs(sent: pd.DataFrame, subtasks: Sequence[Subtask], alone: Sequence[Scoring]) -> list[np.ndarray]:
     found = columns_by_target(subtasks, [str(name) for name in sent.columns], "the submission", SubmissionError)
-    return [
-        read_outputs(sent[list(found[name])].rename(columns=found[name]), scoring)
-        for name, scoring in zip((one.name for one in subtasks), alone, strict=True)
-    ]
+    y, outputs = (np.zeros((len(truth), getattr(subtasks[-1], part).stop)) for part in ("truth", "outputs"))
+    for one in (one for one in subtasks if one.weight):
+        asked = _alone(scoring, one)
+        y[:, one.truth] = read_truth(truth, asked).reshape(len(truth), -1)
+        outputs[:, one.outputs] = read_outputs(sent[list(found[one.name])].rename(columns=found[one.name]), asked)
+    return y, outputs
 
 
 def _alone(scoring: Scoring, one: Subtask) -> Scoring:

@@ -27,7 +27,7 @@ class Subtask:
         task: any but multitask.
         classes: [negative, positive], the classes, or the labels; None for regression.
         metric: of this target, bound to its task.
-        weight: of its metric in the contest's score.
+        weight: of its metric in the contest's score; 0 for an auxiliary target, which no file need have.
         truth: its columns of the contest's ``y``.
         outputs: its columns of the outputs.
     """
@@ -69,11 +69,10 @@ def combined(subtasks: Sequence[Subtask]) -> Metric:
     Raises:
         ConfigError: of some less is better, and of others more.
     """
-    directions = {one.metric.greater_is_better for one in subtasks}
+    scored = [one for one in subtasks if one.weight]
+    directions = {one.metric.greater_is_better for one in scored}
     if len(directions) > 1:
-        told = [
-            f"{s.metric.name} of {s.name} ({'greater' if s.metric.greater_is_better else 'less'})" for s in subtasks
-        ]
+        told = [f"{one.metric.name} of {one.name} ({_better(one.metric)})" for one in scored]
         raise ConfigError(
             f"competition/competition.yaml: targets: a mean of metrics needs one direction; better is: {some(told, 9)}",
             remedy="Choose metrics of one direction (r2 beside f1_macro, rmse beside log_loss).",
@@ -83,9 +82,14 @@ def combined(subtasks: Sequence[Subtask]) -> Metric:
     return Metric(NAME, directions.pop(), "values", ("multitask",), mean, "multitask", kept)
 
 
+def _better(metric: Metric) -> str:
+    return "greater" if metric.greater_is_better else "less"
+
+
 def _weighted_mean(subtasks: Sequence[Subtask], y: NDArray[Any], outputs: NDArray[Any]) -> float:
-    scores = np.array([one.score(y, outputs) for one in subtasks])
-    return float(np.average(scores, weights=[one.weight for one in subtasks]))
+    scored = [one for one in subtasks if one.weight]
+    scores = [one.score(y, outputs) for one in scored]
+    return float(np.average(scores, weights=[one.weight for one in scored]))
 
 
 def columns_by_target(
@@ -100,13 +104,14 @@ def columns_by_target(
         what: the file, for messages.
 
     Returns:
-        By target: from each column's name in the file to the target's name, or its class.
+        By target: from each column's name in the file to the target's name, or its class. Auxiliary targets may be left
+        out.
 
     Raises:
         error: a target without columns, a column of no target, or one of two.
     """
     found = {one.name: _own(one, columns) for one in subtasks}
-    lacking = [name for name, own in found.items() if not own]
+    lacking = [one.name for one in subtasks if one.weight and not found[one.name]]
     taken = [column for own in found.values() for column in own]
     left = [column for column in columns if column not in taken]
     twice = sorted({column for column in taken if taken.count(column) > 1})
@@ -119,7 +124,7 @@ def columns_by_target(
             remedy="A target is a column of its own name, or one column a class: <target>=<class>, <target>_<class> or "
             "<class>.",
         )
-    return found
+    return {name: own for name, own in found.items() if own}
 
 
 def _own(subtask: Subtask, columns: Sequence[str]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from outfold.metrics import Metric, Subtask, columns_by_target
 def each_target(
     sample: pd.DataFrame, metric: Metric, id_column: str | None
 ) -> Iterator[tuple[Subtask, Mapping[str, str], dict[str, Any]]]:
-    """Each target of a contest of several: its columns of the sample, and what it asks.
+    """Each target of a contest of several that the sample has columns of: these, and what it asks.
 
     Returns:
         The target; from its columns in the sample to their names if it were alone; and the keywords by which
@@ -27,7 +27,7 @@ def each_target(
     ids = every[0] if id_column is None else id_column
     columns = [name for name in every if name != ids]
     found = columns_by_target(metric.subtasks, columns, "the sample submission", SubmissionError)
-    for one in metric.subtasks:
+    for one in (one for one in metric.subtasks if one.name in found):
         asked = {
             "task": one.task,
             "targets": [one.name],
