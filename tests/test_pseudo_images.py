@@ -21,6 +21,7 @@ from outfold.ensemble.pseudo import PseudoLabels
 from outfold.learners.image import ImageLearner
 from outfold.learners.image_activations import PhaseActivations
 from outfold.learners.image_history import read_history
+from outfold.learners.image_lr import find_lr
 from outfold.learners.image_rows import PhaseImages
 from outfold.progress import Reporter
 from outfold.store.shelf import Shelf
@@ -148,6 +149,15 @@ def test_a_test_image_that_cannot_be_read_teaches_nothing(contest: Contest, tmp_
     pseudo = PseudoLabels(small.test.index, np.full((12, 10), 0.1, np.float32), 1.0, 0.1)
     job, _ = first_phase(small, recipe(), tmp_path / "shelf", pseudo)
     assert set(range(60, 72)) - set(job.rows) == {65}
+
+
+def test_the_rate_is_searched_on_what_the_phase_learns_from(contest: Contest, tmp_path: Path) -> None:
+    ids, learner = contest.train.index, ImageLearner(contest, recipe(batch_size=8), "student", Reporter())
+    sweeps = [
+        find_lr(learner, 1, 0, ids[:FEW], ids[:0], Shelf.open(tmp_path / name, "key"), pseudo)
+        for name, pseudo in (("alone", None), ("taught", truth(contest)))
+    ]
+    assert not np.array_equal(sweeps[0].losses[5:20], sweeps[1].losses[5:20])
 
 
 # ---- the loss
