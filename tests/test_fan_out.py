@@ -16,8 +16,10 @@ import pytest
 from conftest import IMAGES, REPO, outfold, write_contest, write_images
 from rich.console import Console
 
+from outfold.config.pipeline import GbdtPipeline, ImagePipeline
+from outfold.errors import ConfigError
 from outfold.progress import LineReporter, RichReporter
-from outfold.stages.compute import Compute
+from outfold.stages.compute import Compute, placed
 from outfold.stages.context import Context
 from outfold.stages.line import Switchboard
 from outfold.stages.train import train
@@ -54,6 +56,27 @@ def oof(root: Path, name: str = "cnn") -> bytes:
 
 def shelf(root: Path, fold: int) -> Path:
     return root / "artifacts" / "cnn" / "folds" / str(fold)
+
+
+def test_processes_have_the_devices_in_turn_and_nothing_of_it_is_part_of_a_model() -> None:
+    plain = ImagePipeline(learner="image")
+    config = ImagePipeline(learner="image", jobs=4, devices=["cpu", "cuda:9"])
+    assert config.fit_key() == plain.fit_key() and config.inference_key() == plain.inference_key()
+    assert [placed(config, ["cuda:0", "cuda:1"], number).device for number in range(3)] == [
+        "cuda:0",
+        "cuda:1",
+        "cuda:0",
+    ]
+
+    assert Compute().jobs_for(plain) == 1
+    assert Compute().jobs_for(config) == 4
+    assert Compute(jobs=2).jobs_for(config) == 2
+    assert Compute(devices=["cpu", "cpu", "cpu"]).jobs_for(plain) == 3
+    assert Compute(devices=["cpu", "cpu", "cpu"]).jobs_for(GbdtPipeline(learner="gbdt")) == 1
+    assert Compute(devices=["cpu", "cpu"]).devices_for(config, "cnn.yaml") == ["cpu", "cpu"]
+    assert Compute().devices_for(ImagePipeline(learner="image", device="cpu"), "cnn.yaml") == ["cpu"]
+    with pytest.raises(ConfigError, match=r"cnn.yaml: device: cuda:9; this machine has \d+ CUDA GPUs"):
+        Compute().devices_for(config, "cnn.yaml")
 
 
 def test_boosters_side_by_side_are_those_of_one_after_the_other(tabular: Path) -> None:
@@ -192,3 +215,15 @@ def test_no_process_outlives_the_stage_and_the_rest_is_trained_later(tmp_path: P
     shutil.rmtree(root / "artifacts" / "cnn")
     outfold(root, "train")
     assert oof(root) == killed
+
+
+@pytest.mark.slow
+def test_a_worker_that_the_system_ends_is_told_in_words(tmp_path: Path) -> None:
+    root = contest(tmp_path / "contest", cycles=40)
+    stage = begun(root)
+    workers = [one for one in psutil.Process(stage.pid).children() if "popen_loky_posix" in " ".join(one.cmdline())]
+    workers[0].kill()
+    said = stage.communicate(timeout=30)[1]
+    assert stage.returncode == 2
+    assert "ended by the system" in said and "fewer --jobs" in said and "Traceback" not in said
+    assert psutil.wait_procs(workers, timeout=10)[1] == []

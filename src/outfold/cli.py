@@ -104,7 +104,7 @@ def train(
     fold: Annotated[list[int] | None, typer.Option(help="Train this fold alone (repeatable): a quick look.")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, envvar="OUTFOLD_JOBS", help="Folds side by side.")] = None,
     devices: Annotated[
-        str, typer.Option(envvar="OUTFOLD_DEVICES", help="Whose turn it is: cuda:0,cuda:1.", metavar="DEVICE,...")
+        str, typer.Option(envvar="OUTFOLD_DEVICES", help="Where folds are trained, in turn.", metavar="DEVICE,...")
     ] = "",
     processes: Annotated[
         int, typer.Option(min=1, envvar="OUTFOLD_PROCESSES", help="One fold at a time, on so many devices (DDP).")

@@ -45,6 +45,7 @@ class Compute:
         given = [*self.devices] or config.devices
         if not given:
             return (every_gpu() if config.device == "auto" else []) or [config.device]
+        where = "--devices" if self.devices else where
         return [str(pick_device(name, where)) for name in given]
 
     def jobs_for(self, config: ModelPipeline) -> int:

@@ -48,7 +48,7 @@ def train_side_by_side(work: Work, folds: Sequence[int], jobs: int, reporter: Re
     Raises:
         OutfoldError: from a fold, or a process that the system has ended.
     """
-    from joblib import Parallel, delayed
+    from joblib import Parallel, delayed, parallel_config
     from joblib.externals.loky import get_reusable_executor
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
@@ -56,10 +56,9 @@ def train_side_by_side(work: Work, folds: Sequence[int], jobs: int, reporter: Re
     error: Exception | None = None
     with Switchboard(reporter) as board:
         try:
-            with _interrupts_kept_from_children():
+            with parallel_config("loky", inner_max_num_threads=threads), _interrupts_kept_from_children():
                 results = Parallel(
                     jobs,
-                    backend="loky",
                     batch_size=1,
                     pre_dispatch="all",
                     max_nbytes=None,

@@ -12,13 +12,14 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from outfold.config.pipeline import ImagePipeline, ModelPipeline
 from outfold.errors import ConfigError, OutfoldError
@@ -30,6 +31,10 @@ from outfold.stages.fold import fit_fold
 from outfold.store.shelf import Shelf
 from outfold.threads import VARIABLE, thread_count
 
+if TYPE_CHECKING:
+    from torch.distributed.launcher.api import LaunchConfig
+
+USER_ERROR, BUG = 2, 1
 _PATIENCE = timedelta(days=30)
 """Ranks wait while the first one trains trees, validates and predicts; one that dies ends the others by itself."""
 
@@ -143,7 +148,7 @@ def _errors_left_for_torchrun() -> Iterator[None]:
             print(said, file=sys.stderr, flush=True)
         # not by way of the interpreter, which would wait for ranks that wait for this one
         sys.stdout.flush()
-        os._exit(2 if known else 1)
+        os._exit(USER_ERROR if known else BUG)
 
 
 def start_ranks(processes: int, arguments: Sequence[str]) -> None:
@@ -153,35 +158,44 @@ def start_ranks(processes: int, arguments: Sequence[str]) -> None:
         OutfoldError: what one of them could not go on for.
         RuntimeError: a bug in one of them.
     """
-    from torch.distributed.elastic.multiprocessing.api import SignalException
-    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
-
     if sys.platform == "win32":
         raise ConfigError("--processes: torchrun does not run on Windows")
+    from torch.distributed.elastic.multiprocessing.api import DefaultLogsSpecs
+    from torch.distributed.launcher.api import LaunchConfig
+
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
     os.environ[VARIABLE] = str(max(1, thread_count() // processes))
-    config = LaunchConfig(
-        min_nodes=1,
-        max_nodes=1,
-        nproc_per_node=processes,
-        rdzv_backend="c10d",
-        rdzv_endpoint="localhost:0",
-        local_addr="127.0.0.1",
-        run_id=f"outfold-{os.getpid()}",
-        max_restarts=0,
-        monitor_interval=0.2,
-    )
+    with tempfile.TemporaryDirectory(prefix="outfold-") as logs:
+        config = LaunchConfig(
+            min_nodes=1,
+            max_nodes=1,
+            nproc_per_node=processes,
+            rdzv_backend="c10d",
+            rdzv_endpoint="localhost:0",
+            local_addr="127.0.0.1",
+            run_id=f"outfold-{os.getpid()}",
+            max_restarts=0,
+            monitor_interval=0.2,
+            logs_specs=DefaultLogsSpecs(log_dir=logs),
+        )
+        _launch(config, arguments)
+
+
+def _launch(config: LaunchConfig, arguments: Sequence[str]) -> None:
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import elastic_launch
+
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         elastic_launch(config, sys.executable)("-m", "outfold", *arguments)
     except ChildFailedError as failed:
         _, first = failed.get_first_failure()
-        if first.exitcode == 1:
+        if first.exitcode == BUG:
             raise RuntimeError(first.message) from None
         if first.exitcode < 0:
             raise OutfoldError(
-                f"a process of {processes} was ended by the system (signal {-first.exitcode})",
+                f"one of {config.nproc_per_node} processes was ended by the system (signal {-first.exitcode})",
                 remedy="What was saved is kept: the same command goes on from there.",
             ) from None
         raise OutfoldError(str(first.message)) from None

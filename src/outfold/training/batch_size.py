@@ -15,6 +15,7 @@ from torch import nn
 
 from outfold.errors import OutfoldError
 from outfold.training.averaging import Averaging
+from outfold.training.distributed import ranks
 from outfold.training.fit import Fit
 from outfold.training.free_memory import free_ram
 from outfold.training.layer_groups import freeze, layer_groups
@@ -82,6 +83,7 @@ def by_trial(job: Fit, model: nn.Module, plan: PhasePlan) -> Callable[[int], boo
     strength = plan.at("strength", plan.steps - 1)
 
     def steps(rows: int) -> None:
+        rows = max(rows, ranks().world)  # each rank tries its share
         step = Step.begin(model, plan, job.loss(plan), job.optimizer, job.precision, seed=0)
         average = Averaging(plan, model)
         for number in range(2):  # the first one makes the optimizer's state
