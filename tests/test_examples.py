@@ -208,7 +208,10 @@ def paddy(root: Path) -> None:
     rows, diseases = [], ("blast", "hispa", "normal")
     for number in range(48):
         name, label = f"{100330 + number}.jpg", diseases[number % 3]
-        put(root / "inputs" / (f"train_images/{label}" if number < 36 else "test_images") / name, coloured(number % 3, 3, number))
+        put(
+            root / "inputs" / (f"train_images/{label}" if number < 36 else "test_images") / name,
+            coloured(number % 3, 3, number),
+        )
         rows.append((name, label, ("ADT45", "Ponni")[number // 3 % 2], 45 + number % 7))
     table = pd.DataFrame(rows, columns=["image_id", "label", "variety", "age"])
     table[:36].to_csv(root / "inputs" / "train.csv", index=False)
