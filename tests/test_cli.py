@@ -83,6 +83,16 @@ def test_check_reads_everything_and_trains_nothing(tabular: Path) -> None:
     assert not (tabular / "artifacts" / "shallow").exists()
 
 
+def test_check_looks_at_every_pipeline_though_one_is_wrong(tabular: Path) -> None:
+    for name in ("a", "b"):
+        (tabular / "pipelines" / f"{name}.yaml").write_text("learner: gbdt\nround: 10\n")
+    outfold(tabular, "download")
+    done = outfold(tabular, "check", check=False)
+    assert done.returncode == 2
+    assert "pipelines/shallow.yaml: gbdt, ready" in done.stdout
+    assert "a.yaml:2: unknown key 'round'" in done.stderr and "b.yaml:2: unknown key" in done.stdout + done.stderr
+
+
 def test_config_prints_every_default(tabular: Path) -> None:
     said = outfold(tabular, "config").stdout
     assert "on_bad_image: error" in said

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 import numpy as np
 import pytest
 import timm
 import torch
+from huggingface_hub import constants
 from safetensors.torch import save_file
 from torch import nn
 
@@ -91,6 +93,42 @@ def test_without_a_network_the_error_says_how_to_bring_a_file(tmp_path: Path, mo
         build_model(spec("lcnet_050"), "pretrained", tmp_path)
     assert "weights: pretrained: the weights of lcnet_050 could not be downloaded" in str(told.value)
     assert "weights: path/to/it" in str(told.value)
+
+
+@pytest.fixture
+def cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """No name has an address, and the hub's cache is empty; the names that were asked for."""
+    asked: list[str] = []
+
+    def unknown(host: str, *args: object, **keys: object) -> None:
+        asked.append(host)
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    return asked
+
+
+def test_a_machine_without_internet_is_told_so_at_once(tmp_path: Path, cut_off: list[str]) -> None:
+    with pytest.raises(ConfigError, match="their hub cannot be reached, and they were never fetched before"):
+        build_model(spec("lcnet_050"), "pretrained", tmp_path)
+    assert len(cut_off) == 1, "nobody knocks twice"
+    assert not constants.HF_HUB_OFFLINE
+
+
+def test_weights_that_were_fetched_before_need_no_internet(tmp_path: Path, cut_off: list[str]) -> None:
+    torch.manual_seed(0)
+    fetched = timm.create_model("lcnet_050")
+    folder = tmp_path / "hub" / f"models--{timm.get_pretrained_cfg('lcnet_050').hf_hub_id.replace('/', '--')}"
+    (folder / "refs").mkdir(parents=True)
+    (folder / "refs" / "main").write_text("0" * 40)
+    (folder / "snapshots" / ("0" * 40)).mkdir(parents=True)
+    save_file(fetched.state_dict(), folder / "snapshots" / ("0" * 40) / "model.safetensors")
+    model = build_model(spec("lcnet_050"), "pretrained", tmp_path)
+    assert torch.equal(model.state_dict()["conv_stem.weight"], fetched.state_dict()["conv_stem.weight"])
 
 
 def test_random_weights_come_from_torch_s_generator(tmp_path: Path) -> None:

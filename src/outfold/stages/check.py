@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from outfold.contest import Contest
-from outfold.errors import ConfigError, some
+from outfold.errors import ConfigError, OutfoldError, some
 from outfold.learners.registry import make_learner
 from outfold.stages.check_images import check_images, move_aside
 from outfold.stages.context import Context
@@ -19,7 +19,7 @@ def check(context: Context, *, fix: bool = False) -> None:
         fix: move images that are junk to inputs_junk/, and go on with what is left.
 
     Raises:
-        OutfoldError: the first thing that would stop a run.
+        OutfoldError: the first thing that would stop a run; every pipeline was looked at.
     """
     contest, reporter = context.contest, context.reporter
     context.warn_of_the_data()
@@ -33,10 +33,19 @@ def check(context: Context, *, fix: bool = False) -> None:
             contest = context.contest
     elif fix:
         raise ConfigError("check --fix: this contest has no images, and nothing else can be moved aside")
+    errors: list[OutfoldError] = []
     for name in context.layout.chosen(None):
-        model = context.model_config(name)
-        make_learner(contest, model, name, reporter).check()
-        reporter.note(f"pipelines/{name}.yaml: {model.learner}, ready")
+        try:
+            model = context.model_config(name)
+            make_learner(contest, model, name, reporter).check()
+        except OutfoldError as error:
+            errors.append(error)
+        else:
+            reporter.note(f"pipelines/{name}.yaml: {model.learner}, ready")
+    if errors:
+        for another in errors[1:]:
+            reporter.warn(str(another))
+        raise errors[0]
     blend = context.blend_config()
     if blend.pipelines is not None:
         context.layout.chosen(blend.pipelines)

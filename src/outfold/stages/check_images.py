@@ -137,7 +137,8 @@ def _tell(context: Context, found: pd.DataFrame, looks: Looks, folder: Path) -> 
         if kind.endswith("duplicate"):
             groups = mine.drop_duplicates("group")
             flags = [(flag, int(groups["detail"].str.contains(flag).sum())) for flag in CONTRADICTIONS]
-            said = ", ".join([f"{len(groups):,} groups", *(f"{count:,} {flag}" for flag, count in flags if count)])
+            many = f"{len(groups):,} group{'s' * (len(groups) > 1)}"
+            said = ", ".join([many, *(f"{count:,} {flag}" for flag, count in flags if count)])
             detail = f"{said}: {detail}"
         rows.append([kind, f"{len(mine):,}", detail])
     reporter.table("images", ["", "files", ""], rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from torch.nn import functional
 
 from outfold.errors import ConfigError, nearest
 from outfold.training.heads import HeadName, PoolHead, replace_head
+from outfold.training.hub import is_missing, offline_where_unreachable
 from outfold.training.layer_groups import classifiers
 
 DROP_PATH = "drop_path_rate"
@@ -78,7 +80,8 @@ def build_model(spec: ModelSpec, weights: str, root: Path) -> nn.Module:
     if weights not in ("none", "pretrained"):
         options["pretrained_cfg_overlay"] = _from_file(spec, weights, root)
     try:
-        model = timm.create_model(spec.name, pretrained=weights != "none", **options)
+        with offline_where_unreachable() if weights == "pretrained" else nullcontext():
+            model = timm.create_model(spec.name, pretrained=weights != "none", **options)
     except TypeError as error:
         if DROP_PATH in str(error):
             raise _no_branches(spec) from None
@@ -153,6 +156,8 @@ def _cannot_load(spec: ModelSpec, weights: str, error: Exception) -> ConfigError
     if weights == "none":
         return ConfigError(f"{spec.where}: model: timm cannot build {spec.name} with {spec.channels} channels: {told}")
     if weights == "pretrained":
+        if is_missing(error):
+            told = "their hub cannot be reached, and they were never fetched before"
         return ConfigError(
             f"{spec.where}: weights: pretrained: the weights of {spec.name} could not be downloaded ({told})",
             remedy="Without a network, bring the file yourself and say weights: path/to/it (safetensors or a state "
