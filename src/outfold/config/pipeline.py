@@ -165,7 +165,9 @@ class ImagePipeline(ModelPipelineBase):
         if not isinstance(given, dict) or given.get("size") != "native":
             return given
         if given.get("resize", "native") != "native":
-            raise ValueError(f"size: native is resize: native at the default size, and contradicts resize: {given['resize']}")
+            raise ValueError(
+                f"size: native is resize: native at the default size, and contradicts resize: {given['resize']}"
+            )
         return {key: value for key, value in given.items() if key != "size"} | {"resize": "native"}
 
     @model_validator(mode="after")
