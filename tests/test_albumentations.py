@@ -18,8 +18,8 @@ from outfold.data.augment import Augmentation
 from outfold.data.image_batches import ImageSource
 from outfold.data.pixel_transforms import PixelTransforms
 from outfold.errors import ConfigError
-from outfold.learners.image import ImageLearner
-from outfold.learners.image_tta import Looks
+from outfold.learners.image.learner import ImageLearner
+from outfold.learners.image.tta import Looks
 from outfold.progress import Reporter
 from outfold.store.shelf import Shelf
 from outfold.training.recipe import plan_phases

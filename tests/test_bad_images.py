@@ -14,7 +14,7 @@ from PIL import Image
 from outfold.config.pipeline import ImagePipeline
 from outfold.data.image_decode import BadImageError, decode
 from outfold.errors import DataError
-from outfold.learners.image import ImageLearner
+from outfold.learners.image.learner import ImageLearner
 from outfold.progress import LineReporter, Reporter
 from outfold.store.shelf import Shelf
 from outfold.training.checkpoint import HISTORY

@@ -23,7 +23,7 @@ from outfold.data.image_cache import ImageSet
 from outfold.data.image_decode import BadImageError, decode, to_square
 from outfold.data.image_statistics import channel_statistics
 from outfold.errors import ConfigError, DataError
-from outfold.learners.image import ImageLearner
+from outfold.learners.image.learner import ImageLearner
 from outfold.progress import Reporter
 from outfold.store.shelf import Shelf
 from outfold.training.models import ModelSpec, build_model

@@ -21,8 +21,8 @@ from outfold.config.load import load_pipeline
 from outfold.config.pipeline import ImagePipeline
 from outfold.contest import Contest
 from outfold.errors import ConfigError, OutfoldError
-from outfold.learners import image_batch_size
-from outfold.learners.image import ImageLearner
+from outfold.learners.image import batch_size as image_batch_size
+from outfold.learners.image.learner import ImageLearner
 from outfold.progress import Reporter
 from outfold.stages.context import Context
 from outfold.stages.predict import predict

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -70,8 +71,6 @@ def test_predictions_are_by_real_id_float32_and_score_what_the_manifest_says(tab
 
 
 def test_a_second_run_writes_the_same_bytes(tabular: Path) -> None:
-    import shutil
-
     context = run_all(tabular, "lightgbm", "shallow")
     files = [context.layout.oof(n) for n in ("lightgbm", "blend")] + [
         context.layout.test(n) for n in ("lightgbm", "blend")
@@ -92,6 +91,20 @@ def test_an_edited_pipeline_is_the_only_one_that_is_trained_again(tabular: Path)
     assert after["lightgbm"] == before["lightgbm"]
     assert after["shallow"]["fingerprint"] != before["shallow"]["fingerprint"]
     assert after["blend"]["fingerprint"] != before["blend"]["fingerprint"]
+
+
+def test_models_that_are_gone_are_trained_again_only_where_they_must_still_predict(tabular: Path) -> None:
+    context = run_all(tabular, "lightgbm", "shallow")
+    test = context.layout.test("shallow")
+    wanted = test.read_bytes()
+    shutil.rmtree(context.layout.fold("shallow", 0).parent)
+    assert "shallow: up to date" in outfold(tabular, "train", "shallow").stdout, "all that is needed of them is there"
+    test.unlink()
+    refused = outfold(tabular, "predict", "shallow", check=False)
+    assert refused.returncode == 2 and "the models of fold 0" in refused.stderr
+    assert "shallow: up to date" not in outfold(tabular, "train", "shallow").stdout, "what the message says to do helps"
+    outfold(tabular, "predict", "shallow")
+    assert test.read_bytes() == wanted
 
 
 def test_another_metric_trains_nothing_and_scores_again(tabular: Path) -> None:

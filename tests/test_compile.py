@@ -13,7 +13,7 @@ from torch import Tensor, fx
 
 from outfold.config.pipeline import ImagePipeline
 from outfold.contest import Contest
-from outfold.learners.image import ImageLearner
+from outfold.learners.image.learner import ImageLearner
 from outfold.progress import Reporter
 from outfold.store.shelf import Shelf
 from outfold.training import compiled

@@ -17,9 +17,9 @@ from ruamel.yaml import YAML
 from outfold.config.pipeline import ImagePipeline
 from outfold.contest import Contest, load_contest
 from outfold.errors import ConfigError
-from outfold.learners.image import ImageLearner
-from outfold.learners.image_rows import PhaseImages
-from outfold.learners.image_sheet import contact_sheet
+from outfold.learners.image.learner import ImageLearner
+from outfold.learners.image.rows import PhaseImages
+from outfold.learners.image.sheet import contact_sheet
 from outfold.progress import Reporter
 from outfold.stages.context import Context
 from outfold.stages.show import show

@@ -19,10 +19,10 @@ from outfold.config.pipeline import GbdtPipeline
 from outfold.contest import Contest, load_contest
 from outfold.errors import ConfigError
 from outfold.folds import Folds, make_folds
-from outfold.learners.gbdt import GbdtLearner
+from outfold.learners.gbdt.learner import GbdtLearner
+from outfold.learners.gbdt.runtime import load_lightgbm
 from outfold.learners.inside import inner_places
 from outfold.learners.learner import Learner
-from outfold.learners.lightgbm_runtime import load_lightgbm
 from outfold.progress import Reporter
 from outfold.store.shelf import Shelf
 

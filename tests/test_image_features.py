@@ -19,7 +19,7 @@ from outfold.data.image_descriptors import describe
 from outfold.data.image_features import image_features
 from outfold.errors import DataError
 from outfold.folds import make_folds
-from outfold.learners.gbdt import GbdtLearner
+from outfold.learners.gbdt.learner import GbdtLearner
 from outfold.progress import Reporter
 from outfold.store.shelf import Shelf
 

@@ -24,7 +24,7 @@ from outfold.data.image_cache import ImageCache, ImageSet, open_cache
 from outfold.data.image_decode import decode, to_square
 from outfold.data.image_store import LiveImages, PackedJpegs, RaggedMap, read_batch
 from outfold.errors import ConfigError, DataError
-from outfold.learners.image import ImageLearner
+from outfold.learners.image.learner import ImageLearner
 from outfold.progress import Reporter
 from outfold.store.shelf import Shelf
 
@@ -83,8 +83,8 @@ def images(cache: ImageCache) -> list[np.ndarray]:
 @pytest.mark.parametrize(
     ("budget", "kind", "said"),
     [
-        ("900 KB", np.ndarray, "train images, 64 px: 860.2 KB as a memory map"),
-        ("800 KB", PackedJpegs, r"860.2 KB as a memory map, and the cache has room for 800.0 KB: kept as JPEGs"),
+        ("900 KB", np.ndarray, "train images, 64 px: 860.2 KB decoded, kept on disk"),
+        ("800 KB", PackedJpegs, r"860.2 KB decoded, and the cache has room for 800.0 KB: kept as JPEGs"),
         ("50 KB", LiveImages, "and the cache has room for 50.0 KB: decoded from their files whenever read"),
     ],
 )

@@ -23,7 +23,7 @@ class Loader(real):
 ctypes.CDLL = Loader
 cdll = ctypes.LibraryLoader(Loader)
 ctypes.cdll = cdll
-from outfold.learners import lightgbm_runtime
+from outfold.learners.gbdt import runtime as lightgbm_runtime
 """
 TRAIN = """
 lightgbm = lightgbm_runtime.load_lightgbm()
@@ -39,7 +39,7 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
 
 
 def carried() -> list[Path]:
-    from outfold.learners.lightgbm_runtime import _carried
+    from outfold.learners.gbdt.runtime import _carried
 
     return list(_carried())
 

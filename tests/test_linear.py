@@ -23,10 +23,10 @@ from outfold.contest import Contest
 from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import ConfigError
 from outfold.folds import Folds
-from outfold.learners.boosting_pseudo import copies
+from outfold.learners.gbdt.pseudo import copies
 from outfold.learners.inside import inner_folds
-from outfold.learners.linear import LinearLearner
-from outfold.learners.linear_fit import Solver
+from outfold.learners.linear.fit import Solver
+from outfold.learners.linear.learner import LinearLearner
 from outfold.learners.problems import Problem
 from outfold.learners.taught_rows import TaughtRows
 from outfold.progress import Reporter

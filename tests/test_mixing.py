@@ -12,7 +12,7 @@ from test_training import recipe, results, train
 
 from outfold.contest import Contest
 from outfold.errors import ConfigError
-from outfold.learners.image import ImageLearner
+from outfold.learners.image.learner import ImageLearner
 from outfold.progress import Reporter
 from outfold.training.losses import Loss
 from outfold.training.mixing import mix

@@ -26,8 +26,8 @@ from outfold.data.image_sizes import own_size
 from outfold.data.image_statistics import channel_statistics
 from outfold.data.image_store import RaggedMap, kinds_of
 from outfold.errors import ConfigError
-from outfold.learners.image import ImageLearner
-from outfold.learners.image_sheet import contact_sheet
+from outfold.learners.image.learner import ImageLearner
+from outfold.learners.image.sheet import contact_sheet
 from outfold.progress import Reporter
 from outfold.store.predictions import write_predictions
 from outfold.store.shelf import Shelf

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 
 from outfold.config.pipeline import ImagePipeline
 from outfold.errors import OutfoldError
-from outfold.learners import image_activations
-from outfold.learners.image import ImageLearner
-from outfold.learners.image_tta import Looks
+from outfold.learners.image import activations as image_activations
+from outfold.learners.image.learner import ImageLearner
+from outfold.learners.image.predict import Inference
+from outfold.learners.image.tta import Looks
 from outfold.progress import Reporter
 from outfold.store.shelf import Shelf
 from outfold.training.checkpoint import load_member
@@ -108,7 +109,7 @@ def test_predictions_in_pieces_are_those_of_whole_batches(
     trained: tuple[ImageLearner, Shelf, _Ear], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     learner, shelf, ear = trained
-    whole, models = _predicted(learner, shelf), ImageLearner._models
+    whole, models = _predicted(learner, shelf), Inference.models
 
     def full(model: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         if len(inputs[0]) > 10:
@@ -120,7 +121,7 @@ def test_predictions_in_pieces_are_those_of_whole_batches(
             model.register_forward_pre_hook(full)
         return made
 
-    monkeypatch.setattr(ImageLearner, "_models", crowded)
+    monkeypatch.setattr(Inference, "models", crowded)
     np.testing.assert_allclose(_predicted(learner, shelf), whole, rtol=1e-4, atol=1e-6)
     assert [said.partition(":")[0] for said in ear.warned] == ["cnn predict test"] * 2
 

@@ -24,8 +24,8 @@ from outfold.config.load import load_pipeline
 from outfold.config.pseudo import Pseudo
 from outfold.ensemble.pseudo import PseudoLabels, choose, spreads
 from outfold.errors import ConfigError, MismatchError
-from outfold.learners.boosting import Rows
-from outfold.learners.boosting_pseudo import copies
+from outfold.learners.gbdt.boosting import Rows
+from outfold.learners.gbdt.pseudo import copies
 from outfold.progress import reporter_for
 from outfold.stages.context import Context
 from outfold.stages.download import download

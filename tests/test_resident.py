@@ -15,8 +15,8 @@ from outfold.data import resident as resident_module
 from outfold.data.augment import Augmentation
 from outfold.data.image_batches import ImageSource
 from outfold.data.resident import free_bytes, resident
-from outfold.learners import image_rows
-from outfold.learners.image import ImageLearner
+from outfold.learners.image import rows as image_rows
+from outfold.learners.image.learner import ImageLearner
 from outfold.progress import Reporter
 from outfold.store.shelf import Shelf
 

@@ -17,7 +17,7 @@ from torch import nn
 from outfold.config.pipeline import ImagePipeline
 from outfold.contest import Contest, load_contest
 from outfold.errors import ConfigError
-from outfold.learners.image import ImageLearner
+from outfold.learners.image.learner import ImageLearner
 from outfold.progress import Reporter
 from outfold.stages.context import Context
 from outfold.stages.summary import summary

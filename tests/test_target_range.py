@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from test_training import recipe
 
 from outfold.errors import ConfigError
-from outfold.learners.image import ImageLearner
+from outfold.learners.image.learner import ImageLearner
 from outfold.progress import Reporter
 from outfold.store.shelf import Shelf
 from outfold.training.losses import Loss

@@ -16,7 +16,7 @@ from torch import nn
 from outfold.config.pipeline import ImagePipeline
 from outfold.data.augment import Augmentation, apply
 from outfold.data.image_batches import ImageSource, ahead
-from outfold.learners.image import ImageLearner
+from outfold.learners.image.learner import ImageLearner
 from outfold.progress import Reporter
 from outfold.randomness import derive_seed, row_uniforms
 from outfold.store.shelf import Shelf
@@ -228,7 +228,7 @@ def test_models_that_do_not_fit_together_vote_in_groups_with_the_same_result(
     trained: tuple, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     together = _predicted(trained, tta=1)
-    monkeypatch.setattr("outfold.learners.image_voters._CPU_BYTES", 1.0)
+    monkeypatch.setattr("outfold.learners.image.voters._CPU_BYTES", 1.0)
     assert np.array_equal(_predicted(trained, tta=1), together)
 
 

@@ -21,10 +21,11 @@ from outfold.data.image_cache import MARGIN, ImageSet
 from outfold.data.image_decode import decode, to_square
 from outfold.data.views import View, views
 from outfold.errors import ConfigError
-from outfold.learners import image as learner_module
-from outfold.learners.image import ImageLearner
-from outfold.learners.image_loss import voting_loss
-from outfold.learners.image_voters import voters_of
+from outfold.learners.image import learner as learner_module
+from outfold.learners.image import predict as predict_module
+from outfold.learners.image.learner import ImageLearner
+from outfold.learners.image.loss import voting_loss
+from outfold.learners.image.voters import voters_of
 from outfold.progress import Reporter
 from outfold.store.shelf import Shelf
 
@@ -73,7 +74,7 @@ def member(contest: Contest, shelf: Shelf, name: str, pixels: np.ndarray) -> np.
     learner = ImageLearner(contest, recipe(), "cnn", Reporter())
     voters = voters_of(0, shelf, partial(voting_loss, contest, learner.config), learner.device)
     (voter,) = [voter for voter in voters if voter.member == name]
-    (model,) = learner._models([voter])
+    (model,) = learner.inference("train").models([voter])
     images = (torch.from_numpy(pixels.copy()).permute(0, 3, 1, 2).float() / 255 - voter.mean[0]) / voter.std[0]
     with torch.inference_mode():
         return model(images).softmax(1).numpy()
@@ -200,7 +201,8 @@ def test_a_pipeline_that_crops_is_trained_on_images_with_a_margin_and_sees_its_s
         return model
 
     build = learner_module.build_model
-    monkeypatch.setattr(learner_module, "build_model", noted)
+    for module in (learner_module, predict_module):
+        monkeypatch.setattr(module, "build_model", noted)
     config = recipe(augment="crop", phases=[{"epochs": 1}, {"epochs": 1, "augment": "none"}], size=32, tta=1)
     learner, shelf = ImageLearner(contest, config, "cnn", Reporter()), Shelf.open(tmp_path, "key")
     learner.fit(0, contest.train.index[:64], contest.train.index[64:], shelf)

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import functools
-import os
-import shlex
-import signal
 import sys
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import outfold
-from outfold.errors import OutfoldError
+from outfold.exits import exit_code, stop_on_sigterm
 from outfold.progress import Reporter, reporter_for
 from outfold.threads import pin_threads
 
 if TYPE_CHECKING:
     from outfold.stages.context import Context
-
-USER_ERROR, BUG, INTERRUPTED, TERMINATED = 2, 1, 130, 143
 
 app = typer.Typer(
     name="outfold",
@@ -69,7 +63,7 @@ def _stage(function: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(function)
     def guarded(*args: Any, **options: Any) -> None:
-        code = _exit_code(lambda: function(*args, **options))
+        code = exit_code(lambda: function(*args, **options), SETTINGS.debug)
         if code:
             sys.exit(code)
 
@@ -247,67 +241,5 @@ def doctor() -> None:
 
 def main() -> None:
     """Run the command line and exit: 0 well, 2 what the user can mend, 1 a bug, 130 and 143 stopped."""
-    signal.signal(signal.SIGTERM, _on_sigterm)
+    stop_on_sigterm()
     app()
-
-
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM, treated as Ctrl-C."""
-
-
-def _on_sigterm(*_: Any) -> None:
-    raise _Terminated
-
-
-def _exit_code(run: Callable[[], Any]) -> int:
-    try:
-        run()
-    except KeyboardInterrupt as stop:
-        _say("stopped: what was finished is kept, and a fold goes on from its last epoch")
-        _say(f"  Run `{shlex.join(['outfold', *sys.argv[1:]])}` to go on.")
-        return TERMINATED if isinstance(stop, _Terminated) else INTERRUPTED
-    except OutfoldError as error:
-        if SETTINGS.debug:
-            traceback.print_exc()
-        _say(f"error: {error}")
-        return USER_ERROR
-    except BrokenPipeError:
-        # the reader of a pipe went away (`outfold config | head`): that is no error, and nothing more can be said
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        return _system_error(error)
-    except Exception as error:
-        return _bug(error)
-    return 0
-
-
-def _system_error(error: OSError) -> int:
-    """No space, no permission: what the user can mend, whichever library met it."""
-    import errno
-
-    remedies = {
-        errno.ENOSPC: "Free some space and run the same command again: it goes on where it stopped.",
-        errno.EDQUOT: "Free some of your disk quota and run the same command again: it goes on where it stopped.",
-        errno.EACCES: "Give yourself the permission, or choose another folder with --root.",
-        errno.EROFS: "The file system is read-only: choose another folder with --root.",
-    }
-    remedy = remedies.get(error.errno or 0)
-    if remedy is None:
-        return _bug(error)
-    if SETTINGS.debug:
-        traceback.print_exc()
-    _say(f"error: {error.filename or 'a file'}: {error.strerror}\n  {remedy}")
-    return USER_ERROR
-
-
-def _bug(error: Exception) -> int:
-    if SETTINGS.debug:
-        traceback.print_exc()
-    else:
-        _say(f"internal error: {type(error).__name__}: {error}")
-        _say("  This is a bug in outfold. Run again with --debug and report what it prints.")
-    return BUG
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

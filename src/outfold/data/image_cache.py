@@ -179,11 +179,11 @@ class _Cache:
     def _build(self) -> tuple[Form, dict[int, str]]:
         """The first of the three forms that the disk has room for, and the rows that cannot be read."""
         needed, free = self.reading.bytes, room(self.notes.parent)
-        whole = f"{in_words(needed)} as a memory map"
+        whole = f"{in_words(needed)} decoded"
         if needed <= free:
             try:
                 bad = self._write("map", lambda path: write_map(path, self.reading, self.reporter))
-                self.reporter.note(f"{self.told}: {whole}")
+                self.reporter.note(f"{self.told}: {whole}, kept on disk")
                 return "map", bad
             except DiskFullError:
                 free = room(self.notes.parent)

@@ -15,8 +15,8 @@ from outfold.config.load import load_pipeline
 from outfold.config.pipeline import ImagePipeline
 from outfold.contest import Contest, load_contest
 from outfold.errors import ConfigError, MismatchError, nearest
-from outfold.learners.image import ImageLearner
-from outfold.learners.image_voters import MODEL
+from outfold.learners.image.learner import ImageLearner
+from outfold.learners.image.voters import MODEL
 from outfold.learners.learner import Part
 from outfold.learners.pooled import pooled
 from outfold.progress import Reporter

@@ -26,7 +26,7 @@ def make_learner(contest: Contest, config: ModelPipeline, name: str, reporter: R
     """
     check_pseudo(config.taught(), contest.task, str(contest.layout.pipeline_config(name)))
     if isinstance(config, ImagePipeline):
-        from outfold.learners.image import ImageLearner
+        from outfold.learners.image.learner import ImageLearner
 
         return ImageLearner(contest, config, name, reporter)
     if contest.task == "multitask":
@@ -34,9 +34,9 @@ def make_learner(contest: Contest, config: ModelPipeline, name: str, reporter: R
 
         return ByTarget(contest, lambda one: make_learner(one, config, name, reporter))
     if isinstance(config, LinearPipeline):
-        from outfold.learners.linear import LinearLearner
+        from outfold.learners.linear.learner import LinearLearner
 
         return LinearLearner(contest, config, name, reporter)
-    from outfold.learners.gbdt import GbdtLearner
+    from outfold.learners.gbdt.learner import GbdtLearner
 
     return GbdtLearner(contest, config, name, reporter)

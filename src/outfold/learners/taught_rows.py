@@ -10,7 +10,7 @@ import pandas as pd
 
 from outfold.contest import Contest
 from outfold.ensemble.pseudo import PseudoLabels
-from outfold.learners.boosting_pseudo import Copies, copies
+from outfold.learners.gbdt.pseudo import Copies, copies
 from outfold.learners.problems import Problem
 from outfold.metrics.truth import PER_CLASS
 
@@ -21,7 +21,7 @@ class TaughtRows:
 
     Attributes:
         ids: (n,) of the test rows.
-        copies: by model, a row once for each label that it may have; see :mod:`outfold.learners.boosting_pseudo`.
+        copies: by model, a row once for each label that it may have; see :mod:`outfold.learners.gbdt.pseudo`.
     """
 
     ids: pd.Index

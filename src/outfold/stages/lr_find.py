@@ -32,7 +32,7 @@ def lr_find(context: Context, name: str, *, phase: int = 1, fold: int | None = N
     learner = image_learner(context, name, "learning rate to find")
     checked_phase(learner.config, phase)
     fold = context.folds.numbers()[0] if fold is None else context.checked_fold(fold)
-    from outfold.learners.image_lr import MEANINGS, draw_sweep, find_lr
+    from outfold.learners.image.lr import MEANINGS, draw_sweep, find_lr
 
     folder = context.layout.pipeline(name)
     with only_writer(folder):

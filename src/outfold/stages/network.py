@@ -9,7 +9,7 @@ from outfold.errors import ConfigError
 from outfold.stages.context import Context
 
 if TYPE_CHECKING:
-    from outfold.learners.image import ImageLearner
+    from outfold.learners.image.learner import ImageLearner
 
 
 def network(context: Context, name: str, what: str) -> ImagePipeline:
@@ -27,7 +27,7 @@ def network(context: Context, name: str, what: str) -> ImagePipeline:
 
 def image_learner(context: Context, name: str, what: str) -> ImageLearner:
     """The learner of a pipeline that has a network."""
-    from outfold.learners.image import ImageLearner
+    from outfold.learners.image.learner import ImageLearner
 
     return ImageLearner(context.contest, network(context, name, what), name, context.reporter)
 

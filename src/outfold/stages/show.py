@@ -26,7 +26,7 @@ def show(
     """
     learner = image_learner(context, name, "augmentation to show")
     number = checked_phase(learner.config, len(learner.config.phases) if phase is None else phase)
-    from outfold.learners.image_sheet import contact_sheet, draw_sheet
+    from outfold.learners.image.sheet import contact_sheet, draw_sheet
 
     split = context.layout.folds.exists()
     fold = context.folds.numbers()[0] if split else 0

@@ -8,7 +8,7 @@ from outfold.stages.context import Context
 from outfold.stages.network import image_learner
 
 if TYPE_CHECKING:
-    from outfold.learners.image_summary import NetworkSummary
+    from outfold.learners.image.summary import NetworkSummary
 
 
 def summary(context: Context, name: str) -> NetworkSummary:
@@ -18,8 +18,8 @@ def summary(context: Context, name: str) -> NetworkSummary:
         ConfigError: a pipeline without a network, or a recipe that does not fit it.
     """
     learner = image_learner(context, name, "summary")
-    from outfold.learners.image_schedule import PICTURE
-    from outfold.learners.image_summary import summarise_network
+    from outfold.learners.image.schedule import PICTURE
+    from outfold.learners.image.summary import summarise_network
 
     path = context.layout.pipeline(name) / PICTURE
     found = summarise_network(learner, _training_rows(context), path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import pandas as pd
 
@@ -81,10 +82,18 @@ def train(context: Context, name: str, *, only_folds: Sequence[int] | None = Non
 
 
 def _is_fresh(context: Context, name: str, before: Manifest, inference: str, folds: list[int]) -> bool:
-    """The OOF file on disk is what this run would write."""
-    oof = context.layout.oof(name)
+    """The OOF file on disk is what this run would write, and the models have predicted, or are there to predict."""
+    layout = context.layout
     trained = [fold for fold, done in zip(context.folds.numbers(), before.trained, strict=False) if done]
-    return before.inference == inference and trained == folds and oof.exists() and file_sha256(oof) == before.oof_sha256
+    if before.inference != inference or trained != folds or not _holds(layout.oof(name), before.oof_sha256):
+        return False
+    if before.test_inference == inference and _holds(layout.test(name), before.test_sha256):
+        return True
+    return all(Shelf(layout.fold(name, fold)).done is not None for fold in folds)
+
+
+def _holds(path: Path, digest: str | None) -> bool:
+    return path.exists() and file_sha256(path) == digest
 
 
 def _batch_size(shelves: Iterable[Shelf]) -> list[int] | None:

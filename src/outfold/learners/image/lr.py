@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from outfold.ensemble.pseudo import PseudoLabels
-from outfold.learners.image import ImageLearner
+from outfold.learners.image.learner import ImageLearner
 from outfold.plots import COLOURS, drawing, new_figure, save
 from outfold.store.shelf import Shelf
 from outfold.training import fit as engine

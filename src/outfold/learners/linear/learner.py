@@ -22,7 +22,7 @@ from outfold.learners.designed import DesignedTable, Encoding
 from outfold.learners.importance import write_shares
 from outfold.learners.inside import Places, inner_folds, inner_places
 from outfold.learners.learner import Part
-from outfold.learners.linear_fit import LinearModel, Solver
+from outfold.learners.linear.fit import LinearModel, Solver
 from outfold.learners.problems import Problem, problems_of
 from outfold.learners.taught_rows import TaughtRows
 from outfold.progress import Bar, Reporter

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from outfold.config.competition import Task
 from outfold.ensemble.pseudo import PseudoLabels
-from outfold.learners.boosting import Rows
-from outfold.learners.steps import step_names
+from outfold.learners.gbdt.boosting import Rows
+from outfold.learners.gbdt.steps import step_names
 
 LEAST = 0.01
 """A label that is less probable is left out, and the others share what it had."""

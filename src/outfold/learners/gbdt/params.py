@@ -10,7 +10,7 @@ import numpy as np
 
 from outfold.config.competition import Task
 from outfold.errors import ConfigError, nearest
-from outfold.learners.lightgbm_runtime import load_lightgbm
+from outfold.learners.gbdt.runtime import load_lightgbm
 from outfold.threads import thread_count
 
 DEFAULTS: dict[str, Any] = {

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from outfold.errors import ConfigError
-from outfold.learners.lightgbm_runtime import load_lightgbm
+from outfold.learners.gbdt.runtime import load_lightgbm
 from outfold.progress import Bar
 
 

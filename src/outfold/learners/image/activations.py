@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from outfold.data.activation_cache import open_activations
-from outfold.learners.image_rows import PhaseImages
+from outfold.learners.image.rows import PhaseImages
 from outfold.progress import Reporter
 from outfold.training.activations import HeadAlone, activations, backbone_hash
 from outfold.training.distributed import ranks

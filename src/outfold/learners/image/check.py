@@ -8,8 +8,8 @@ from pathlib import Path
 from outfold.config.pipeline import ImagePipeline
 from outfold.data.augment import Augmentation
 from outfold.errors import ConfigError
-from outfold.learners.image_rows import ContestImages
-from outfold.learners.image_tta import Looks
+from outfold.learners.image.rows import ContestImages
+from outfold.learners.image.tta import Looks
 from outfold.training.activations import check_cut
 from outfold.training.models import ModelSpec, build_model, check_drop_path, check_sizes
 from outfold.training.recipe_check import check_recipe

@@ -16,14 +16,14 @@ from outfold.contest import Contest
 from outfold.data.table_features import Encoding, plain_names
 from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import ConfigError, DataError
-from outfold.learners.boosting import Rows, balanced_weights, stopped_early, trained
-from outfold.learners.boosting_pseudo import copies
 from outfold.learners.contest_table import ContestTable
+from outfold.learners.gbdt.boosting import Rows, balanced_weights, stopped_early, trained
+from outfold.learners.gbdt.params import fitted_to, resolve, stops_early
+from outfold.learners.gbdt.pseudo import copies
+from outfold.learners.gbdt.runtime import load_lightgbm
+from outfold.learners.gbdt.steps import class_probabilities, step_names, steps
 from outfold.learners.inside import inner_places
 from outfold.learners.learner import Part
-from outfold.learners.lightgbm_params import fitted_to, resolve, stops_early
-from outfold.learners.lightgbm_runtime import load_lightgbm
-from outfold.learners.steps import class_probabilities, step_names, steps
 from outfold.progress import Reporter
 from outfold.store.predictions import prediction_frame
 from outfold.store.shelf import Shelf
@@ -35,7 +35,7 @@ _FITTED = "fitted.json"
 class GbdtLearner:
     """Gradient-boosted trees: one booster for a binary or multiclass task, one a label or target for the others.
 
-    An ordinal task has one for each step from a class to the next (see :mod:`outfold.learners.steps`).
+    An ordinal task has one for each step from a class to the next (see :mod:`outfold.learners.gbdt.steps`).
     """
 
     def __init__(self, contest: Contest, config: GbdtPipeline, name: str, reporter: Reporter) -> None:

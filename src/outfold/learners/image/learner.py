@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from outfold.config.pipeline import ImagePipeline
 from outfold.contest import Contest
@@ -22,36 +21,32 @@ from outfold.data.image_batches import ImageSource
 from outfold.data.image_statistics import channel_statistics
 from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import DataError, some
-from outfold.learners.image_activations import precomputed
-from outfold.learners.image_batch_size import rows_to_predict, settled
-from outfold.learners.image_check import check_augmentation, check_channels, check_network
-from outfold.learners.image_history import draw_history
-from outfold.learners.image_loss import network_width, training_loss, voting_loss
-from outfold.learners.image_pseudo import TaughtRows, joined, learnt, own_rows
-from outfold.learners.image_rows import ContestImages, PhaseImages
-from outfold.learners.image_schedule import PICTURE as SCHEDULE
-from outfold.learners.image_schedule import draw_trained
-from outfold.learners.image_task import check_range, check_task
-from outfold.learners.image_tta import Looks
-from outfold.learners.image_voters import MODEL, Voter, groups_that_fit, voters_of
+from outfold.learners.image.activations import precomputed
+from outfold.learners.image.batch_size import settled
+from outfold.learners.image.check import check_augmentation, check_channels, check_network
+from outfold.learners.image.history import draw_history
+from outfold.learners.image.loss import network_width, training_loss, voting_loss
+from outfold.learners.image.predict import Inference
+from outfold.learners.image.pseudo import TaughtRows, joined, learnt, own_rows
+from outfold.learners.image.rows import ContestImages, PhaseImages
+from outfold.learners.image.schedule import PICTURE as SCHEDULE
+from outfold.learners.image.schedule import draw_trained
+from outfold.learners.image.task import check_range, check_task
+from outfold.learners.image.voters import MODEL, voters_of
 from outfold.learners.learner import Part
 from outfold.progress import Reporter
 from outfold.randomness import derive_seed
 from outfold.store.predictions import prediction_frame
 from outfold.store.shelf import Shelf
-from outfold.training.checkpoint import CHECKPOINT, load_member
+from outfold.training.checkpoint import CHECKPOINT
 from outfold.training.device import pick_device, pick_precision, reproducible
 from outfold.training.fit import Data, Fit, fit
-from outfold.training.folding import folded
 from outfold.training.layer_groups import layer_groups
 from outfold.training.losses import Loss
-from outfold.training.memory import PREDICTION, Pieces, memory_told
-from outfold.training.models import DROP_PATH, ModelSpec, build_model, check_sizes, normalisation
-from outfold.training.order import pure_batches
+from outfold.training.models import DROP_PATH, ModelSpec, build_model, normalisation
 from outfold.training.recipe import PhasePlan, plan_phases
 from outfold.training.recipe_check import check_batches
 from outfold.training.sampling import strata
-from outfold.training.tta import vote
 
 PARTS: tuple[Part, ...] = ("train", "test")
 
@@ -244,18 +239,26 @@ class ImageLearner:
         rows = self._places(part, ids)
         loss = partial(voting_loss, self.contest, self.config)
         voters = [v for f, shelf in sorted(shelves.items()) for v in voters_of(f, shelf, loss, self.device)]
-        frames: list[pd.DataFrame] = []
-        with memory_told(f"{self.name} predict {part}", PREDICTION), reproducible(self.device):
-            torch.manual_seed(0)
-            groups = groups_that_fit(voters, self.device)
-            with self.reporter.bar(f"{self.name} predict {part}", len(rows) * len(groups), "images") as bar:
-                for group in groups:
-                    values = self._vote(part, rows, group, lambda n: bar.advance(n, models=len(voters)))
-                    frames += [
-                        prediction_frame(ids, voter.fold, voter.member, self.contest.outputs, value)
-                        for voter, value in zip(group, values, strict=True)
-                    ]
+        with reproducible(self.device):
+            frames = [
+                prediction_frame(ids, voter.fold, voter.member, self.contest.outputs, values)
+                for voter, values in self.inference(part).run(rows, voters)
+            ]
         return pd.concat(frames, ignore_index=True)
+
+    def inference(self, part: Part) -> Inference:
+        """What its members need to predict rows of a part."""
+        return Inference(
+            label=f"{self.name} predict {part}",
+            config=self.config,
+            where=self.where,
+            root=self.contest.root,
+            device=self.device,
+            reporter=self.reporter,
+            spec=self.spec,
+            source=partial(self.source, part),
+            seed=derive_seed(self.config.seed, part),
+        )
 
     def source(self, part: Part, size: int, mean: list[float], std: list[float], margin: bool = False) -> ImageSource:
         """All images of a part as a network of this size and normalisation sees them."""
@@ -263,39 +266,6 @@ class ImageLearner:
         kept = self.images.resident(part, size, self.device, margin)
         larger = self.images.larger(margin)
         return ImageSource(pixels, mean, std, self.device, self.config.workers, larger, kept)
-
-    def _vote(
-        self, part: Part, rows: NDArray[np.int64], voters: Sequence[Voter], advance: Callable[[int], None]
-    ) -> list[NDArray[np.float32]]:
-        config, first = self.config, voters[0]
-        looks = Looks.of(config, self.where)
-        source = self.source(part, first.size, first.mean, first.std, looks.needs_margin)
-        models, losses = self._models(voters, looks.shapes((first.size, first.size))), [voter.loss for voter in voters]
-        seed = derive_seed(config.seed, part)
-
-        def ask(
-            batches: Sequence[NDArray[np.int64]],
-            advance: Callable[[int], None] = lambda rows: None,
-            run: Callable[[nn.Module, Tensor], Tensor] = nn.Module.__call__,
-        ) -> list[NDArray[np.float32]]:
-            seen = looks.batches(source, batches, seed)
-            return vote(models, losses, seen, looks.weights, looks.average, advance, run)
-
-        at_once = rows_to_predict(config, first, self.device, lambda count: ask([np.resize(rows[:1], count)]))
-        batches, places = pure_batches(rows, at_once, source.kinds)
-        pieces = Pieces(lambda said: self.reporter.warn(f"{self.name} predict {part}: {said}"))
-        return [values[places] for values in ask(batches, advance, pieces)]
-
-    def _models(self, voters: Sequence[Voter], shapes: Sequence[tuple[int, int]] = ()) -> list[nn.Module]:
-        spec = self.spec(voters[0].size)
-        skeleton = build_model(spec, "none", self.contest.root).eval().requires_grad_(False)
-        check_sizes(skeleton, spec, [shape for shape in shapes if shape != (spec.size, spec.size)])
-        models = []
-        for voter in voters:
-            model = copy.deepcopy(skeleton)
-            model.load_state_dict(load_member(voter.shelf, voter.member))
-            models.append(folded(model, torch.zeros(1, spec.channels, spec.size, spec.size)).to(self.device))
-        return models
 
     def summarise(self, shelves: Mapping[int, Shelf], folder: Path) -> None:
         """``history.png``: loss, metric and learning rate by epoch, a line a fold; ``schedule.png``: rates by step."""

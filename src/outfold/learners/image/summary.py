@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from outfold.learners.image import ImageLearner
-from outfold.learners.image_schedule import draw_schedule
+from outfold.learners.image.learner import ImageLearner
+from outfold.learners.image.schedule import draw_schedule
 from outfold.training.device import Precision, reproducible
 from outfold.training.layer_groups import classifiers, layer_groups
 from outfold.training.models import build_model

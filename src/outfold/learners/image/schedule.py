@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from outfold.config.pipeline import ImagePipeline
-from outfold.learners.image_history import read_history
+from outfold.learners.image.history import read_history
 from outfold.plots import COLOURS, drawing, new_figure, save
 from outfold.store.shelf import Shelf
 from outfold.training.recipe import PhasePlan, plan_phases

@@ -13,7 +13,7 @@ from torch import nn
 
 from outfold.config.pipeline import ImagePipeline
 from outfold.data.memory_map import turn
-from outfold.learners.image_voters import Voter
+from outfold.learners.image.voters import Voter
 from outfold.store.atomic import write_json
 from outfold.store.shelf import Shelf
 from outfold.training.batch_size import MOST_ELSEWHERE, MOST_ON_GPU, largest, largest_batch, within_memory

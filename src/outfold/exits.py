@@ -1,0 +1,86 @@
+"""How a command ends: 0 well, 2 what the user can mend, 1 a bug, 130 and 143 stopped; each told in words."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shlex
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from outfold.errors import OutfoldError
+
+USER_ERROR, BUG, INTERRUPTED, TERMINATED = 2, 1, 130, 143
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, treated as Ctrl-C."""
+
+
+def stop_on_sigterm() -> None:
+    """Let SIGTERM end this process as Ctrl-C does, with an exit code of its own."""
+    signal.signal(signal.SIGTERM, _raise)
+
+
+def _raise(*_: Any) -> None:
+    raise _Terminated
+
+
+def exit_code(run: Callable[[], Any], debug: bool = False) -> int:
+    """The exit code of ``run``, its error being told on stderr.
+
+    Args:
+        debug: show the traceback, too.
+    """
+    try:
+        run()
+    except KeyboardInterrupt as stop:
+        _say("stopped: what was finished is kept, and a fold goes on from its last epoch")
+        _say(f"  Run `{shlex.join(['outfold', *sys.argv[1:]])}` to go on.")
+        return TERMINATED if isinstance(stop, _Terminated) else INTERRUPTED
+    except OutfoldError as error:
+        if debug:
+            traceback.print_exc()
+        _say(f"error: {error}")
+        return USER_ERROR
+    except BrokenPipeError:
+        # the reader of a pipe went away (`outfold config | head`): that is no error, and nothing more can be said
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        return _system_error(error, debug)
+    except Exception as error:
+        return _bug(error, debug)
+    return 0
+
+
+def _system_error(error: OSError, debug: bool) -> int:
+    """No space, no permission: what the user can mend, whichever library met it."""
+    remedies = {
+        errno.ENOSPC: "Free some space and run the same command again: it goes on where it stopped.",
+        errno.EDQUOT: "Free some of your disk quota and run the same command again: it goes on where it stopped.",
+        errno.EACCES: "Give yourself the permission, or choose another folder with --root.",
+        errno.EROFS: "The file system is read-only: choose another folder with --root.",
+    }
+    remedy = remedies.get(error.errno or 0)
+    if remedy is None:
+        return _bug(error, debug)
+    if debug:
+        traceback.print_exc()
+    _say(f"error: {error.filename or 'a file'}: {error.strerror}\n  {remedy}")
+    return USER_ERROR
+
+
+def _bug(error: Exception, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    else:
+        _say(f"internal error: {type(error).__name__}: {error}")
+        _say("  This is a bug in outfold. Run again with --debug and report what it prints.")
+    return BUG
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

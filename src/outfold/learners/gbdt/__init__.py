@@ -1,0 +1,1 @@
+"""The gbdt learner: gradient-boosted trees (LightGBM)."""

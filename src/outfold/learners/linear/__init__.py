@@ -1,0 +1,1 @@
+"""The linear learner: logistic, ridge and elastic-net regression (scikit-learn)."""
