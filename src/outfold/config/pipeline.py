@@ -199,7 +199,9 @@ class ImagePipeline(ModelPipelineBase):
         if self.head == "timm" and self.ps is not None:
             raise ValueError("ps: belongs to head: concat_pool and spp; timm's own head has dropout:")
         if self.head != "timm" and self.dropout:
-            raise ValueError(f"dropout: belongs to timm's own head; with head: {self.head}, say ps:, or dropout: in a phase")
+            raise ValueError(
+                f"dropout: belongs to timm's own head; with head: {self.head}, say ps:, or dropout: in a phase"
+            )
         return self
 
 
