@@ -104,7 +104,7 @@ def fastai_one_fold(python: str, root: Path, data: Path, source: Path) -> dict[s
     for name, fold in zip(folds["id"].astype(str), folds["fold"], strict=True):
         folder = data / ("test" if fold == 0 else "train") / name[:3]
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{Path(name).name}.jpg").symlink_to((root / "inputs" / "train" / f"{name}.jpg").resolve())
+        (folder / name).symlink_to((root / "inputs" / "train" / name).resolve())
     case = replace(CASES["dogs-vs-cats"], frozen_epochs=FROZEN_EPOCHS, epochs=EPOCHS)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(REPO / "src"), str(RUNS)])}
     command = [python, str(RUNS / "run_fastai.py"), json.dumps(case.to_dict()), str(data), str(source), "0"]
