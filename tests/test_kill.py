@@ -6,6 +6,7 @@ each run of the suite kills elsewhere.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import re
@@ -200,11 +201,11 @@ def test_an_upgrade_of_the_toolkit_alone_retrains_nothing_and_a_new_revision_doe
     root = fresh(finished, tmp_path / "upgraded", models=True)
     checkout = tmp_path / "src"
     shutil.copytree(REPO / "src", checkout, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-    code = checkout / "outfold" / "learners" / "image.py"
+    code = checkout / "outfold" / "learners" / "image" / "learner.py"
     code.write_text(code.read_text() + "\n# a later version\n")
     assert "up to date" in upgraded(root, checkout, "train", "cnn")
     revisions = checkout / "outfold" / "learners" / "revisions.json"
-    revisions.write_text(revisions.read_text().replace('"gbdt": 1', '"gbdt": 99'))
+    revisions.write_text(json.dumps(json.loads(revisions.read_text()) | {"gbdt": 99}))
     assert "up to date" in upgraded(root, checkout, "train", "cnn")
     assert "up to date" not in upgraded(root, checkout, "train", "lightgbm")
 
