@@ -3,7 +3,6 @@
 #   make download train predict submit           the contest in this folder
 #   make ROOT=examples/NAME download train ...   another contest folder
 #   make PIPELINES="cnn" train                   one model
-#   make JOBS=2 DEVICES=cuda:0,cuda:1 train      two folds side by side, each on its own GPU
 #   make JOBS=2 DEVICES=cuda:0,cuda:1 train      two folds side by side, a GPU each
 #   make PROCESSES=2 train                       one fold at a time on two GPUs
 #

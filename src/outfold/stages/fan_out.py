@@ -12,11 +12,9 @@ from pathlib import Path
 
 from outfold.errors import OutfoldError
 from outfold.learners.learner import Learner
-from outfold.learners.registry import make_learner
 from outfold.progress import Reporter, Stopped
-from outfold.stages.compute import placed
 from outfold.stages.context import Context
-from outfold.stages.fold import train_fold
+from outfold.stages.fold import learner_of, train_fold
 from outfold.stages.line import Address, Line, Switchboard
 from outfold.store.shelf import Shelf
 from outfold.threads import set_threads, thread_count
@@ -132,13 +130,7 @@ def _in_worker(work: Work, fold: int) -> Exception | None:
 def _open(work: Work, line: Line) -> tuple[Context, Learner]:
     """The contest and the learner; once a process, which keeps its device."""
     context = Context(work.root, line)
-    config = context.model_config(work.name)
-    if context.fit_fingerprint(config) != work.made_of:
-        raise OutfoldError(
-            f"{work.name}: the contest, the pipeline or the data changed as the training began",
-            remedy="Run the same command again.",
-        )
-    return context, make_learner(context.contest, placed(config, work.devices, line.place), work.name, line)
+    return context, learner_of(context, work.name, work.made_of, work.devices, line.place)
 
 
 def _that_travels(error: Exception) -> Exception:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
 from outfold.ensemble.thresholds import needs_thresholds
+from outfold.errors import OutfoldError
 from outfold.learners.learner import Learner
+from outfold.learners.registry import make_learner
+from outfold.stages.compute import placed
 from outfold.stages.context import Context
 from outfold.stages.scores import score_oof
 from outfold.stages.teachers import pseudo_labels
@@ -49,6 +52,25 @@ def train_fold(context: Context, name: str, learner: Learner, shelf: Shelf, fold
     else:
         one = score_oof(contest, oof_of(shelf), [fold])
         context.reporter.note(f"  {name} fold {fold}: {contest.metric.name} {one.score:.5f}")
+
+
+def learner_of(context: Context, name: str, made_of: str, devices: Sequence[str], place: int) -> Learner:
+    """The learner of a process that works for a stage elsewhere, on its turn of the devices.
+
+    Args:
+        made_of: the stage's fingerprint of the models.
+        place: of the process among those that work for the stage.
+
+    Raises:
+        OutfoldError: this process has found something else than the stage has.
+    """
+    config = context.model_config(name)
+    if context.fit_fingerprint(config) != made_of:
+        raise OutfoldError(
+            f"{name}: the contest, the pipeline or the data changed as the training began",
+            remedy="Run the same command again.",
+        )
+    return make_learner(context.contest, placed(config, devices, place), name, context.reporter)
 
 
 def fit_fold(context: Context, name: str, learner: Learner, shelf: Shelf, fold: int) -> None:

@@ -23,18 +23,17 @@ from typing import TYPE_CHECKING, Any
 
 from outfold.config.pipeline import ImagePipeline, ModelPipeline
 from outfold.errors import ConfigError, OutfoldError
-from outfold.learners.registry import make_learner
+from outfold.exits import BUG, USER_ERROR
 from outfold.progress import Reporter
-from outfold.stages.compute import Compute, placed
+from outfold.stages.compute import Compute
 from outfold.stages.context import Context
-from outfold.stages.fold import fit_fold
+from outfold.stages.fold import fit_fold, learner_of
 from outfold.store.shelf import Shelf
 from outfold.threads import VARIABLE, thread_count
 
 if TYPE_CHECKING:
     from torch.distributed.launcher.api import LaunchConfig
 
-USER_ERROR, BUG = 2, 1
 _PATIENCE = timedelta(days=30)
 """Ranks wait while the first one trains trees, validates and predicts; one that dies ends the others by itself."""
 
@@ -86,13 +85,8 @@ def _told(what: tuple[str, list[int], str] | None) -> tuple[str, list[int], str]
 def _follow(context: Context, compute: Compute, name: str, folds: list[int], made_of: str) -> None:
     context = Context(context.root, context.reporter)
     config = context.model_config(name)
-    if context.fit_fingerprint(config) != made_of:
-        raise OutfoldError(
-            f"{name}: the contest, the pipeline or the data changed as the training began",
-            remedy="Run the same command again.",
-        )
     devices = compute.devices_for(config, str(context.layout.pipeline_config(name)))
-    learner = make_learner(context.contest, placed(config, devices, place()), name, context.reporter)
+    learner = learner_of(context, name, made_of, devices, place())
     for fold in folds:
         fit_fold(context, name, learner, _ReadShelf(context.layout.fold(name, fold)), fold)
 

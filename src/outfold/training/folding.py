@@ -29,11 +29,14 @@ def folded(model: nn.Module, example: Tensor) -> nn.Module:
     Returns:
         The model, folded; or as it was, where folding would change what it predicts.
     """
+    pairs = _pairs(model, example)
+    if not pairs:
+        return model
     before = copy.deepcopy(model)
     with torch.inference_mode():
         wanted = model(example)
     with torch.no_grad():
-        for conv, name, norm in _pairs(model, example):
+        for conv, name, norm in pairs:
             mean, variance = norm.running_mean, norm.running_var
             assert mean is not None and variance is not None, "it tracks its statistics"
             conv.weight, conv.bias = fuse_conv_bn_weights(

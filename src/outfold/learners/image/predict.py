@@ -96,7 +96,8 @@ class Inference:
         spec = self.spec(voters[0].size)
         skeleton = build_model(spec, "none", self.root).eval().requires_grad_(False)
         check_sizes(skeleton, spec, [shape for shape in shapes if shape != (spec.size, spec.size)])
-        example = torch.zeros(1, spec.channels, spec.size, spec.size)
+        # of no image, but unlike zeros it would show a convolution that was scaled wrongly
+        example = torch.rand(1, spec.channels, spec.size, spec.size, generator=torch.Generator().manual_seed(0))
         models = []
         for voter in voters:
             model = copy.deepcopy(skeleton)
