@@ -16,7 +16,8 @@ import pytest
 from conftest import IMAGES, REPO, outfold, write_contest, write_images
 from rich.console import Console
 
-from outfold.config.pipeline import GbdtPipeline, ImagePipeline
+from outfold.config.gbdt import GbdtPipeline
+from outfold.config.pipeline import ImagePipeline
 from outfold.errors import ConfigError
 from outfold.progress import LineReporter, RichReporter
 from outfold.stages.compute import Compute, placed

@@ -15,7 +15,7 @@ import pytest
 from pydantic import TypeAdapter
 from sklearn import datasets
 
-from outfold.config.pipeline import GbdtPipeline
+from outfold.config.gbdt import GbdtPipeline
 from outfold.contest import Contest, load_contest
 from outfold.errors import ConfigError
 from outfold.folds import Folds, make_folds

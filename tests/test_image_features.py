@@ -12,8 +12,9 @@ import pytest
 from pydantic import TypeAdapter
 from sklearn.datasets import load_digits, load_sample_image
 
+from outfold.config.gbdt import GbdtPipeline
+from outfold.config.image_features import ImageFeatures
 from outfold.config.load import load_pipeline
-from outfold.config.pipeline import GbdtPipeline, ImageFeatures
 from outfold.contest import Contest, load_contest
 from outfold.data.image_descriptors import describe
 from outfold.data.image_features import image_features

@@ -9,7 +9,8 @@ from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
 from outfold.config.competition import CompetitionConfig
-from outfold.config.pipeline import BlendConfig, GbdtPipeline, ImagePipeline, LinearPipeline
+from outfold.config.gbdt import GbdtPipeline
+from outfold.config.pipeline import BlendConfig, ImagePipeline, LinearPipeline
 from outfold.metrics import METRICS, get_metric
 from outfold.metrics.metric import Wants
 from outfold.metrics.truth import TASKS

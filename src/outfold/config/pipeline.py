@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from outfold.config.augment import Augment
-from outfold.config.image_features import ImageFeatures
+from outfold.config.gbdt import GbdtPipeline
 from outfold.config.linear import LinearPipeline
 from outfold.config.model import StrictModel
 from outfold.config.phase import BatchSize, Phase, Sampling
@@ -203,33 +203,6 @@ class ImagePipeline(ModelPipelineBase):
                 f"dropout: belongs to timm's own head; with head: {self.head}, say ps:, or dropout: in a phase"
             )
         return self
-
-
-class GbdtPipeline(ModelPipelineBase):
-    """LightGBM on the contest's table, and on image features where it has images."""
-
-    learner: Literal["gbdt"]
-    """gbdt: gradient-boosted decision trees (LightGBM)."""
-    params: dict[str, Any] = {}
-    """Any LightGBM parameter, by any of LightGBM's names for it."""
-    rounds: int = Field(default=2000, ge=1)
-    """The most rounds of boosting."""
-    early_stopping: int = Field(default=100, ge=0)
-    """Stop when the inner split has not got better for so many rounds; 0 takes all rounds, and so does boosting: dart, which cannot stop."""
-    inner_fraction: float = Field(default=0.2, gt=0, lt=1)
-    """Share of each fold's training part that chooses the number of rounds. Never the rows that score."""
-    refit: bool = True
-    """Train again on the fold's whole training part, with the number of rounds found."""
-    class_weight: Literal["balanced"] | None = None
-    """balanced: each class weighs the same, however rare; in a multilabel task, the two sides of each label."""
-    image_features: ImageFeatures = ImageFeatures()
-    """Features from images, where the contest has them."""
-    features: list[str] | None = None
-    """Use these columns only; `image` stands for the features from images."""
-    seed: int = 0
-    """Seed of bagging and of the inner split."""
-    pseudo: Pseudo | None = None
-    """Learn from test rows, too, as other pipelines predict them."""
 
 
 class BlendConfig(StrictModel):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from outfold.config.pipeline import GbdtPipeline
+from outfold.config.gbdt import GbdtPipeline
 from outfold.contest import Contest
 from outfold.data.table_features import Encoding, plain_names
 from outfold.ensemble.pseudo import PseudoLabels
