@@ -68,4 +68,4 @@ with clock.measure("tta"):
     predictions, targets = learn.tta(n=case["tta"])
 # --- the user's code ends
 rows = len(loaders.train_ds) * (case["frozen_epochs"] + case["epochs"])
-clock.finish(accuracy(predictions, targets).item(), rows)
+clock.finish(accuracy=accuracy(predictions, targets).item(), images=rows)

@@ -98,4 +98,4 @@ with tempfile.TemporaryDirectory() as folder:
         frame = learner.predict("train", folds.valid(0), {0: shelf})
     outputs = frame.set_index("id")[contest.outputs]
     accuracy = contest.metric.score(contest.truth(outputs.index), outputs.to_numpy())
-    clock.finish(accuracy, len(folds.train(0)) * (case["frozen_epochs"] + case["epochs"]))
+    clock.finish(accuracy=accuracy, images=len(folds.train(0)) * (case["frozen_epochs"] + case["epochs"]))

@@ -16,12 +16,12 @@ class Clock:
     def measure(self, name: str) -> _Part:
         return _Part(self, name)
 
-    def finish(self, accuracy: float, images: int) -> None:
-        """Print everything; ``images`` were seen in training, all epochs together."""
+    def finish(self, **figures: float) -> None:
+        """Print everything, and what else was found."""
         usage = resource.getrusage(resource.RUSAGE_SELF)
         children = resource.getrusage(resource.RUSAGE_CHILDREN)
         peak = max(usage.ru_maxrss, children.ru_maxrss) / 1e6
-        print(json.dumps({**self.parts, "accuracy": accuracy, "images": images, "peak_gb": peak}), flush=True)
+        print(json.dumps({**self.parts, **figures, "peak_gb": peak}), flush=True)
 
 
 class _Part:
