@@ -19,6 +19,7 @@ from outfold.data.parts import Part, read_parts, read_sample
 from outfold.data.roles import Roles, check_declared, infer_roles
 from outfold.data.sample import check_sample
 from outfold.data.targets import raw_targets, target_columns
+from outfold.data.train_where import rows_to_learn
 from outfold.errors import ConfigError, nearest, some
 from outfold.hooks import Hooks
 from outfold.metrics import PER_CLASS, Metric, Subtask
@@ -44,6 +45,8 @@ class Contest:
             multitask contest ``age`` and ``grapheme=ka``.
         train: the training rows by id, in the order of the file: feature columns and raw target columns.
         test: the test rows by id: feature columns.
+        aside: the training rows that ``train_where`` leaves out, by id: feature columns. They are neither learnt from
+            nor scored; a feature that looks at other rows (what was before, how often) may look at them.
         y: the truth in the order of ``train``: int64 codes (n,); multilabel int8 (n, k); regression float64 (n,) or
             (n, k); multitask float64 (n, k), cut up by the metric's subtasks.
         roles: the columns that a model may use.
@@ -64,6 +67,7 @@ class Contest:
     outputs: list[str]
     train: pd.DataFrame
     test: pd.DataFrame
+    aside: pd.DataFrame
     y: np.ndarray
     roles: Roles
     sample: pd.DataFrame
@@ -180,18 +184,21 @@ def load_contest(root: Path, config: CompetitionConfig | None = None) -> Contest
     target_columns(train.frame, config.target, train.path)
     _settle(train, test, sample)
     check_test_ids(test.frame.index, sample.frame.index, test.path, sample.path)
+    whole, train = train, _learnt(config, train, notes)
     images = find_images(config, layout.inputs, id_column, train, test)
     if images and config.on_bad_image == "drop":
-        train, images, dropped = drop_missing(train, images)
+        there, images, dropped = drop_missing(train, images)
+        whole, train = whole.without(train.frame.index.difference(there.frame.index)), there
         notes += dropped
     raw = target_columns(train.frame, config.target, train.path)
     target, metric = read_asked(config, hooks, raw, train.path)
     notes += target.notes
     check_sample(sample.frame, target, id_column, config.target, sample.path, metric.subtasks)
-    train_rows, test_rows = _features(config, hooks, train, test)
-    roles, left = infer_roles(config.columns, train_rows, test_rows, _reserved(config), image=bool(images))
+    rows, test_rows = _features(config, hooks, whole, test)
+    learnt = rows.index.isin(train.frame.index)
+    roles, left = infer_roles(config.columns, _some(rows, learnt), test_rows, _reserved(config), image=bool(images))
     notes += left
-    train_rows, test_rows = _with_dates(roles.dates, train_rows, test_rows, train.path, test.path)
+    rows, test_rows = _with_dates(roles.dates, rows, test_rows, train.path, test.path)
     return Contest(
         root=layout.root,
         config=config,
@@ -201,8 +208,9 @@ def load_contest(root: Path, config: CompetitionConfig | None = None) -> Contest
         targets=list(config.target),
         classes=target.classes,
         outputs=target.outputs,
-        train=pd.concat([train_rows, raw_targets(raw)], axis=1),
+        train=pd.concat([_some(rows, learnt), raw_targets(raw)], axis=1),
         test=test_rows,
+        aside=rows[~learnt],
         y=target.y,
         roles=roles,
         sample=sample.frame.reset_index(names=id_column),
@@ -211,6 +219,21 @@ def load_contest(root: Path, config: CompetitionConfig | None = None) -> Contest
         hooks=hooks,
         image_paths={part: paths for part, (paths, _) in images.items()},
     )
+
+
+def _learnt(config: CompetitionConfig, train: Part, notes: list[str]) -> Part:
+    """The training rows that ``train_where`` keeps, all where it is not said; what it leaves out is noted."""
+    if config.train_where is None:
+        return train
+    kept = rows_to_learn(config.train_where, train, config.target)
+    told = f"{np.count_nonzero(~kept):,} of {len(kept):,} training rows are neither learnt from nor scored"
+    notes.append(f"train_where: {config.train_where}: {told}")
+    return train.some(kept)
+
+
+def _some(rows: pd.DataFrame, mask: np.ndarray) -> pd.DataFrame:
+    """These rows; the table itself, and no copy, where that is all of them."""
+    return rows if mask.all() else rows[mask]
 
 
 def _settle(train: Part, test: Part, sample: Part) -> None:

@@ -141,6 +141,8 @@ class CompetitionConfig(StrictModel):
     """Columns by their role."""
     folds: FoldsConfig = FoldsConfig()
     """How the training rows are split."""
+    train_where: str | None = Field(default=None, min_length=1)
+    """Learn from, and score, only the training rows of which this holds: a condition on the columns of the training table, targets included, as pandas' query takes it (`Sales > 0`). The others have no fold; features that look at other rows still see them."""
     on_bad_image: Literal["error", "drop"] = "error"
     """An unreadable image ends the run, or is dropped: from training, and to a grey image in the test set."""
     submission: SubmissionConfig = SubmissionConfig()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +30,15 @@ class Part:
     frame: pd.DataFrame
     images: list[str] | None = None
     notes: tuple[str, ...] = ()
+
+    def some(self, mask: np.ndarray) -> Part:
+        """These rows only."""
+        images = None if self.images is None else [path for path, taken in zip(self.images, mask, strict=True) if taken]
+        return replace(self, frame=self.frame[mask], images=images)
+
+    def without(self, ids: pd.Index) -> Part:
+        """All rows but these."""
+        return self.some(~self.frame.index.isin(ids)) if len(ids) else self
 
 
 def find_input(layout: Layout, key: str, name: str) -> Path:

@@ -54,8 +54,8 @@ def split(context: Context) -> Folds:
 
 
 def _asked(config: CompetitionConfig) -> dict[str, Any]:
-    """Keys of the contest that say more of the target; a contest without them keeps its split."""
-    said = config.model_dump(mode="json", include={"order", "targets"}, exclude_defaults=True)
+    """Keys of the contest that say more of the target or the rows; a contest without them keeps its split."""
+    said = config.model_dump(mode="json", include={"order", "targets", "train_where"}, exclude_defaults=True)
     return {"asked": said} if said else {}
 
 
