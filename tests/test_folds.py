@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -165,6 +167,15 @@ def test_the_hash_tells_kinds_and_numbers_of_folds_apart() -> None:
     frame = pd.DataFrame({"id": ["a", "b", "c"], "fold": [0, 1, 0]})
     hashes = {Folds(frame, "kfold", 2).hash, Folds(frame, "group", 2).hash, Folds(frame, "kfold", 3).hash}
     assert len(hashes | {Folds(frame, "kfold", 1, 2).hash}) == 4
+
+
+@FORTY
+@given(ids=st.lists(st.text(st.characters(codec="utf-8"), max_size=4), min_size=1, max_size=12, unique=True))
+def test_the_hash_is_that_of_the_sorted_pairs(ids: list[str]) -> None:
+    frame = pd.DataFrame({"id": pd.Series(ids, dtype=object), "fold": np.arange(len(ids)) % 2})
+    pairs = sorted(zip(ids, (int(fold) for fold in frame["fold"]), strict=True))
+    content = json.dumps(["kfold", 2, 1, pairs], separators=(",", ":"))
+    assert Folds(frame, "kfold", 2).hash == hashlib.sha256(content.encode("ascii")).hexdigest()
 
 
 def test_the_hash_survives_ids_read_as_text() -> None:

@@ -10,6 +10,7 @@ from typing import get_args
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from outfold.config.competition import FoldKind
 from outfold.errors import DataError, some
@@ -104,8 +105,10 @@ class Folds:
 
         Independent of the order of the rows, and of whether an id was read as a number or as text.
         """
-        pairs = sorted(zip(map(str, self.frame["id"]), map(int, self.frame["fold"]), strict=True))
-        content = json.dumps([self.kind, self.n, self.repeats, pairs], separators=(",", ":"))
+        ids, numbers = pa.array(map(str, self.frame["id"]), pa.string()), pa.array(self.frame["fold"].to_numpy())
+        pairs = pa.table({"id": ids, "fold": numbers}).sort_by([("id", "ascending"), ("fold", "ascending")])
+        rows = list(zip(*(column.to_pylist() for column in pairs.columns), strict=True))
+        content = json.dumps([self.kind, self.n, self.repeats, rows], separators=(",", ":"))
         return hashlib.sha256(content.encode("ascii")).hexdigest()
 
     @cached_property
