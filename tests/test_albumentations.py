@@ -11,8 +11,8 @@ import torch
 from image_contest import digits_contest
 from stopping import stopped_at_step
 
+from outfold.config.image import ImagePipeline
 from outfold.config.load import load_pipeline
-from outfold.config.pipeline import ImagePipeline
 from outfold.contest import Contest
 from outfold.data.augment import Augmentation
 from outfold.data.image_batches import ImageSource

@@ -11,7 +11,7 @@ import pytest
 from image_contest import digits_contest
 from PIL import Image
 
-from outfold.config.pipeline import ImagePipeline
+from outfold.config.image import ImagePipeline
 from outfold.data.image_decode import BadImageError, decode
 from outfold.errors import DataError
 from outfold.learners.image.learner import ImageLearner

@@ -17,8 +17,8 @@ from image_contest import digits_contest
 from stopping import stopped_at_save
 from torch import Tensor, nn
 
+from outfold.config.image import ImagePipeline
 from outfold.config.load import load_pipeline
-from outfold.config.pipeline import ImagePipeline
 from outfold.contest import Contest
 from outfold.errors import ConfigError, OutfoldError
 from outfold.learners.image import batch_size as image_batch_size

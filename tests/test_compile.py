@@ -11,7 +11,7 @@ from image_contest import digits_contest
 from stopping import stopped_at_save
 from torch import Tensor, fx
 
-from outfold.config.pipeline import ImagePipeline
+from outfold.config.image import ImagePipeline
 from outfold.contest import Contest
 from outfold.learners.image.learner import ImageLearner
 from outfold.progress import Reporter

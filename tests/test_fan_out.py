@@ -17,7 +17,7 @@ from conftest import IMAGES, REPO, outfold, write_contest, write_images
 from rich.console import Console
 
 from outfold.config.gbdt import GbdtPipeline
-from outfold.config.pipeline import ImagePipeline
+from outfold.config.image import ImagePipeline
 from outfold.errors import ConfigError
 from outfold.progress import LineReporter, RichReporter
 from outfold.stages.compute import Compute, placed

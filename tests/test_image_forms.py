@@ -15,7 +15,7 @@ import pytest
 import torch
 from image_contest import digits_contest
 
-from outfold.config.pipeline import ImagePipeline
+from outfold.config.image import ImagePipeline
 from outfold.contest import Contest
 from outfold.data import image_cache, image_forms
 from outfold.data.cache_budget import amount, in_words, room

@@ -10,7 +10,7 @@ from torch import nn
 from outfold.errors import ConfigError
 from outfold.training.layer_groups import classifier_parameters, freeze, layer_groups, spread_lr
 from outfold.training.models import HeadDropout
-from outfold.training.optimizers import make_optimizer, set_rates
+from outfold.training.optimizers import Rule, make_optimizer, set_rates
 
 FAMILIES = {
     "resnet18": 3,
@@ -82,7 +82,7 @@ def _moved(model: nn.Module, *, train: str | int, train_bn: bool) -> set[str]:
     """Names of all that changed (parameters, BatchNorm statistics) in one step."""
     groups = layer_groups(model)
     freezing = freeze(model, groups, train, train_bn=train_bn)  # type: ignore[arg-type]
-    optimizer = make_optimizer("sgd", model, groups, [0.1] * len(groups), 0.0, 0.9)
+    optimizer = make_optimizer(Rule("sgd"), model, groups, [0.1] * len(groups), 0.0, 0.9)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     freezing.train()
     model(torch.randn(4, 3, 32, 32)).square().sum().backward()
@@ -123,7 +123,7 @@ def test_more_groups_than_there_are_is_an_error() -> None:
 def test_norms_and_biases_do_not_decay_and_each_group_has_its_rate() -> None:
     model = _small()
     groups = layer_groups(model)
-    optimizer = make_optimizer("adamw", model, groups, [0.1, 0.2, 0.3], 0.05, 0.9)
+    optimizer = make_optimizer(Rule("adamw"), model, groups, [0.1, 0.2, 0.3], 0.05, 0.9)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     for settings in optimizer.param_groups:
         for parameter in settings["params"]:

@@ -12,7 +12,7 @@ import torch
 from image_contest import digits_contest
 from ruamel.yaml import YAML
 
-from outfold.config.pipeline import ImagePipeline
+from outfold.config.image import ImagePipeline
 from outfold.contest import Contest, load_contest
 from outfold.errors import ConfigError, OutfoldError
 from outfold.learners.image.history import read_history

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 import outfold
 from outfold.config.competition import CompetitionConfig
-from outfold.config.pipeline import ImagePipeline
+from outfold.config.image import ImagePipeline
 from outfold.contest import Contest, load_contest
 from outfold.ensemble import COMBINERS, blend
 from outfold.errors import ConfigError, DataError, SubmissionError

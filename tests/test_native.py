@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stopping import stopped_at_save
 
+from outfold.config.image import ImagePipeline
 from outfold.config.load import load_pipeline
-from outfold.config.pipeline import ImagePipeline
 from outfold.contest import Contest, load_contest
 from outfold.data.augment import Augmentation, Draw, apply
 from outfold.data.erasing import draw_boxes

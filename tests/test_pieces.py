@@ -11,9 +11,9 @@ import torch
 from image_contest import digits_contest
 from torch import Tensor, nn
 
-from outfold.config.pipeline import ImagePipeline
+from outfold.config.image import ImagePipeline
 from outfold.errors import OutfoldError
-from outfold.learners.image import activations as image_activations
+from outfold.learners import pooled
 from outfold.learners.image.learner import ImageLearner
 from outfold.learners.image.predict import Inference
 from outfold.learners.image.tta import Looks
@@ -131,7 +131,7 @@ def test_activations_are_computed_in_pieces_too(
 ) -> None:
     contest, phases = trained[0].contest, [{"epochs": 1, "train": "head", "precompute": True}]
     config = ImagePipeline.model_validate({**trained[0].config.model_dump(), "phases": phases, "seed": 5})
-    whole, sizes = image_activations.activations, list[int]()
+    whole, sizes = pooled.activations, list[int]()
 
     def full(model: nn.Module, images: Tensor) -> Tensor:
         sizes.append(len(images))
@@ -141,7 +141,7 @@ def test_activations_are_computed_in_pieces_too(
 
     heads = []
     for name, activations in (("pieces", full), ("whole", whole)):
-        monkeypatch.setattr(image_activations, "activations", activations)
+        monkeypatch.setattr(pooled, "activations", activations)
         learner, shelf = ImageLearner(contest, config, "cnn", _Ear()), Shelf.open(tmp_path / name, "key")
         learner.fit(0, contest.train.index[:32], contest.train.index[32:], shelf)
         heads.append(load_member(shelf, "final")["fc.weight"])

@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 from stopping import stopped_at_save
 from test_training import recipe, results
 
-from outfold.config.pipeline import ImagePipeline
+from outfold.config.image import ImagePipeline
 from outfold.contest import Contest
 from outfold.data.image_batches import ImageSource
 from outfold.data.joined_images import JoinedTensors

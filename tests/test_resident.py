@@ -10,7 +10,7 @@ import pytest
 import torch
 from image_contest import digits_contest
 
-from outfold.config.pipeline import ImagePipeline
+from outfold.config.image import ImagePipeline
 from outfold.data import resident as resident_module
 from outfold.data.augment import Augmentation
 from outfold.data.image_batches import ImageSource

@@ -20,7 +20,7 @@ from outfold.training.device import Precision
 from outfold.training.layer_groups import Freezing
 from outfold.training.losses import Loss
 from outfold.training.models import HeadDropout
-from outfold.training.optimizers import make_optimizer
+from outfold.training.optimizers import Rule, make_optimizer
 from outfold.training.recipe import PhasePlan, plan_phases
 from outfold.training.step import Step
 
@@ -49,8 +49,8 @@ def test_weight_decay_shrinks_the_weights_as_the_ramp_says_and_never_the_biases(
         model = nn.Linear(3, 3)
         nn.init.constant_(model.weight, 1.0)
         nn.init.constant_(model.bias, 1.0)
-        optimizer = make_optimizer("sgd", model, [["weight", "bias"]], [0.1], 0.0, 0.0)
-        plain = make_optimizer("sgd", twin := nn.Linear(3, 3), [["weight", "bias"]], [0.1], 0.0, 0.0)
+        optimizer = make_optimizer(Rule("sgd"), model, [["weight", "bias"]], [0.1], 0.0, 0.0)
+        plain = make_optimizer(Rule("sgd"), twin := nn.Linear(3, 3), [["weight", "bias"]], [0.1], 0.0, 0.0)
         twin.load_state_dict(model.state_dict())
         one_step(model, plan, optimizer, number)
         one_step(twin, plan_of({"epochs": 1, "lr": 0.1, "schedule": "constant", "weight_decay": 0.0}), plain, number)
@@ -114,7 +114,7 @@ def test_augmentation_grows_over_the_phase(contest: Contest) -> None:
 def test_momentum_moves_over_the_phase(optimizer: str) -> None:
     plan = plan_of({"epochs": 1, "momentum": {"from": 0.5, "to": 0.9}})
     model = nn.Linear(3, 3)
-    updates = make_optimizer(optimizer, model, [["weight", "bias"]], [0.1], 0.0, 0.0)  # type: ignore[arg-type]
+    updates = make_optimizer(Rule(optimizer), model, [["weight", "bias"]], [0.1], 0.0, 0.0)  # type: ignore[arg-type]
     told = []
     for number in range(5):
         one_step(model, plan, updates, number)
@@ -129,7 +129,7 @@ def test_a_velocity_that_loses_its_momentum_stops() -> None:
         {"epochs": 1, "schedule": "constant", "lr": 0.1, "weight_decay": 0.0, "momentum": {"from": 0.9, "to": 0.0}}
     )
     model = nn.Linear(3, 3, bias=False)
-    updates = make_optimizer("sgd", model, [["weight"]], [0.1], 0.0, 0.0)
+    updates = make_optimizer(Rule("sgd"), model, [["weight"]], [0.1], 0.0, 0.0)
     for number in range(5):
         before = model.weight.detach().clone()
         loss = nn.functional.cross_entropy(model(torch.eye(3)), torch.arange(3))
@@ -154,7 +154,7 @@ def test_mixtures_begin_and_end_with_the_ramp(key: str, monkeypatch: pytest.Monk
 
     plan = plan_of({"epochs": 1, key: {"from": 0.0, "to": 8.0}})
     model = Watched(256, 4)
-    updates = make_optimizer("sgd", model, [["weight", "bias"]], [0.1], 0.0, 0.0)
+    updates = make_optimizer(Rule("sgd"), model, [["weight", "bias"]], [0.1], 0.0, 0.0)
     precision = Precision("fp32", torch.device("cpu"))
     step = Step(model, Freezing(model), updates, precision.scaler(), precision, Loss("multiclass"), plan)
     images = torch.arange(64.0)[:, None, None, None].expand(64, 1, 16, 16)
@@ -174,7 +174,7 @@ def test_a_clipped_gradient_has_the_norm_asked_for() -> None:
         torch.manual_seed(0)
         model = nn.Linear(3, 3)
         before = torch.cat([p.detach().flatten().clone() for p in model.parameters()])
-        one_step(model, plan, make_optimizer("sgd", model, [["weight", "bias"]], [1.0], 0.0, 0.0), 0)
+        one_step(model, plan, make_optimizer(Rule("sgd"), model, [["weight", "bias"]], [1.0], 0.0, 0.0), 0)
         moved[clip] = before - torch.cat([p.detach().flatten() for p in model.parameters()])
     assert float(moved[0.01].norm()) == pytest.approx(0.01, rel=1e-3)
     torch.testing.assert_close(moved[0.01] / 0.01, moved[None] / moved[None].norm(), rtol=1e-3, atol=1e-5)

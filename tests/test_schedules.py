@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from outfold.config.image import ImagePhase, ImagePipeline
 from outfold.config.load import load_pipeline
-from outfold.config.phase import Phase
-from outfold.config.pipeline import ImagePipeline
 from outfold.config.ramp import Ramp
 from outfold.errors import ConfigError
 from outfold.training.order import epoch_steps, even_batches, steps_per_epoch
@@ -125,7 +124,7 @@ def test_batches_differ_in_size_by_one_at_most(rows: int, batch: int) -> None:
 
 
 def test_accumulation_makes_fewer_steps_and_the_schedule_counts_steps() -> None:
-    phase = Phase(cycles=1, cycle_len=2)
+    phase = ImagePhase(cycles=1, cycle_len=2)
     plain = ImagePipeline(learner="image", batch_size=10, phases=[phase])
     summed = plain.model_copy(update={"accumulate": 4})
     assert plan_phases(plain, 400, "cnn.yaml")[0].ends == (80,)
@@ -134,7 +133,10 @@ def test_accumulation_makes_fewer_steps_and_the_schedule_counts_steps() -> None:
 
 def test_a_phase_overrides_the_pipeline_and_takes_the_rest_from_it() -> None:
     config = ImagePipeline(
-        learner="image", weight_decay=0.3, dropout=0.2, phases=[Phase(epochs=1, dropout=0.0), Phase(epochs=1, size=64)]
+        learner="image",
+        weight_decay=0.3,
+        dropout=0.2,
+        phases=[ImagePhase(epochs=1, dropout=0.0), ImagePhase(epochs=1, size=64)],
     )
     first, second = plan_phases(config, 100, "cnn.yaml")
     assert (first.dropout, first.weight_decay, first.size) == (0.0, 0.3, 224)
@@ -142,7 +144,9 @@ def test_a_phase_overrides_the_pipeline_and_takes_the_rest_from_it() -> None:
 
 
 def test_one_cycle_moves_the_momentum_unless_the_phase_sets_it() -> None:
-    config = ImagePipeline(learner="image", phases=[Phase(epochs=4), Phase(epochs=4, momentum=0.7), Phase(cycles=1)])
+    config = ImagePipeline(
+        learner="image", phases=[ImagePhase(epochs=4), ImagePhase(epochs=4, momentum=0.7), ImagePhase(cycles=1)]
+    )
     moved, fixed, sgdr_plan = plan_phases(config, 640, "cnn.yaml")
     assert moved.momentum_at(0) == pytest.approx(0.95)
     assert {fixed.momentum_at(step) for step in range(fixed.steps)} == {0.7}
@@ -167,7 +171,7 @@ def test_flat_cosine_stays_for_three_quarters_and_then_falls_by_a_cosine() -> No
 
 
 def test_a_ramp_begins_and_ends_with_the_phase() -> None:
-    phase = Phase.model_validate(
+    phase = ImagePhase.model_validate(
         {
             "epochs": 1,
             "weight_decay": {"from": 0.1, "to": 0.3},
@@ -185,10 +189,10 @@ def test_a_ramp_begins_and_ends_with_the_phase() -> None:
 
 
 def test_a_constant_shape_stays_and_says_where_in_one_number() -> None:
-    phase = Phase.model_validate({"epochs": 1, "dropout": {"from": 0.3, "shape": "constant"}})
+    phase = ImagePhase.model_validate({"epochs": 1, "dropout": {"from": 0.3, "shape": "constant"}})
     plan = plan_phases(ImagePipeline(learner="image", batch_size=10, phases=[phase]), 100, "cnn.yaml")[0]
     assert {plan.at("dropout", step) for step in range(plan.steps)} == {0.3}
-    assert Phase.model_validate(phase.model_dump(mode="json")) == phase
+    assert ImagePhase.model_validate(phase.model_dump(mode="json")) == phase
     assert Ramp.model_json_schema()["required"] == ["from"], "an editor asks for no end"
 
 
@@ -198,7 +202,7 @@ def test_a_constant_shape_stays_and_says_where_in_one_number() -> None:
 )
 def test_a_ramp_stays_in_the_range_of_its_key(key: str, value: object) -> None:
     with pytest.raises(ValidationError):
-        Phase.model_validate({"epochs": 1, key: value})
+        ImagePhase.model_validate({"epochs": 1, key: value})
 
 
 def test_a_ramp_is_part_of_the_fingerprint_and_is_printed_as_it_is_written() -> None:
@@ -210,7 +214,7 @@ def test_a_ramp_is_part_of_the_fingerprint_and_is_printed_as_it_is_written() -> 
 
 
 def test_a_cycle_may_be_shorter_than_an_epoch() -> None:
-    plan = plan_phases(ImagePipeline(learner="image", phases=[Phase(cycles=3, cycle_len=0.5)]), 640, "cnn.yaml")[0]
+    plan = plan_phases(ImagePipeline(learner="image", phases=[ImagePhase(cycles=3, cycle_len=0.5)]), 640, "cnn.yaml")[0]
     assert plan.ends == (5, 10, 15)
     assert plan.epochs == 2
 

@@ -14,7 +14,7 @@ from image_contest import digits_contest
 from ruamel.yaml import YAML
 from torch import nn
 
-from outfold.config.pipeline import ImagePipeline
+from outfold.config.image import ImagePipeline
 from outfold.contest import Contest, load_contest
 from outfold.errors import ConfigError
 from outfold.learners.image.learner import ImageLearner

@@ -10,8 +10,8 @@ import pytest
 from conftest import REPO
 from ruamel.yaml import YAML
 
+from outfold.config.image import ImagePipeline
 from outfold.config.load import load_pipeline
-from outfold.config.pipeline import ImagePipeline
 
 PIPELINES = sorted((REPO / "examples").glob("*/pipelines/*.yaml"))
 PAGES = [REPO / "docs" / name for name in ("training.md", "vision.md")]

@@ -15,7 +15,7 @@ from image_contest import digits_contest
 from stopping import stopped_at_save, stopped_at_step
 from torch import nn
 
-from outfold.config.pipeline import ImagePipeline
+from outfold.config.image import ImagePipeline
 from outfold.contest import Contest, load_contest
 from outfold.errors import ConfigError, OutfoldError
 from outfold.learners.image.history import read_history

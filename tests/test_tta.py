@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from image_contest import digits_contest
 from torch import nn
 
-from outfold.config.pipeline import ImagePipeline
+from outfold.config.image import ImagePipeline
 from outfold.data.augment import Augmentation, apply
 from outfold.data.image_batches import ImageSource, ahead
 from outfold.learners.image.learner import ImageLearner

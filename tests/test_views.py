@@ -13,8 +13,8 @@ import torch
 from image_contest import digits_contest
 from torch import nn
 
+from outfold.config.image import ImagePipeline
 from outfold.config.load import load_pipeline
-from outfold.config.pipeline import ImagePipeline
 from outfold.contest import Contest
 from outfold.data.image_batches import ImageSource
 from outfold.data.image_cache import MARGIN, ImageSet

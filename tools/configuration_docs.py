@@ -101,9 +101,12 @@ def tables(model: type[BaseModel], title: str, level: int, done: set[type[BaseMo
     schemas = model.model_json_schema()["properties"]
     summary = (model.__doc__ or "").split("\n")[0].replace("``", "`")
     text = f"\n{'#' * level} {title}\n\n{summary}\n\n| key | type | default | meaning |\n|---|---|---|---|\n"
-    keys = {field.alias or name: field for name, field in model.model_fields.items()}
+    # its own keys first, then those that it shares with others
+    own = [name for name in vars(model).get("__annotations__", {}) if name in model.model_fields]
+    fields = {name: model.model_fields[name] for name in [*own, *model.model_fields]}
+    keys = {field.alias or name: field for name, field in fields.items()}
     text += "".join(row(name, field, schemas[name]) for name, field in keys.items())
-    for part in [part for field in model.model_fields.values() for part in parts_of(field.annotation)]:
+    for part in [part for field in fields.values() for part in parts_of(field.annotation)]:
         if isinstance(part, type) and issubclass(part, BaseModel) and part not in done:
             text += tables(part, part.__name__, 3, done)
     return text

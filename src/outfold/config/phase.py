@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, PositiveFloat, Tag, field_validator, model_validator
 
-from outfold.config.augment import Augment
 from outfold.config.model import StrictModel
 from outfold.config.ramp import Amount, Share
 
@@ -18,12 +17,9 @@ BatchSize = Annotated[
 ]
 """A number of rows, or the largest that fits."""
 
-AS_STORED = {"augment": "none", "mixup": 0.0, "cutmix": 0.0, "erase": 0.0, "train_bn": False}
-"""What holds in a phase with precompute, whatever the pipeline says: every row is what is stored of it."""
-
 
 class Phase(StrictModel):
-    """One entry of ``phases:``. Keys that are left out take the pipeline's value."""
+    """One entry of ``phases:``, whatever the network. Keys that are left out take the pipeline's value."""
 
     train: Literal["head", "all"] | int = "all"
     """Which layer groups learn: the head, all, or the last N groups. The others are frozen."""
@@ -43,36 +39,22 @@ class Phase(StrictModel):
     """Peak learning rate. A list has one per layer group, from the stem to the head; two numbers are spread geometrically. find: the learning-rate finder's valley, found in each fold as the phase begins."""
     lr_ratio: float | None = Field(default=None, ge=1)
     """With one lr, or find: each group below the head learns this many times slower than the one above it."""
-    precompute: bool = False
-    """With train: head: what the frozen layers make of the images is computed once, without augmentation, and shared on disk; an epoch then takes a second."""
-    size: int | None = Field(default=None, ge=8)
-    """Image size of this phase (progressive resizing)."""
     data: float = Field(default=1.0, gt=0, le=1)
     """Share of the fold's training rows that the phase learns from, stratified: the same ones in each epoch."""
     sampling: Sampling | None = None
     """rows: each row once an epoch. balanced: each class as often as the others."""
     batch_size: BatchSize | None = None
-    """Rows a batch. auto: the largest that trains in the memory there is, found once for all folds."""
+    """Rows a batch."""
     accumulate: int | None = Field(default=None, ge=1)
     """Batches a step: gradients are summed, so that the effective batch is accumulate * batch_size."""
     weight_decay: Amount | None = None
     """Weight decay; norms and biases are left out."""
     momentum: Share | None = None
-    """Momentum of SGD, or the first beta of AdamW. one_cycle moves it from .95 to .85 and back unless it is set here."""
+    """Momentum of SGD, or the first beta of Adam and AdamW. one_cycle moves it from .95 to .85 and back unless it is set here."""
     dropout: Share | None = None
     """Dropout before the classifier."""
     label_smoothing: Share | None = None
     """Label smoothing of the cross entropy."""
-    augment: Augment | None = None
-    """Augmentation: a preset, or transforms of albumentations."""
-    strength: Amount | None = None
-    """Scales every augmentation magnitude; 1 is the preset as named."""
-    mixup: Amount | None = None
-    """Mixup: each row is blended with another of its batch, lam from Beta(mixup, mixup); 0.4 is usual, 0 is off."""
-    cutmix: Amount | None = None
-    """CutMix: a box of another image takes the place of a part, of lam from Beta(cutmix, cutmix) the rest; 1 is usual, 0 is off."""
-    erase: float | None = Field(default=None, ge=0, le=1)
-    """Random erasing: the share of rows of which a rectangle becomes the mean colour."""
     clip_grad: float | None = Field(default=None, gt=0)
     """Clip the gradient's norm."""
     train_bn: bool | None = None
@@ -96,15 +78,6 @@ class Phase(StrictModel):
             raise ValueError(f"schedule: {self.schedule} needs epochs:")
         if isinstance(self.lr, list) and self.lr_ratio is not None:
             raise ValueError("lr_ratio: goes with a single lr, not with a list")
-        return self
-
-    @model_validator(mode="after")
-    def _precomputed(self) -> Phase:
-        if self.precompute and self.train != "head":
-            raise ValueError(f"precompute: goes with train: head, not with train: {self.train}")
-        for key, off in AS_STORED.items():
-            if self.precompute and getattr(self, key) not in (None, off):
-                raise ValueError(f"precompute: takes the images as they are: {key}: has no place in the same phase")
         return self
 
     @model_validator(mode="after")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from outfold.config.pipeline import ViewSet
+from outfold.config.image import ViewSet
 from outfold.data.image_cache import MARGIN
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import json
 
 import pandas as pd
 
+from outfold.config.image import ImagePipeline
 from outfold.config.image_features import PipelineBackbone
 from outfold.config.load import load_pipeline
-from outfold.config.pipeline import ImagePipeline
 from outfold.contest import Contest, load_contest
 from outfold.errors import ConfigError, MismatchError, nearest
 from outfold.learners.image.learner import ImageLearner

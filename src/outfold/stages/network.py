@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from outfold.config.pipeline import ImagePipeline
+from outfold.config.image import ImagePipeline
 from outfold.errors import ConfigError
 from outfold.stages.context import Context
 
@@ -26,10 +26,13 @@ def network(context: Context, name: str, what: str) -> ImagePipeline:
 
 
 def image_learner(context: Context, name: str, what: str) -> ImageLearner:
-    """The learner of a pipeline that has a network."""
+    """The learner of a pipeline that has a network, of the targets as it learns them."""
     from outfold.learners.image.learner import ImageLearner
+    from outfold.learners.transformed import as_learnt
 
-    return ImageLearner(context.contest, network(context, name, what), name, context.reporter)
+    where = context.layout.pipeline_config(name)
+    contest, config, _ = as_learnt(context.contest, network(context, name, what), where)
+    return ImageLearner(contest, config, name, context.reporter)
 
 
 def checked_phase(config: ImagePipeline, phase: int) -> int:

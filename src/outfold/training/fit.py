@@ -32,7 +32,7 @@ from outfold.training.losses import Loss
 from outfold.training.lr_finder import Sweep, SweepPlan, leaving_nothing, sweep
 from outfold.training.memory import memory_told
 from outfold.training.models import HeadDropout
-from outfold.training.optimizers import OptimizerName
+from outfold.training.optimizers import Rule
 from outfold.training.order import Kinds, even_batches
 from outfold.training.recipe import PhasePlan
 from outfold.training.step import Step
@@ -75,7 +75,7 @@ class Fit:
         phases: the recipe.
         data: what a phase learns from (its image size may be its own).
         loss: of a phase.
-        optimizer: sgd or adamw.
+        optimizer: how a gradient becomes an update.
         precision: of the forward pass.
         compile: the steps of training go through torch.compile.
         shelf: where the checkpoint, the members and the history go.
@@ -89,7 +89,7 @@ class Fit:
     phases: Sequence[PhasePlan]
     data: Callable[[PhasePlan], Data]
     loss: Callable[[PhasePlan], Loss]
-    optimizer: OptimizerName
+    optimizer: Rule
     precision: Precision
     shelf: Shelf
     reporter: Reporter

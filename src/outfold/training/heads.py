@@ -16,7 +16,6 @@ from torch.nn import functional
 from outfold.errors import ConfigError
 
 HeadName = Literal["timm", "concat_pool", "spp"]
-DEFAULT_PS = 0.5
 HIDDEN = 512
 PYRAMID = (1, 2, 4)
 

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import nn
 
-OptimizerName = Literal["sgd", "adamw"]
+
+@dataclass(frozen=True)
+class Rule:
+    """How a gradient becomes an update.
+
+    Attributes:
+        name: sgd with momentum; adamw; or adam, whose weight decay is a part of the gradient.
+        beta2: of Adam: how slowly the mean of squared gradients forgets.
+    """
+
+    name: Literal["sgd", "adam", "adamw"]
+    beta2: float = 0.999
 
 
 def make_optimizer(
-    name: OptimizerName,
+    rule: Rule,
     model: nn.Module,
     groups: Sequence[Sequence[str]],
     lrs: Sequence[float],
@@ -37,9 +49,10 @@ def make_optimizer(
                 settings.append({"params": members, "lr": lr, "peak_lr": lr, "weight_decay": decay, "decays": decays})
     # one pass over each tensor instead of one an operation
     fused = next(model.parameters()).device.type in ("cpu", "cuda")
-    if name == "sgd":
+    if rule.name == "sgd":
         return torch.optim.SGD(settings, lr=lrs[-1], momentum=momentum, fused=fused)
-    return torch.optim.AdamW(settings, lr=lrs[-1], betas=(momentum, 0.999), fused=fused)
+    kind = torch.optim.AdamW if rule.name == "adamw" else torch.optim.Adam
+    return kind(settings, lr=lrs[-1], betas=(momentum, rule.beta2), fused=fused)
 
 
 def set_rates(optimizer: torch.optim.Optimizer, scale: float, momentum: float, weight_decay: float) -> None:

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from outfold.config.augment import Augment
-from outfold.config.phase import AS_STORED, Phase, Sampling, Schedule
-from outfold.config.pipeline import ImagePipeline
+from outfold.config.image import AS_STORED, ImagePhase
+from outfold.config.neural import NeuralPipeline
+from outfold.config.phase import Phase, Sampling, Schedule
 from outfold.config.ramp import Ramp
-from outfold.training.heads import DEFAULT_PS
 from outfold.training.order import steps_per_epoch
 from outfold.training.sampling import share_count
 from outfold.training.schedules import cycle_ends, lr_scale, one_cycle_momentum, ramp
 
 Scheduled = Literal["weight_decay", "dropout", "label_smoothing", "strength", "mixup", "cutmix"]
 """Keys whose value may change from step to step; read them by :meth:`PhasePlan.at`."""
+OF_IMAGES = ("size", "augment", "strength", "mixup", "cutmix", "erase")
 ASSUMED = 64
 """The batch size of a phase whose own is yet to be found."""
 
@@ -33,11 +34,11 @@ class PhasePlan:
         lr: the peak rates; while ``finds_lr``, each group's share of the rate that is yet to be found.
         momentum: None where the schedule cycles it.
         where: for messages.
+        precompute, size, augment, strength, mixup, cutmix, erase: of images; a table leaves them as they are.
     """
 
     number: int
     train: Literal["head", "all"] | int
-    precompute: bool
     schedule: Schedule
     rows: int
     data: float
@@ -57,15 +58,16 @@ class PhasePlan:
     label_smoothing: float | Ramp
     train_bn: bool
     snapshots: bool
-    size: int
-    augment: Augment
-    strength: float | Ramp
-    mixup: float | Ramp
-    cutmix: float | Ramp
-    erase: float
     ema: float
     swa: bool
     where: str
+    precompute: bool = False
+    size: int = 0
+    augment: Augment = "none"
+    strength: float | Ramp = 0.0
+    mixup: float | Ramp = 0.0
+    cutmix: float | Ramp = 0.0
+    erase: float = 0.0
 
     @property
     def steps(self) -> int:
@@ -99,7 +101,7 @@ class PhasePlan:
 
 
 def plan_phases(
-    config: ImagePipeline, rows: int, where: str, found: Mapping[int, int] | None = None
+    config: NeuralPipeline, rows: int, where: str, found: Mapping[int, int] | None = None
 ) -> list[PhasePlan]:
     """The pipeline's phases for a training part of ``rows`` rows.
 
@@ -112,15 +114,17 @@ def plan_phases(
     ]
 
 
-def asks_for_batch_size(config: ImagePipeline) -> list[int]:
+def asks_for_batch_size(config: NeuralPipeline) -> list[int]:
     """The numbers of the phases that have ``batch_size: auto``."""
     sizes = [phase.batch_size or config.batch_size for phase in config.phases]
     return [number for number, size in enumerate(sizes, start=1) if size == "auto"]
 
 
-def _plan(config: ImagePipeline, phase: Phase, number: int, rows: int, where: str, found: int) -> PhasePlan:
+def _plan(config: NeuralPipeline, phase: Phase, number: int, rows: int, where: str, found: int) -> PhasePlan:
+    precompute = isinstance(phase, ImagePhase) and phase.precompute
+
     def value(key: str) -> Any:
-        if phase.precompute and key in AS_STORED:
+        if precompute and key in AS_STORED:
             return AS_STORED[key]
         own = getattr(phase, key)
         return getattr(config, key) if own is None else own
@@ -132,7 +136,6 @@ def _plan(config: ImagePipeline, phase: Phase, number: int, rows: int, where: st
     return PhasePlan(
         number=number,
         train=phase.train,
-        precompute=phase.precompute,
         schedule=phase.kind,
         rows=rows,
         data=phase.data,
@@ -148,24 +151,13 @@ def _plan(config: ImagePipeline, phase: Phase, number: int, rows: int, where: st
         batch_size=batch_size,
         accumulate=value("accumulate"),
         clip_grad=value("clip_grad"),
-        dropout=_dropout(config) if phase.dropout is None else phase.dropout,
+        dropout=config.last_dropout if phase.dropout is None else phase.dropout,
         label_smoothing=value("label_smoothing"),
         train_bn=bool(value("train_bn")),
         snapshots=phase.snapshots,
-        size=value("size"),
-        augment=value("augment"),
-        strength=value("strength"),
-        mixup=value("mixup"),
-        cutmix=value("cutmix"),
-        erase=value("erase"),
         ema=0.0 if phase.swa else value("ema"),
         swa=phase.swa,
         where=f"{where}: phases[{number - 1}]",
+        precompute=precompute,
+        **({key: value(key) for key in OF_IMAGES} if isinstance(phase, ImagePhase) else {}),
     )
-
-
-def _dropout(config: ImagePipeline) -> float:
-    """The dropout before the last layer, where a phase does not say."""
-    if config.head == "timm":
-        return config.dropout
-    return DEFAULT_PS if config.ps is None else config.ps

@@ -14,7 +14,7 @@ from outfold.training.device import Precision
 from outfold.training.layer_groups import Freezing, freeze, layer_groups, spread_lr
 from outfold.training.losses import Loss
 from outfold.training.mixing import mix
-from outfold.training.optimizers import OptimizerName, make_optimizer, set_rates
+from outfold.training.optimizers import Rule, make_optimizer, set_rates
 from outfold.training.recipe import PhasePlan
 
 
@@ -38,7 +38,7 @@ class Step:
 
     @classmethod
     def begin(
-        cls, model: nn.Module, plan: PhasePlan, loss: Loss, optimizer: OptimizerName, precision: Precision, seed: int
+        cls, model: nn.Module, plan: PhasePlan, loss: Loss, optimizer: Rule, precision: Precision, seed: int
     ) -> Step:
         """What a phase begins with: layers frozen, a new optimizer.
 

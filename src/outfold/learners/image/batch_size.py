@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from outfold.config.pipeline import ImagePipeline
+from outfold.config.image import ImagePipeline
 from outfold.data.memory_map import turn
 from outfold.learners.image.voters import Voter
 from outfold.store.atomic import write_json

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from outfold.config.pipeline import ImagePipeline
+from outfold.config.image import ImagePipeline
 from outfold.data.augment import Augmentation
 from outfold.errors import ConfigError
 from outfold.learners.image.rows import ContestImages

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from outfold.config.pipeline import ImagePipeline
+from outfold.config.image import ImagePipeline
 from outfold.contest import Contest
 from outfold.data.augment import Augmentation
 from outfold.data.image_batches import ImageSource
@@ -44,6 +44,7 @@ from outfold.training.fit import Data, Fit, fit
 from outfold.training.layer_groups import layer_groups
 from outfold.training.losses import Loss
 from outfold.training.models import DROP_PATH, ModelSpec, build_model, normalisation
+from outfold.training.optimizers import Rule
 from outfold.training.recipe import PhasePlan, plan_phases
 from outfold.training.recipe_check import check_batches
 from outfold.training.sampling import strata
@@ -140,7 +141,7 @@ class ImageLearner:
             phases=plans,
             data=partial(self._phase_data, model, self._places("train", valid), loss(), mean, std, taught),
             loss=lambda plan: loss(),
-            optimizer=config.optimizer,
+            optimizer=Rule(config.optimizer, config.beta2),
             precision=self.precision,
             shelf=shelf,
             reporter=self.reporter,

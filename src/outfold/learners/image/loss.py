@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 
-from outfold.config.pipeline import ImagePipeline
+from outfold.config.image import ImagePipeline
 from outfold.contest import Contest
 from outfold.training.joint_loss import JointLoss, Share
 from outfold.training.losses import Loss, width

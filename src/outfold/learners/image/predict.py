@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from outfold.config.pipeline import ImagePipeline
+from outfold.config.image import ImagePipeline
 from outfold.data.image_batches import ImageSource
 from outfold.learners.image.batch_size import rows_to_predict
 from outfold.learners.image.tta import Looks

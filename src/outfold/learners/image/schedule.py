@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from outfold.config.pipeline import ImagePipeline
+from outfold.config.image import ImagePipeline
 from outfold.learners.image.history import read_history
 from outfold.plots import COLOURS, drawing, new_figure, save
 from outfold.store.shelf import Shelf

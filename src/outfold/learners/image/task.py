@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from outfold.config.pipeline import ImagePipeline
+from outfold.config.image import ImagePipeline
 from outfold.contest import Contest
 from outfold.errors import ConfigError, nearest, some
 from outfold.metrics import PER_CLASS

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from outfold.config.pipeline import ImagePipeline, Tta
+from outfold.config.image import ImagePipeline, Tta
 from outfold.data.augment import Augmentation
 from outfold.data.image_batches import ImageSource
 from outfold.data.views import View, needs_margin, views

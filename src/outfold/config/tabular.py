@@ -1,0 +1,82 @@
+"""``learner: tabular``: a network of entity embeddings on the contest's table."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from outfold.config.image_features import ImageFeatures
+from outfold.config.neural import NeuralPipeline
+from outfold.config.phase import Phase
+
+OF_IMAGES = ("size", "resize", "augment", "strength", "mixup", "cutmix", "erase", "precompute", "tta", "workers")
+"""Keys of an image pipeline and of its phases that a table has no use for."""
+
+Rate = Annotated[float, Field(ge=0, lt=1)]
+
+
+def _without_images(given: Any) -> Any:
+    """What is given, if it has no key of images."""
+    for key in OF_IMAGES if isinstance(given, dict) else ():
+        if key in given:
+            raise ValueError(f"{key}: is for images; learner: tabular learns from a table")
+    return given
+
+
+class TabularPhase(Phase):
+    """One entry of ``phases:`` of a network of tables. Keys that are left out take the pipeline's value."""
+
+    batch_size: int | None = Field(default=None, ge=1)
+    """Rows a batch."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_images(cls, given: Any) -> Any:
+        return _without_images(given)
+
+
+class TabularPipeline(NeuralPipeline):
+    """A vector for each category, beside the numbers, through a few layers (Guo & Berkhahn 2016)."""
+
+    learner: Literal["tabular"]
+    """tabular: entity embeddings."""
+    layers: list[Annotated[int, Field(ge=1)]] = Field(default=[1000, 500], min_length=1)
+    """Width of each hidden layer: Linear, ReLU, BatchNorm, Dropout."""
+    dropouts: Rate | list[Rate] = 0.1
+    """Dropout after each hidden layer: one number for all, or one a layer. A phase's `dropout` takes the place of the last."""
+    embedding_dropout: Rate = 0.04
+    """Dropout of the numbers that the categories have become."""
+    embedding_width: Literal["fastai_07", "fastai_2"] | Annotated[int, Field(ge=1)] = "fastai_07"
+    """Numbers a category, for c categories, the missing one among them. fastai_07: min(50, (c + 1) // 2). fastai_2: min(600, round(1.6 c^0.56)). Or one number for all columns."""
+    batch_size: int = Field(default=128, ge=1)
+    """Rows a batch."""
+    image_features: ImageFeatures = ImageFeatures()
+    """Features from images, where the contest has them."""
+    features: list[str] | None = None
+    """Use these columns only; `image` stands for the features from images."""
+    phases: list[TabularPhase] = Field(
+        default=[TabularPhase(cycles=3, cycle_len=1, cycle_mult=2, lr=1e-3, snapshots=True)], min_length=1
+    )
+    """The recipe."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_images(cls, given: Any) -> Any:
+        return _without_images(given)
+
+    @model_validator(mode="after")
+    def _a_dropout_a_layer(self) -> TabularPipeline:
+        if isinstance(self.dropouts, list) and len(self.dropouts) != len(self.layers):
+            raise ValueError(f"dropouts: has {len(self.dropouts)} numbers; there are {len(self.layers)} layers")
+        return self
+
+    @property
+    def layer_dropouts(self) -> list[float]:
+        """The dropout after each hidden layer."""
+        return self.dropouts if isinstance(self.dropouts, list) else [self.dropouts] * len(self.layers)
+
+    @property
+    def last_dropout(self) -> float:
+        """The dropout before the last layer, where a phase does not say."""
+        return self.layer_dropouts[-1]
