@@ -24,7 +24,17 @@ def make_learner(contest: Contest, config: ModelPipeline, name: str, reporter: R
     Raises:
         ConfigError: keys that the contest's task has no use for.
     """
-    check_pseudo(config.taught(), contest.task, str(contest.layout.pipeline_config(name)))
+    where = contest.layout.pipeline_config(name)
+    check_pseudo(config.taught(), contest.task, str(where))
+    if config.by_fold:
+        from outfold.learners.by_fold import ByFold
+
+        return ByFold(config, lambda own: make_learner(contest, own, name, reporter), where)
+    if config.target_transform is not None:
+        from outfold.learners.transformed import Transformed, as_learnt
+
+        learnt, own, scales = as_learnt(contest, config, where)
+        return Transformed(make_learner(learnt, own, name, reporter), scales)
     if isinstance(config, ImagePipeline):
         from outfold.learners.image.learner import ImageLearner
 
