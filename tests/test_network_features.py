@@ -194,4 +194,4 @@ def test_each_of_several_targets_sees_through_the_one_network_that_has_them_all(
         manifest = train(Context(tmp_path), name)
         predict(Context(tmp_path), name)
     assert manifest.outputs == load_contest(tmp_path).outputs
-    assert len(list((tmp_path / "artifacts" / "cache").glob("backbone-*"))) == 4, "two folds, train and test"
+    assert len(list((tmp_path / "artifacts" / "cache").glob("activations-*"))) == 4, "two folds, train and test"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,11 +14,11 @@ from outfold.config.image_features import ImageFeatures
 from outfold.data.exif import EXIF, exif_of
 from outfold.data.image_decode import DECODE_VERSION, BadImageError, decode
 from outfold.data.image_descriptors import DESCRIPTOR_REVISION, describe
+from outfold.data.in_threads import in_threads
 from outfold.errors import DataError
 from outfold.progress import Reporter
 from outfold.store.atomic import atomic_path
 from outfold.store.fingerprint import fingerprint
-from outfold.threads import thread_count
 
 BAD = "bad"
 """The column of reasons why an image could not be read; empty for those that could."""
@@ -105,18 +104,11 @@ def _compute(part: str, paths: Sequence[Path], settings: ImageFeatures, reporter
 
     values: list[np.ndarray] = []
     bad: list[str] = []
-    with (
-        reporter.bar(f"features of {part} images", len(paths), "images") as bar,
-        ThreadPoolExecutor(thread_count()) as pool,
-    ):
-        try:
-            for rows, reasons in pool.map(some, range(0, len(paths), _CHUNK)):
-                values.append(rows)
-                bad += reasons
-                bar.advance(len(rows))
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+    with reporter.bar(f"features of {part} images", len(paths), "images") as bar:
+        for rows, reasons in in_threads(some, range(0, len(paths), _CHUNK)):
+            values.append(rows)
+            bad += reasons
+            bar.advance(len(rows))
     table = pd.DataFrame(np.concatenate(values or [np.empty((0, len(grey)), np.float32)]), columns=list(grey))
     table[BAD] = pd.array(bad, dtype="str")
     return table

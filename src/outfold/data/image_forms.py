@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -14,10 +13,10 @@ from numpy.typing import NDArray
 
 from outfold.data.image_decode import BadImageError
 from outfold.data.image_store import encode_jpeg, index_bytes
+from outfold.data.in_threads import in_threads
 from outfold.data.memory_map import allocate
 from outfold.errors import DiskFullError
 from outfold.progress import Reporter
-from outfold.threads import thread_count
 
 GREY = 128
 """What stands in for an image that cannot be read."""
@@ -95,15 +94,12 @@ def _through(reading: Reading, keep: Callable[[int, NDArray[np.uint8]], T], repo
         return done
 
     bad = 0
-    with reporter.bar(reading.label, len(reading), "images") as bar, ThreadPoolExecutor(thread_count()) as pool:
-        try:
-            for done in pool.map(some, range(0, len(reading), _CHUNK)):
-                bad += len(done.bad)
-                bar.advance(len(done.kept), **({"bad": bad} if bad else {}))
-                yield done
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+    through = in_threads(some, range(0, len(reading), _CHUNK))
+    with reporter.bar(reading.label, len(reading), "images") as bar, contextlib.closing(through) as chunks:
+        for done in chunks:
+            bad += len(done.bad)
+            bar.advance(len(done.kept), **({"bad": bad} if bad else {}))
+            yield done
 
 
 def write_map(path: Path, reading: Reading, reporter: Reporter) -> dict[int, str]:

@@ -6,7 +6,6 @@ import hashlib
 import io
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outfold.data.image_decode import BadImageError, decode_bytes
+from outfold.data.in_threads import in_threads
 from outfold.data.near_duplicates import difference_hash
 from outfold.progress import Reporter
-from outfold.threads import thread_count
 
 THUMB = 16
 _ENOUGH = 64
@@ -65,8 +64,8 @@ def look_at(paths: Sequence[Path], reporter: Reporter) -> Looks:
     """Read every file once, in threads; large JPEGs are decoded at a half to an eighth of their size."""
     chunks = [paths[start : start + _CHUNK] for start in range(0, len(paths), _CHUNK)]
     looks: list[_Look] = []
-    with reporter.bar("look at images", len(paths), "images") as bar, ThreadPoolExecutor(thread_count()) as pool:
-        for done in pool.map(lambda chunk: [_look(path) for path in chunk], chunks):
+    with reporter.bar("look at images", len(paths), "images") as bar:
+        for done in in_threads(lambda chunk: [_look(path) for path in chunk], chunks):
             looks += done
             bar.advance(len(done))
     blank = np.zeros((THUMB, THUMB), dtype=np.uint8)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from outfold.data.image_bands import read_bands
+from outfold.data.in_threads import in_threads
 from outfold.errors import DiskFullError
 from outfold.progress import Reporter
 from outfold.store.atomic import atomic_path
-from outfold.threads import thread_count
 
 _ORIENTATION = 0x0112
 _CHUNK = 256
@@ -72,14 +71,7 @@ def _read(paths: Sequence[Path], reporter: Reporter) -> NDArray[np.int32]:
         sizes[start : start + len(chunk)] = [own_size(path) for path in chunk]
         return len(chunk)
 
-    with (
-        reporter.bar("sizes of images", len(paths), "images") as bar,
-        ThreadPoolExecutor(thread_count()) as pool,
-    ):
-        try:
-            for count in pool.map(some, range(0, len(paths), _CHUNK)):
-                bar.advance(count)
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+    with reporter.bar("sizes of images", len(paths), "images") as bar:
+        for count in in_threads(some, range(0, len(paths), _CHUNK)):
+            bar.advance(count)
     return sizes

@@ -1,8 +1,11 @@
-"""Predictions that may be used: a pipeline's test predictions belong to its models, and its models to these folds."""
+"""Results that may be used: test predictions that belong to their models, and models to what is here now."""
 
 from __future__ import annotations
 
-from outfold.errors import MismatchError
+from collections.abc import Sequence
+
+from outfold.config.pipeline import ModelPipeline
+from outfold.errors import MismatchError, some
 from outfold.stages.context import Context, command
 from outfold.store.manifest import Manifest, read_manifest
 
@@ -28,3 +31,31 @@ def current(context: Context, name: str) -> Manifest:
             remedy=f"Run `{command(context.root, 'predict', name)}` first.",
         )
     return manifest
+
+
+def trained(context: Context, name: str, config: ModelPipeline, asked: str, stages: Sequence[str]) -> Manifest:
+    """The manifest of a pipeline whose models, of all folds, are what would be trained now.
+
+    Args:
+        config: the pipeline's.
+        asked: what of it is asked for, for messages: ``whose networks are asked for as a backbone``.
+        stages: those that would make it.
+
+    Raises:
+        MismatchError: it is not trained on all folds, or was trained on something else than what is here now.
+    """
+    manifest = read_manifest(context.layout.manifest(name))
+    if manifest is None:
+        raise refused(context, name, asked, "is not trained", stages)
+    if manifest.fingerprint != context.fit_fingerprint(config):
+        raise refused(context, name, asked, "was trained on another contest, pipeline, data or folds", stages)
+    if not manifest.complete:
+        missing = [str(fold) for fold, done in enumerate(manifest.trained) if not done]
+        raise refused(context, name, asked, f"is not trained on fold {some(missing)}", stages)
+    return manifest
+
+
+def refused(context: Context, name: str, asked: str, state: str, stages: Sequence[str]) -> MismatchError:
+    """The error of a pipeline whose results cannot be used, and the stages that mend it."""
+    commands = " and ".join(f"`{command(context.root, stage, name)}`" for stage in stages)
+    return MismatchError(f"{name}, {asked}, {state}", remedy=f"Run {commands} first.")

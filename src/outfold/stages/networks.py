@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from outfold.config.image_features import PipelineBackbone
-from outfold.errors import MismatchError, some
-from outfold.stages.context import Context, command
-from outfold.store.manifest import read_manifest
+from outfold.stages.context import Context
+from outfold.stages.current import trained
 
 
 def network_hashes(context: Context, backbone: PipelineBackbone) -> dict[str, str]:
@@ -20,19 +19,5 @@ def network_hashes(context: Context, backbone: PipelineBackbone) -> dict[str, st
     name, layout = backbone.pipeline, context.layout
     asked = f"image_features.backbone: {{pipeline: {name}}}"
     config = network_config(layout, backbone, asked)
-    manifest = read_manifest(layout.manifest(name))
-    if manifest is None:
-        raise _refused(context, name, "is not trained")
-    if manifest.fingerprint != context.fit_fingerprint(config):
-        raise _refused(context, name, "was trained on another contest, pipeline, data or folds")
-    if not manifest.complete:
-        missing = [str(fold) for fold, done in enumerate(manifest.trained) if not done]
-        raise _refused(context, name, f"is not trained on fold {some(missing)}")
+    trained(context, name, config, "whose networks are asked for as a backbone", ["train"])
     return {str(fold): network_hash(layout, backbone, fold, asked) for fold in context.folds.numbers()}
-
-
-def _refused(context: Context, name: str, state: str) -> MismatchError:
-    return MismatchError(
-        f"{name}, whose networks are asked for as a backbone, {state}",
-        remedy=f"Run `{command(context.root, 'train', name)}` first.",
-    )

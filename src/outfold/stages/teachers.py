@@ -13,11 +13,15 @@ from outfold.config.pipeline import ModelPipeline
 from outfold.config.pseudo import CONFIDENCE, Pseudo
 from outfold.ensemble.pseudo import PseudoLabels, choose
 from outfold.errors import MismatchError, some
-from outfold.stages.context import Context, command
+from outfold.stages.context import Context
+from outfold.stages.current import refused, trained
 from outfold.store.fingerprint import file_sha256
-from outfold.store.manifest import Manifest, PseudoFacts, PseudoFold, read_manifest
+from outfold.store.manifest import Manifest, PseudoFacts, PseudoFold
 from outfold.store.predictions import members_of, read_predictions
 from outfold.store.shelf import Shelf
+
+_ASKED = "whose test predictions are asked for as pseudo-labels"
+_BOTH = ("train", "predict")
 
 
 class Teachers:
@@ -48,7 +52,7 @@ class Teachers:
         for name, manifest in self.manifests.items():
             path = self.context.layout.test(name)
             if file_sha256(path) != manifest.test_sha256:
-                raise _refused(self.context, name, "has changed on disk since it predicted the test set")
+                raise refused(self.context, name, _ASKED, "has changed on disk since it predicted the test set", _BOTH)
             frames[name] = read_predictions(path)
         return frames
 
@@ -85,7 +89,8 @@ class Teachers:
         frame = frame[frame["fold"] == fold]
         layers = [frame[frame["member"] == member].set_index("id") for member in members_of(frame)]
         if not layers or any(not layer.index.sort_values().equals(ids.sort_values()) for layer in layers):
-            raise _refused(self.context, name, f"has not predicted every test row with its model of fold {fold}")
+            state = f"has not predicted every test row with its model of fold {fold}"
+            raise refused(self.context, name, _ASKED, state, _BOTH)
         return np.stack([layer.loc[ids, outputs].to_numpy(np.float32) for layer in layers])
 
 
@@ -137,23 +142,10 @@ def pseudo_facts(context: Context, config: ModelPipeline, shelves: Mapping[int, 
 
 
 def _ready(context: Context, name: str) -> Manifest:
-    manifest = read_manifest(context.layout.manifest(name))
-    if manifest is None:
-        raise _refused(context, name, "is not trained")
     config = context.model_config(name)
-    if manifest.inference != context.inference_fingerprint(config, context.fit_fingerprint(config)):
-        raise _refused(context, name, "was trained on another contest, pipeline, data or folds")
-    if not manifest.complete:
-        missing = [str(fold) for fold, done in enumerate(manifest.trained) if not done]
-        raise _refused(context, name, f"is not trained on fold {some(missing)}")
+    manifest = trained(context, name, config, _ASKED, _BOTH)
+    if manifest.inference != context.inference_fingerprint(config, manifest.fingerprint):
+        raise refused(context, name, _ASKED, "predicted before its file was changed", _BOTH)
     if manifest.test_inference != manifest.inference or not context.layout.test(name).exists():
-        raise _refused(context, name, "has not predicted the test set since it was trained", trained=True)
+        raise refused(context, name, _ASKED, "has not predicted the test set since it was trained", ["predict"])
     return manifest
-
-
-def _refused(context: Context, name: str, state: str, *, trained: bool = False) -> MismatchError:
-    commands = [command(context.root, stage, name) for stage in (["predict"] if trained else ["train", "predict"])]
-    return MismatchError(
-        f"{name}, whose test predictions are asked for as pseudo-labels, {state}",
-        remedy=f"Run {' and '.join(f'`{said}`' for said in commands)} first.",
-    )

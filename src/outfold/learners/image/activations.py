@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from outfold.data.activation_cache import open_activations
 from outfold.learners.image.rows import PhaseImages
+from outfold.learners.pooled import seen_by_head
 from outfold.progress import Reporter
-from outfold.training.activations import HeadAlone, activations, backbone_hash
+from outfold.training.activations import HeadAlone
 from outfold.training.distributed import ranks
-from outfold.training.memory import Pieces
-from outfold.training.order import even_batches, pure_batches
-
-_BATCH = 64
+from outfold.training.order import even_batches
 
 
 @dataclass(frozen=True)
@@ -73,32 +67,9 @@ class PhaseActivations:
 def precomputed(
     images: PhaseImages, model: nn.Module, folder: Path, made_of: Mapping[str, Any], reporter: Reporter
 ) -> PhaseActivations:
-    """The phase on activations, computed where nobody has yet: in eval mode, float32, without augmentation.
+    """The phase on activations, computed where nobody has yet; see :func:`outfold.learners.pooled.seen_by_head`.
 
-    All training images have theirs in one file, in the order of the training table, so that folds share it where their
-    frozen weights are the same. It is known by these weights, the normalisation, and what ``made_of`` says.
-
-    Args:
-        folder: of the cache.
-        made_of: the model, its arguments, and the name of the images' cache, which says which images, in which form
-            and order.
+    All training images have theirs in one file, in the order of the training table, which folds share.
     """
-    source = images.source
-    key = {"weights": backbone_hash(model), "mean": list(source.mean), "std": list(source.std), **made_of}
-    name = f"activations-{sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()[:24]}"
-    count = len(source.pixels)
-    # the batches have a size of their own: pipelines that share the file may differ in theirs
-    batches, _ = pure_batches(np.arange(count), _BATCH, source.kinds)
-
-    pieces = Pieces(lambda said: reporter.warn(f"activations of training images: {said}"))
-
-    def compute() -> Iterator[NDArray[np.float32]]:
-        model.eval()
-        with reporter.bar("activations of training images", count, "images") as bar:
-            for rows, pixels in source.batches(batches):
-                with torch.inference_mode():
-                    values = pieces(partial(activations, model), source.normalised(pixels))
-                yield values.float().cpu().numpy()
-                bar.advance(len(rows))
-
-    return PhaseActivations(images, open_activations(folder, name, count, compute(), np.concatenate(batches)))
+    what = "activations of training images"
+    return PhaseActivations(images, seen_by_head(model, images.source, made_of, folder, what, reporter))
