@@ -8,9 +8,8 @@ from pydantic import Field
 
 from outfold.config.image_features import PipelineBackbone
 from outfold.config.model import StrictModel
-from outfold.config.target_transform import TargetTransform
-from outfold.config.tunable import TUNING, TunablePipeline
 from outfold.config.pseudo import Pseudo
+from outfold.config.target_transform import TargetTransform
 
 
 class ModelPipelineBase(StrictModel):
@@ -20,9 +19,9 @@ class ModelPipelineBase(StrictModel):
     """Keys that change predictions and not the trained models."""
     RUNTIME: ClassVar[frozenset[str]] = frozenset({"jobs"})
     """Keys that change neither."""
+
     target_transform: TargetTransform | None = None
     """Regression: learn the target on another scale, and predict on its own: log, log1p, sqrt, cbrt, asinh or logit; of several targets one for all, or one each by its column. Scores and target_range stay in the target's own units."""
-
     jobs: int | None = Field(default=None, ge=1)
     """Folds trained side by side, each in a process of its own; 1. `outfold train --jobs` goes before it."""
 
