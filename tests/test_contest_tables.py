@@ -127,6 +127,34 @@ def test_a_large_csv_is_parsed_once(large: Path, tmp_path: Path, monkeypatch: py
     assert first.notes == second.notes != ()
 
 
+def test_the_copy_gives_what_the_file_gave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "CACHE_FROM_BYTES", 0)
+    rows = 400
+    frame = pd.DataFrame(
+        {
+            "id": [f"{row:04d}" for row in range(rows)],
+            "whole": range(rows),
+            "gaps": [row if row % 7 else None for row in range(rows)],
+            "huge": [2**60 + row if row % 7 else None for row in range(rows)],
+            "part": [row / 7 for row in range(rows)],
+            "flag": [row % 3 == 0 for row in range(rows)],
+            "word": [("red", "green", "blue")[row % 3] for row in range(rows)],
+            "gappy": [("red", "NA", "n/a", "", " blue")[row % 5] for row in range(rows)],
+            "essay": [f"line {row}" for row in range(rows)],
+            "empty": None,
+            "y": [("a", "01", "NA")[row % 3] for row in range(rows)],
+        }
+    ).astype({"huge": "Int64"})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    first, again = (
+        read_table(tmp_path / "t.csv", verbatim={"id"}, targets={"y"}, cache=tmp_path / "cache").frame for _ in range(2)
+    )
+    pd.testing.assert_frame_equal(first, again)
+    assert len(list((tmp_path / "cache").rglob("*.parquet"))) == 1
+    assert first["gappy"].dropna().unique().tolist() == ["red", " blue"]
+    assert first["huge"].dropna().nunique() == frame["huge"].nunique(), "no two became one"
+
+
 def test_a_changed_csv_is_parsed_again_and_its_old_copy_removed(large: Path, tmp_path: Path) -> None:
     read_table(large, cache=tmp_path / "cache")
     large.write_text(large.read_text() + "900000;1.5\n")

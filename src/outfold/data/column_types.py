@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,26 +13,76 @@ MISSING_WORDS = ("", "NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "-NaN", "
 _TRUE, _FALSE = ("true", "True", "TRUE"), ("false", "False", "FALSE")
 CANONICAL_INTEGER = r"^(0|-?[1-9][0-9]{0,17})$"
 
+REPEATED = 4
+"""Text whose cells stand so many times each, on average, is kept as a dictionary in memory and on disk."""
+
 
 def typed(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """A column of text as int64, float64, bool or, where a cell is none of them, text.
 
-    Cells that hold one of :data:`MISSING_WORDS` become null.
+    Cells that hold one of :data:`MISSING_WORDS` become null. Whole numbers of more than 64 bits stay text where most
+    cells hold one: they are codes, and float64 would make different ones equal. Text that repeats is a dictionary.
     """
-    column = pc.if_else(pc.is_in(column, value_set=pa.array(MISSING_WORDS)), pa.scalar(None, column.type), column)
     if column.null_count == len(column):
         return column.cast(pa.float64())
-    trimmed = pc.utf8_trim_whitespace(column)
-    # Arrow reads 0x1F as a number; in a table it is a code
-    if not pc.any(pc.match_substring_regex(trimmed, "^0[xX]"), min_count=0).as_py():
+    found = _as_it_stands(column)
+    return _by_distinct_cells(column) if found is None else found
+
+
+def _as_it_stands(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    """The usual column of numbers, read in one pass; None where a cell needs a closer look."""
+    for kind in (pa.int64(), pa.float64()):
+        try:
+            found = column.cast(kind)
+        except pa.ArrowInvalid:
+            continue
+        closer = _hexadecimal(column) or (kind == pa.float64() and _nan_or_huge(found))
+        return None if closer else found
+    return None
+
+
+def _by_distinct_cells(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    encoded = column.dictionary_encode().unify_dictionaries()
+    cells = encoded.chunk(0).dictionary
+    said = pc.if_else(pc.is_in(cells, value_set=pa.array(MISSING_WORDS)), pa.scalar(None, cells.type), cells)
+    if said.null_count == len(said):
+        return pa.chunked_array([pa.nulls(len(column), pa.float64())])
+    found = _typed_cells(said, whole=encoded.null_count + said.null_count == 0)
+    repeats = len(cells) * REPEATED <= len(column)
+    if found is said and not said.null_count:
+        return encoded if repeats else column
+    taken = pa.chunked_array([found.take(chunk.indices) for chunk in encoded.chunks])
+    return taken.dictionary_encode() if repeats and found is said else taken
+
+
+def _typed_cells(cells: pa.Array, *, whole: bool) -> pa.Array:
+    """Distinct cells as what they all are; ``whole``: no row lacks one, so that two truth values are all there is."""
+    trimmed = pc.utf8_trim_whitespace(cells)
+    if not _hexadecimal(trimmed):
         for kind in (pa.int64(), pa.float64()):
             try:
-                return trimmed.cast(kind)
+                found = trimmed.cast(kind)
             except pa.ArrowInvalid:
                 continue
-    if column.null_count == 0 and pc.all(pc.is_in(trimmed, value_set=pa.array(_TRUE + _FALSE))).as_py():
+            return cells if kind == pa.float64() and _codes(trimmed) else found
+    if whole and pc.all(pc.is_in(trimmed, value_set=pa.array(_TRUE + _FALSE))).as_py():
         return pc.is_in(trimmed, value_set=pa.array(_TRUE))
-    return column
+    return cells
+
+
+def _hexadecimal(column: pa.ChunkedArray | pa.Array) -> bool:
+    """Arrow reads 0x1F as a number; in a table it is a code."""
+    return any(pc.any(pc.match_substring(column, letter), min_count=0).as_py() for letter in "xX")
+
+
+def _nan_or_huge(numbers: pa.ChunkedArray) -> bool:
+    return not pc.all(pc.less(pc.abs(numbers), 2.0**63), min_count=0).as_py()
+
+
+def _codes(cells: pa.Array) -> bool:
+    """Whether most of these numbers are whole ones that 64 bits do not hold."""
+    long = pc.match_substring_regex(cells, r"^[+-]?[0-9]{19,}$")
+    return bool(pc.mean(long.cast(pa.float64())).as_py() > 0.5)
 
 
 def typed_target(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -48,7 +99,8 @@ def typed_series(values: pd.Series) -> pd.Series:
     if not is_text(values):
         return values
     array = pa.chunked_array([pa.array(values, type=pa.string(), from_pandas=True)])
-    result = typed(array).to_pandas()
+    found = typed(array)
+    result = (found.cast(pa.string()) if pa.types.is_dictionary(found.type) else found).to_pandas()
     result.index, result.name = values.index, values.name
     return result
 
@@ -63,7 +115,9 @@ def is_text(values: pd.Series) -> bool:
     return pd.api.types.is_string_dtype(kind)
 
 
-def canonical_integers(values: pd.Series) -> bool:
-    """Whether every text is a whole number written in the one usual way: ``12``, and not ``012`` or ``12.0``."""
-    array = pa.array(values, type=pa.string(), from_pandas=True)
-    return array.null_count == 0 and bool(pc.all(pc.match_substring_regex(array, CANONICAL_INTEGER)).as_py())
+def canonical_integers(values: pd.Series | pd.Index) -> np.ndarray | None:
+    """Texts as int64 (n,) if every one is a whole number in its usual form (``12``, not ``012`` or ``12.0``)."""
+    array = pa.array(values, type=pa.large_string(), from_pandas=True)
+    if array.null_count or not pc.all(pc.match_substring_regex(array, CANONICAL_INTEGER), min_count=0).as_py():
+        return None
+    return np.asarray(array.cast(pa.int64()).to_numpy())

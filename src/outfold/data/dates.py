@@ -27,10 +27,13 @@ def parse_dates(parts: list[pd.Series], wheres: list[str]) -> list[pd.Series]:
     """
     if all(pd.api.types.is_datetime64_any_dtype(part) for part in parts):
         return [pd.to_datetime(part, utc=True).dt.tz_localize(None) for part in parts]
-    joined = pd.concat(parts, ignore_index=True)
-    given = joined.notna().to_numpy()
+    # a day stands on many rows, and is read once
+    places, days = pd.factorize(pd.concat(parts, ignore_index=True))
+    given, joined = places >= 0, pd.Series(days)
     readings = _of_numbers(joined) if pd.api.types.is_numeric_dtype(joined) else _of_text(joined)
     read = max(readings, key=lambda dates: int(dates.notna().sum()))
+    # a missing one has the place -1: the last of them, which is none
+    read = pd.concat([read, pd.Series([pd.NaT])], ignore_index=True).iloc[places].reset_index(drop=True)
     bad = given & read.isna().to_numpy()
     starts = np.cumsum([0, *(len(part) for part in parts)])
     for part, where, start in zip(parts, wheres, starts, strict=False):

@@ -33,7 +33,9 @@ def take_ids(frame: pd.DataFrame, column: str, path: Path) -> pd.DataFrame:
             f"{path}: {len(missing)} rows have no {column} ({rows})", remedy="Every row needs an id of its own."
         )
     index = pd.Index(ids, name="id")
-    if not index.is_unique:
+    # numbers are told apart in a fraction of the time that texts are
+    numbers = canonical_integers(index)
+    if not (index if numbers is None else pd.Index(numbers)).is_unique:
         twice = index[index.duplicated()].unique()
         raise DataError(
             f"{path}: {len(twice)} values of {column} stand on more than one row: {some(twice)}",
@@ -54,8 +56,9 @@ def _as_text(values: pd.Series) -> pd.Series:
 
 def settle_ids(*indices: pd.Index) -> list[pd.Index]:
     """All as int64 if every id of all of them is a whole number in its usual form; otherwise all stay text."""
-    if all(canonical_integers(index.to_series()) for index in indices):
-        return [pd.Index(index.to_numpy(dtype=object).astype(np.int64), name="id") for index in indices]
+    numbers = [canonical_integers(index) for index in indices]
+    if all(values is not None for values in numbers):
+        return [pd.Index(values, dtype=np.int64, name="id") for values in numbers]
     # through plain objects, so that ids from tables and from file names are of one type
     return [pd.Index(index.to_numpy(dtype=object), name="id") for index in indices]
 

@@ -104,7 +104,7 @@ def infer_roles(
             left.setdefault("hold neither numbers nor text", []).append(name)
         elif str(name).startswith("Unnamed: "):
             left.setdefault("have no name (most often the row's number)", []).append(name)
-        elif values.nunique(dropna=False) <= 1:
+        elif _constant(values):
             left.setdefault("hold one value only", []).append(name)
         elif kind == "date":
             dates.append(name)
@@ -131,6 +131,11 @@ def _kind(values: pd.Series) -> str | None:
     if pd.api.types.is_datetime64_any_dtype(values):
         return "date"
     return "number" if pd.api.types.is_numeric_dtype(values) else None
+
+
+def _constant(values: pd.Series) -> bool:
+    """Whether all rows hold one value, or none does; the first rows settle it nearly always."""
+    return values.iloc[:1000].nunique(dropna=False) <= 1 and values.nunique(dropna=False) <= 1
 
 
 def _nearly_distinct(values: pd.Series) -> bool:

@@ -12,12 +12,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from outfold.data.column_types import typed, typed_target
-from outfold.data.csv_text import parse, read_bytes, read_header
+from outfold.data.csv_text import parse, read_buffer, read_header
 from outfold.errors import DataError, some
 from outfold.store.atomic import atomic_path
 from outfold.store.fingerprint import fingerprint
 
-REVISION = 1
+REVISION = 2
 """Raised when the same file would be read otherwise: older copies are then not taken."""
 
 CACHE_FROM_BYTES = 1 << 20
@@ -46,7 +46,7 @@ def column_names(path: Path) -> list[str]:
     """
     if is_parquet(path):
         return _parquet_names(path)
-    return read_header(path, read_bytes(path))[0]
+    return read_header(path, read_buffer(path))[0]
 
 
 def read_table(
@@ -73,18 +73,20 @@ def read_table(
             return _from_copy(path, copy)
         except (pa.ArrowException, OSError):
             copy.unlink(missing_ok=True)
-    text, delimiter = parse(path, read_bytes(path))
+    text, delimiter = parse(path, read_buffer(path))
+    columns: dict[str, pa.ChunkedArray] = {}
+    for name in text.column_names:
+        cells = text[name]
+        columns[name] = cells if name in verbatim else typed_target(cells) if name in targets else typed(cells)
+        # what is read is let go of, so that no two whole tables are held
+        text = text.remove_column(0)
+    table = pa.table(columns)
     notes = _delimiter_note(path, delimiter)
-    columns = [
-        text[name] if name in verbatim else typed_target(text[name]) if name in targets else typed(text[name])
-        for name in text.column_names
-    ]
-    table = pa.table(dict(zip(text.column_names, columns, strict=True)))
     if copy is not None:
         for old in copy.parent.glob(f"{path.name}-*.parquet"):
             old.unlink(missing_ok=True)
         with atomic_path(copy) as beside:
-            pq.write_table(table.replace_schema_metadata({"notes": "\n".join(notes)}), beside, compression="zstd")
+            pq.write_table(table.replace_schema_metadata({"notes": "\n".join(notes)}), beside, compression="lz4")
     return Table(path, _to_pandas(table), notes)
 
 
@@ -107,7 +109,7 @@ def _copy_of(path: Path, verbatim: Collection[str], targets: Collection[str], ca
 
 
 def _from_copy(path: Path, copy: Path) -> Table:
-    table = pq.read_table(copy)
+    table = pq.read_table(copy, memory_map=True)
     notes = (table.schema.metadata or {}).get(b"notes", b"").decode()
     return Table(path, _to_pandas(table.replace_schema_metadata(None)), tuple(notes.splitlines()))
 
@@ -153,8 +155,17 @@ def _to_pandas(table: pa.Table) -> pd.DataFrame:
             column = column.cast(pa.timestamp("ms"))
         elif pa.types.is_dictionary(column.type):
             column = pc.cast(column, column.type.value_type)
+        elif pa.types.is_integer(column.type) and column.null_count and _beyond_fractions(column):
+            # beside a gap pandas has fractions, among which neighbours so large are one: they are codes
+            column = pc.cast(column, pa.string())
         elif pa.types.is_boolean(column.type) and column.null_count:
             # a third value makes them categories; pandas would have a column of objects
             column = pc.cast(column, pa.string())
         plain[name] = column
     return pa.table(plain).to_pandas()
+
+
+def _beyond_fractions(column: pa.ChunkedArray) -> bool:
+    """Whether float64 would make different ones of these whole numbers equal."""
+    found = pc.min_max(column).as_py()
+    return found["min"] is not None and max(abs(found["min"]), abs(found["max"])) > 2**53
