@@ -106,7 +106,10 @@ def fastai_one_fold(python: str, root: Path, data: Path, source: Path) -> dict[s
         folder.mkdir(parents=True, exist_ok=True)
         (folder / name).symlink_to((root / "inputs" / "train" / name).resolve())
     case = replace(CASES["dogs-vs-cats"], frozen_epochs=FROZEN_EPOCHS, epochs=EPOCHS)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(REPO / "src"), str(REPO / "benchmarks"), str(RUNS)])}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(REPO / "src"), str(REPO / "benchmarks"), str(RUNS)]),
+    }
     command = [python, str(RUNS / "run_fastai.py"), json.dumps(case.to_dict()), str(data), str(source), "0"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:

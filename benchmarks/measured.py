@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import resource
 import time
+from pathlib import Path
 
 
 class Clock:
@@ -18,9 +19,7 @@ class Clock:
 
     def finish(self, **figures: float) -> None:
         """Print everything, and what else was found."""
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        children = resource.getrusage(resource.RUSAGE_CHILDREN)
-        peak = max(usage.ru_maxrss, children.ru_maxrss) / 1e6
+        peak = max(_own_peak(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) / 1e6
         print(json.dumps({**self.parts, **figures, "peak_gb": peak}), flush=True)
 
 
@@ -34,6 +33,15 @@ class _Part:
     def __exit__(self, *_: object) -> None:
         self.clock.parts[f"{self.name}_s"] = time.perf_counter() - self.wall
         self.clock.parts[f"{self.name}_cpu_s"] = _cpu() - self.cpu
+
+
+def _own_peak() -> int:
+    """KB of memory that this process had at most; ``ru_maxrss`` would count what its parent had when it began."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
 def _cpu() -> float:

@@ -26,7 +26,10 @@ from cases import CASES, Case, prepare  # noqa: E402
 
 def run(python: str, script: str, case: Case, data: Path, source: Path, seed: int) -> dict[str, float]:
     """One run in a process of its own."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(REPO / "src"), str(REPO / "benchmarks"), str(RUNS)])}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(REPO / "src"), str(REPO / "benchmarks"), str(RUNS)]),
+    }
     command = [python, str(RUNS / script), json.dumps(case.to_dict()), str(data), str(source), str(seed)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:

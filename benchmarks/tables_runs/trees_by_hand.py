@@ -25,7 +25,13 @@ with clock.measure("train"):
     target = table["Sales"].to_numpy(np.float64)
     fold = table["fold"].to_numpy()
     out_of_fold = np.zeros(len(table))
-    params = {**case["params"], "objective": "regression", "seed": seed, "num_threads": case["threads"], "verbosity": -1}
+    params = {
+        **case["params"],
+        "objective": "regression",
+        "seed": seed,
+        "num_threads": case["threads"],
+        "verbosity": -1,
+    }
     params |= {"deterministic": True, "force_row_wise": True}
     for number in range(case["folds"]):
         valid = fold == number
