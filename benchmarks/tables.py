@@ -67,9 +67,8 @@ def run(python: str, script: str, case: dict, table: Path, seed: int) -> dict[st
 def report(name: str, results: dict[str, list[dict[str, float]]]) -> None:
     """One case as a table; the peer is the second runner."""
     peer = list(results)[1]
-    print(
-        f"\n### {name}\n\n| | prepare s | train s | rows/s | predict s | peak GB | RMSPE | all / {peer} | peak / {peer} |"
-    )
+    print(f"\n### {name}\n")
+    print(f"| | prepare s | train s | rows/s | predict s | peak GB | RMSPE | all / {peer} | peak / {peer} |")
     print("|---|---|---|---|---|---|---|---|---|")
     for runner, runs in results.items():
         median = {key: statistics.median(one[key] for one in runs) for key in runs[0]}
