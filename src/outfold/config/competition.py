@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from outfold.config.features import Feature
 from outfold.config.model import StrictModel
 
 FoldKind = Literal[
@@ -139,6 +140,8 @@ class CompetitionConfig(StrictModel):
     """By name, or hooks.py:function. Left out: auc, log_loss, qwk (ordinal), mean_columnwise_log_loss or rmse, by task."""
     columns: ColumnRoles = ColumnRoles()
     """Columns by their role."""
+    features: list[Feature] = []
+    """Features to make of columns, in order, for the learners of tables (see features.md). A pipeline adds its own."""
     folds: FoldsConfig = FoldsConfig()
     """How the training rows are split."""
     train_where: str | None = Field(default=None, min_length=1)

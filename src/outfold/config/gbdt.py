@@ -6,12 +6,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from outfold.config.image_features import ImageFeatures
-from outfold.config.pipeline_base import ModelPipelineBase
 from outfold.config.pseudo import Pseudo
+from outfold.config.table_pipeline import TablePipelineBase
 
 
-class GbdtPipeline(ModelPipelineBase):
+class GbdtPipeline(TablePipelineBase):
     """LightGBM on the contest's table, and on image features where it has images."""
 
     learner: Literal["gbdt"]
@@ -28,10 +27,6 @@ class GbdtPipeline(ModelPipelineBase):
     """Train again on the fold's whole training part, with the number of rounds found."""
     class_weight: Literal["balanced"] | None = None
     """balanced: each class weighs the same, however rare; in a multilabel task, the two sides of each label."""
-    image_features: ImageFeatures = ImageFeatures()
-    """Features from images, where the contest has them."""
-    features: list[str] | None = None
-    """Use these columns only; `image` stands for the features from images."""
     seed: int = 0
     """Seed of bagging and of the inner split."""
     pseudo: Pseudo | None = None

@@ -6,9 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from outfold.config.image_features import ImageFeatures
-from outfold.config.pipeline_base import ModelPipelineBase
 from outfold.config.pseudo import Pseudo
+from outfold.config.table_pipeline import TablePipelineBase
 
 
 def _listed(value: object) -> object:
@@ -18,7 +17,7 @@ def _listed(value: object) -> object:
 Strengths = Annotated[list[Annotated[float, Field(gt=0)]], BeforeValidator(_listed), Field(min_length=1)]
 
 
-class LinearPipeline(ModelPipelineBase):
+class LinearPipeline(TablePipelineBase):
     """Logistic regression for classes; ridge, lasso or elastic net for numbers (scikit-learn), on standardised columns."""
 
     learner: Literal["linear"]
@@ -41,10 +40,6 @@ class LinearPipeline(ModelPipelineBase):
     """inner_folds: 1: share of the training part that chooses."""
     class_weight: Literal["balanced"] | None = None
     """balanced: each class weighs the same, however rare; in a multilabel task, the two sides of each label."""
-    image_features: ImageFeatures = ImageFeatures()
-    """Features from images, where the contest has them."""
-    features: list[str] | None = None
-    """Use these columns only; `image` stands for the features from images."""
     max_iter: int = Field(default=1000, ge=1)
     """The most iterations of a fit; one that needs more is told."""
     seed: int = 0

@@ -85,7 +85,7 @@ def as_number(column: pd.Series) -> pd.Series:
 
 def categories_of(column: pd.Series) -> tuple[str, ...]:
     """The distinct values of a column as text, sorted; missing ones left out."""
-    return tuple(sorted({_text(value) for value in column.dropna().unique()}))
+    return tuple(sorted({as_text(value) for value in column.dropna().unique()}))
 
 
 def category_codes(column: pd.Series, known: Sequence[str]) -> np.ndarray:
@@ -98,12 +98,13 @@ def category_codes(column: pd.Series, known: Sequence[str]) -> np.ndarray:
     places = {text: float(place) for place, text in enumerate(known)}
     meanings = {_meaning(text): place for text, place in reversed(places.items())}
     found, values = pd.factorize(column)
-    texts = [_text(value) for value in values]
+    texts = [as_text(value) for value in values]
     codes = [places.get(text, meanings.get(_meaning(text), np.nan)) for text in texts]
     return np.array([*codes, np.nan])[found]
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """A category as text: ``3`` for 3 and for 3.0."""
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
         return str(int(value))
     return str(value)
@@ -111,7 +112,7 @@ def _text(value: Any) -> str:
 
 def _meaning(text: str) -> str:
     if re.fullmatch(r"\s*[+-]?\d{1,15}(\.\d*)?\s*", text):
-        return _text(float(text))
+        return as_text(float(text))
     return text.strip().capitalize() if text.strip().lower() in ("true", "false") else text
 
 

@@ -2,64 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from outfold.config.image_features import Backbone, ImageFeatures, PipelineBackbone
+from outfold.config.image_features import Backbone, PipelineBackbone
+from outfold.config.table_pipeline import TablePipelineBase
 from outfold.contest import Contest
 from outfold.data.image_features import image_features
-from outfold.errors import ConfigError, DataError, nearest, some
+from outfold.errors import DataError, some
+from outfold.learners.feature_plan import IMAGE, planned
 from outfold.learners.learner import Part
+from outfold.learners.made_features import FittedFeatures, MadeFeatures
 from outfold.progress import Reporter
-
-IMAGE = "image"
-"""What a pipeline's ``features`` calls the features from images; their columns are called ``image.<feature>``."""
-
-
-class Columns(NamedTuple):
-    """Columns of the contest's table by what they are, and whether there are images."""
-
-    continuous: list[str]
-    categorical: list[str]
-    dates: list[str]
-    images: bool
+from outfold.store.shelf import Shelf
 
 
 class ContestTable:
     """The rows of a contest as one pipeline of tables sees them, by id.
 
     Args:
-        features: use these columns only; None: all that have a role.
-        settings: what to take from images.
-        name: the pipeline's, which with its ``learner`` is for messages.
+        config: the pipeline, and its name.
 
     Raises:
-        ConfigError: a feature that the contest has not, or none at all; a backbone's pipeline without a network.
+        ConfigError: a feature that cannot be made, a column that the contest has not, or none at all; a backbone's
+            pipeline without a network.
     """
 
-    def __init__(
-        self,
-        contest: Contest,
-        features: Sequence[str] | None,
-        settings: ImageFeatures,
-        name: str,
-        learner: str,
-        reporter: Reporter,
-    ) -> None:
-        self.contest, self.settings, self.name, self.reporter = contest, settings, name, reporter
+    def __init__(self, contest: Contest, config: TablePipelineBase, name: str, reporter: Reporter) -> None:
+        self.contest, self.settings, self.name, self.reporter = contest, config.image_features, name, reporter
         self.where: Path = contest.layout.pipeline_config(name)
-        self.columns = self._chosen(features, learner)
-        if isinstance(settings.backbone, PipelineBackbone) and self.columns.images:
+        self._plan = planned(contest, config, str(self.where))
+        self._made = MadeFeatures(contest, self._plan)
+        if isinstance(self.settings.backbone, PipelineBackbone) and self.takes_images:
             from outfold.learners.network_features import network_config
 
-            network_config(contest.layout, settings.backbone, str(self.where))
+            network_config(contest.layout, self.settings.backbone, str(self.where))
         self._images: dict[Part, tuple[pd.DataFrame, pd.Series]] = {}
         self._networks: dict[tuple[Part, int], pd.DataFrame] = {}
+
+    @property
+    def takes_images(self) -> bool:
+        """Whether the learner sees features from images."""
+        return self._plan.columns.images
+
+    @property
+    def learns(self) -> bool:
+        """Whether a column is learnt from the training part, so that a split inside it must learn it anew."""
+        return bool(self._plan.fitted)
+
+    def fit(self, ids: pd.Index) -> tuple[FittedFeatures, pd.DataFrame]:
+        """What these training rows teach, and the rows: at least the columns that ``FittedFeatures.columns`` names.
+
+        A column that the targets teach is cross-fitted: a training row has it from other training rows.
+        """
+        if not (self._plan.early or self._plan.late):
+            return FittedFeatures(self._plan.columns, ()), self.contest.rows("train", ids)
+        return self._made.fit(ids)
+
+    def rows(self, part: Part, ids: pd.Index, fitted: FittedFeatures) -> pd.DataFrame:
+        """Any rows by id, with the same columns, by what a training part has taught."""
+        if not (self._plan.early or self._plan.late):
+            return self.contest.rows(part, ids)
+        return self._made.rows(part, ids, fitted)
+
+    def fitted(self, shelf: Shelf) -> FittedFeatures:
+        """What ``FittedFeatures.put`` left on a fold's shelf."""
+        return self._made.of(shelf)
 
     def check(self) -> None:
         """Describe the images of both parts now, so that unreadable ones are told before anything is trained.
@@ -67,7 +78,7 @@ class ContestTable:
         Raises:
             DataError: images that cannot be read, all of a part told together (``on_bad_image: error``).
         """
-        if self.columns.images:
+        if self.takes_images:
             self._described("train")
             self._described("test")
 
@@ -77,7 +88,7 @@ class ContestTable:
         Args:
             fold: whose model they are for: another pipeline's network has a form for each fold.
         """
-        if not self.columns.images:
+        if not self.takes_images:
             return None
         layers = [self._described(part)[0].loc[ids]]
         backbone = self.settings.backbone
@@ -98,28 +109,9 @@ class ContestTable:
 
     def legible(self, part: Part, ids: pd.Index) -> NDArray[np.bool_]:
         """Which of these rows have an image that can be read; all of them where the pipeline takes none."""
-        if not self.columns.images:
+        if not self.takes_images:
             return np.ones(len(ids), dtype=bool)
         return np.asarray(self._described(part)[1].loc[ids] == "")
-
-    def _chosen(self, features: Sequence[str] | None, learner: str) -> Columns:
-        roles = self.contest.roles
-        known = [*roles.continuous, *roles.categorical, *roles.dates, *([IMAGE] if roles.image else [])]
-        for column in features or ():
-            if column not in known:
-                hint = nearest(column, known) or f"there are {some(known, 10)}"
-                raise ConfigError(f"{self.where}: features: no such column '{column}'; {hint}")
-        wanted = set(known if features is None else features)
-        if not wanted:
-            raise ConfigError(
-                f"{self.where}: the contest has no columns that {learner} can learn from",
-                remedy=f"Give some a role (continuous, categorical, dates) in {self.contest.layout.competition}.",
-            )
-        continuous, categorical, dates = (
-            [column for column in columns if column in wanted]
-            for columns in (roles.continuous, roles.categorical, roles.dates)
-        )
-        return Columns(continuous, categorical, dates, roles.image and IMAGE in wanted)
 
     def _described(self, part: Part) -> tuple[pd.DataFrame, pd.Series]:
         """Features of all images of a part, and why one could not be read, by id."""

@@ -9,12 +9,11 @@ import pandas as pd
 
 from outfold.data.design import Design, taken_apart
 from outfold.learners.contest_table import ContestTable
+from outfold.learners.feature_plan import Columns
 from outfold.learners.inside import inner_folds
 from outfold.learners.learner import Part
+from outfold.learners.made_features import CROSSED, FittedFeatures
 from outfold.learners.problems import problems_of, target_table
-
-CROSSED = 5
-"""Parts of the cross-fitting of ``encoding: target``."""
 
 
 class Encoding(NamedTuple):
@@ -26,36 +25,49 @@ class Encoding(NamedTuple):
     seed: int
 
 
+class FittedDesign(NamedTuple):
+    """What a training part has taught: the table's features, and how its columns become those of a matrix."""
+
+    features: FittedFeatures
+    design: Design
+
+
 class DesignedTable:
     """The rows of a contest as rows of a matrix, by id."""
 
     def __init__(self, table: ContestTable, encoding: Encoding) -> None:
         self.table, self.encoding = table, encoding
 
-    def fit(self, fold: int, ids: pd.Index) -> tuple[Design, Any]:
+    def fit(self, fold: int, ids: pd.Index) -> tuple[FittedDesign, Any]:
         """Learn from these training rows, and from no others, how rows become numbers; and their matrix."""
-        numbers, words = self._taken_apart("train", ids, fold)
+        features, rows = self.table.fit(ids)
+        numbers, words = self._taken_apart(rows, features.columns, "train", ids, fold)
         kind, min_count, smoothing, seed = self.encoding
         if kind == "one_hot":
-            return Design.one_hot(numbers, words, min_count)
+            design, matrix = Design.one_hot(numbers, words, min_count)
+            return FittedDesign(features, design), matrix
         contest = self.table.contest
         y, targets = target_table(problems_of(contest, ids, balanced=False), contest.outputs)
         parts = inner_folds(contest, ids, n=CROSSED, seed=seed)
-        return Design.target_means(numbers, words, y, targets, smoothing, parts)
+        design, matrix = Design.target_means(numbers, words, y, targets, smoothing, parts)
+        return FittedDesign(features, design), matrix
 
-    def apply(self, design: Design, part: Part, ids: pd.Index, fold: int) -> Any:
+    def apply(self, fitted: FittedDesign, part: Part, ids: pd.Index, fold: int) -> Any:
         """The matrix of any rows, (n, columns); ``fold``: whose model they are for."""
-        return design.apply(*self._taken_apart(part, ids, fold))
+        features, design = fitted
+        return design.apply(*self._taken_apart(self.table.rows(part, ids, features), features.columns, part, ids, fold))
 
-    def columns(self, part: Part, fold: int) -> list[list[str]]:
+    def columns(self, features: FittedFeatures, part: Part, fold: int) -> list[list[str]]:
         """The numbers and the categories that a design is made of."""
-        numbers, words = self._taken_apart(part, pd.Index([]), fold)
+        ids = pd.Index([])
+        numbers, words = self._taken_apart(self.table.rows(part, ids, features), features.columns, part, ids, fold)
         return [[str(name) for name in numbers], list(words)]
 
-    def _taken_apart(self, part: Part, ids: pd.Index, fold: int) -> tuple[pd.DataFrame, Mapping[str, pd.Series]]:
-        columns = self.table.columns
+    def _taken_apart(
+        self, rows: pd.DataFrame, columns: Columns, part: Part, ids: pd.Index, fold: int
+    ) -> tuple[pd.DataFrame, Mapping[str, pd.Series]]:
         return taken_apart(
-            self.table.contest.rows(part, ids),
+            rows,
             self.table.images(part, ids, fold),
             continuous=columns.continuous,
             categorical=columns.categorical,

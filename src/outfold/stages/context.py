@@ -13,6 +13,7 @@ from outfold.config.competition import CompetitionConfig
 from outfold.config.image_features import Backbone
 from outfold.config.load import load_competition, load_pipeline
 from outfold.config.pipeline import BlendConfig, ImagePipeline, ModelPipeline
+from outfold.config.table_pipeline import TablePipelineBase
 from outfold.contest import Contest, load_contest
 from outfold.errors import ConfigError
 from outfold.folds import Folds
@@ -120,8 +121,9 @@ class Context:
         Only what the files say counts, not the defaults: a key that a later version adds retrains nothing.
         """
         contest = self.competition
+        apart = _NOT_FOR_MODELS | ({} if isinstance(config, TablePipelineBase) else {"features": True})
         return fingerprint(
-            contest=contest.model_dump(mode="json", exclude=_NOT_FOR_MODELS, exclude_defaults=True),
+            contest=contest.model_dump(mode="json", exclude=apart, exclude_defaults=True),
             reserved=contest.folds.model_dump(mode="json", include=_TAKEN_BY_FOLDS, exclude_defaults=True),
             pipeline=config.fit_key(),
             weights=self.weights_hash(config),
@@ -143,7 +145,7 @@ class Context:
 
     def weights_hash(self, config: ModelPipeline) -> str | None:
         """SHA-256 of a file of weights: another file under the same name is another model."""
-        source = config if isinstance(config, ImagePipeline) else config.image_features.backbone
+        source = config.image_features.backbone if isinstance(config, TablePipelineBase) else config
         if not isinstance(source, ImagePipeline | Backbone) or source.weights in ("none", "pretrained"):
             return None
         path = self.root / source.weights

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,12 +25,26 @@ from outfold.learners.gbdt.runtime import load_lightgbm
 from outfold.learners.gbdt.steps import class_probabilities, step_names, steps
 from outfold.learners.inside import inner_places
 from outfold.learners.learner import Part
+from outfold.learners.made_features import FittedFeatures
 from outfold.progress import Reporter
 from outfold.store.predictions import prediction_frame
 from outfold.store.shelf import Shelf
 
 MEMBER = "gbdt"
 _FITTED = "fitted.json"
+
+
+class _Inside(NamedTuple):
+    """The split inside a training part: places, and (n, features) of both sides.
+
+    ``further`` are the pseudo-labelled rows by what its rows to learn from teach; None: as for the whole part.
+    """
+
+    learn: np.ndarray
+    choose: np.ndarray
+    learnt: np.ndarray
+    chosen: np.ndarray
+    further: np.ndarray | None
 
 
 class GbdtLearner:
@@ -57,7 +72,7 @@ class GbdtLearner:
         self._check_class_weight()
         # of several targets, those of numbers have nothing to balance
         self._balances = config.class_weight is not None and contest.task != "regression"
-        self._table = ContestTable(contest, config.features, config.image_features, name, config.learner, reporter)
+        self._table = ContestTable(contest, config, name, reporter)
 
     def check(self) -> None:
         """Describe the images of both parts now, so that unreadable ones are told before anything is trained.
@@ -79,20 +94,20 @@ class GbdtLearner:
             ConfigError: LightGBM refuses a parameter.
         """
         began = time.monotonic()
-        train, columns = self._table.readable(train), self._table.columns
+        train = self._table.readable(train)
+        made, frame = self._table.fit(train)
+        columns = made.columns
         encoding = Encoding.fit(
-            self.contest.rows("train", train),
-            continuous=columns.continuous,
-            categorical=columns.categorical,
-            dates=columns.dates,
+            frame, continuous=columns.continuous, categorical=columns.categorical, dates=columns.dates
         )
-        features, names = self._features("train", train, encoding, fold)
+        features, names = self._numbers(frame, "train", train, encoding, fold)
         categorical = [names.index(column) for column in encoding.categories]
         params = fitted_to(features) | self._params
         if pseudo is not None:
             pseudo = pseudo.some(self._table.legible("test", pseudo.ids))
             taught = copies(pseudo, self.contest.task, self.contest.outputs)
-            further = self._features("test", pseudo.ids, encoding, fold)[0]
+            further = self._features("test", pseudo.ids, made, encoding, fold)[0]
+        inside = self._inside(fold, train, features, encoding, pseudo) if self._stops else None
         rounds: dict[str, int] = {}
         files: dict[str, str] = {}
         for label_name, label in self._labels(train).items():
@@ -100,11 +115,15 @@ class GbdtLearner:
             rows = Rows(features, label, weight, plain_names(names), categorical)
             what = f"{self.name} fold {fold}" + (f" {label_name}" if label_name else "")
             more = None if pseudo is None else taught[label_name].beside(rows, further)
-            booster, rounds[label_name] = self._boost(rows, more, train, params, what)
+            own = more
+            if inside is not None and inside.further is not None and pseudo is not None:
+                own = taught[label_name].beside(rows, inside.further)
+            booster, rounds[label_name] = self._boost(rows, more, inside, own, params, what)
             stem = plain_names([*files, label_name])[-1]
             files[label_name] = f"model-{stem}.txt" if label_name else "model.txt"
             text = booster.model_to_string(num_iteration=rounds[label_name])
             shelf.put(files[label_name], text.encode("utf-8"))
+        made.put(shelf)
         fitted = {"encoding": encoding.to_json(), "features": names, "models": files, "rounds": rounds}
         shelf.put(_FITTED, (json.dumps(fitted, indent=1) + "\n").encode("utf-8"))
         facts = {} if pseudo is None else {"pseudo": len(pseudo.ids)}
@@ -120,7 +139,8 @@ class GbdtLearner:
         with self.reporter.bar(f"{self.name}: predict {part}", len(shelves), "folds") as bar:
             for fold, shelf in shelves.items():
                 fitted = _fitted(shelf)
-                features, names = self._features(part, ids, Encoding.from_json(fitted["encoding"]), fold)
+                encoding, made = Encoding.from_json(fitted["encoding"]), self._table.fitted(shelf)
+                features, names = self._features(part, ids, made, encoding, fold)
                 if names != fitted["features"]:
                     raise DataError(
                         f"{shelf.folder}: trained on other features than the contest has now",
@@ -152,15 +172,37 @@ class GbdtLearner:
             if rival in self._params:
                 raise ConfigError(f"{self._where}: class_weight and params.{rival} would balance twice; keep one")
 
+    def _inside(
+        self, fold: int, ids: pd.Index, features: np.ndarray, encoding: Encoding, pseudo: PseudoLabels | None
+    ) -> _Inside:
+        """The split that chooses the rounds; what is learnt from rows is learnt anew from those to learn from."""
+        learn, choose = inner_places(self.contest, ids, fraction=self.config.inner_fraction, seed=self.config.seed)
+        if not self._table.learns:
+            return _Inside(learn, choose, features[learn], features[choose], None)
+        made, frame = self._table.fit(ids[learn])
+        learnt = self._numbers(frame, "train", ids[learn], encoding, fold)[0]
+        chosen = self._features("train", ids[choose], made, encoding, fold)[0]
+        further = None if pseudo is None else self._features("test", pseudo.ids, made, encoding, fold)[0]
+        return _Inside(learn, choose, learnt, chosen, further)
+
     def _boost(
-        self, rows: Rows, more: Rows | None, ids: pd.Index, params: Mapping[str, Any], what: str
+        self,
+        rows: Rows,
+        more: Rows | None,
+        inside: _Inside | None,
+        own: Rows | None,
+        params: Mapping[str, Any],
+        what: str,
     ) -> tuple[Any, int]:
-        """A booster of the rows and of more rows, which choose nothing, and how many of its rounds count."""
+        """A booster of the rows and of more rows, which choose nothing, and how many of its rounds count.
+
+        ``own`` are those more rows as the inner split sees them.
+        """
         rounds = self.config.rounds
-        if self._stops:
-            learn, choose = inner_places(self.contest, ids, fraction=self.config.inner_fraction, seed=self.config.seed)
+        if inside is not None:
             with self.reporter.bar(f"{what}: choosing rounds", rounds, "rounds") as bar:
-                learnt, chosen = rows.some(learn).joined(more), rows.some(choose)
+                learnt = replace(rows.some(inside.learn), features=inside.learnt).joined(own)
+                chosen = replace(rows.some(inside.choose), features=inside.chosen)
                 booster, rounds = stopped_early(
                     learnt, chosen, params, rounds, self.config.early_stopping, bar, self._where
                 )
@@ -186,9 +228,17 @@ class GbdtLearner:
         found = found[:, : len(self.contest.outputs)]
         return found / found.sum(axis=1, keepdims=True)
 
-    def _features(self, part: Part, ids: pd.Index, encoding: Encoding, fold: int) -> tuple[np.ndarray, list[str]]:
-        """(n, features), and the features' names."""
-        frames = [encoding.apply(self.contest.rows(part, ids))] if encoding.names else []
+    def _features(
+        self, part: Part, ids: pd.Index, made: FittedFeatures, encoding: Encoding, fold: int
+    ) -> tuple[np.ndarray, list[str]]:
+        """(n, features) of any rows, and the features' names."""
+        return self._numbers(self._table.rows(part, ids, made), part, ids, encoding, fold)
+
+    def _numbers(
+        self, rows: pd.DataFrame, part: Part, ids: pd.Index, encoding: Encoding, fold: int
+    ) -> tuple[np.ndarray, list[str]]:
+        """(n, features) of rows with their made columns, and the features' names."""
+        frames = [encoding.apply(rows)] if encoding.names else []
         images = self._table.images(part, ids, fold)
         table = pd.concat(frames if images is None else [*frames, images], axis=1)
         return table.to_numpy(), [str(name) for name in table.columns]

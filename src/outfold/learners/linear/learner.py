@@ -18,7 +18,7 @@ from outfold.data.design import Design, spreads
 from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import ConfigError, DataError
 from outfold.learners.contest_table import ContestTable
-from outfold.learners.designed import DesignedTable, Encoding
+from outfold.learners.designed import DesignedTable, Encoding, FittedDesign
 from outfold.learners.importance import write_shares
 from outfold.learners.inside import Places, inner_folds, inner_places
 from outfold.learners.learner import Part
@@ -49,7 +49,7 @@ class LinearLearner:
         # from the strongest penalty to the weakest: of equals, the simplest model is taken
         self._strengths = sorted(config.alpha, reverse=True) if contest.task == "regression" else sorted(config.C)
         self._solver = Solver(config.l1_ratio, config.max_iter, config.seed)
-        self._table = ContestTable(contest, config.features, config.image_features, name, config.learner, reporter)
+        self._table = ContestTable(contest, config, name, reporter)
         encoding = Encoding(config.encoding, config.min_count, config.smoothing, config.seed)
         self._designed = DesignedTable(self._table, encoding)
 
@@ -82,25 +82,26 @@ class LinearLearner:
         total = len(problems) * (1 + len(splits) * len(self._strengths))
         with self.reporter.bar(f"{self.name} fold {fold}", total, "fits") as bar:
             strengths = self._chosen(fold, ids, problems, taught, splits, bar)
-            design, matrix = self._designed.fit(fold, ids)
+            fitted, matrix = self._designed.fit(fold, ids)
             models = {}
-            for name, rows, problem in self._rows(design, matrix, problems, taught, fold):
+            for name, rows, problem in self._rows(fitted, matrix, problems, taught, fold):
                 models[name], ended = self._solver.fit(rows, problem, strengths[name])
                 bar.advance(1)
                 if not ended:
                     what = f"{self.name} fold {fold}" + (f" {name}" if name else "")
                     self.reporter.warn(f"{what}: max_iter: {self.config.max_iter} iterations did not suffice")
         shelf.put(_COEFFICIENTS, save(_arrays(models.values())))
-        fitted = {
-            "columns": self._designed.columns("train", fold),
-            "design": design.to_json(),
-            "features": design.names,
+        fitted.features.put(shelf)
+        kept = {
+            "columns": self._designed.columns(fitted.features, "train", fold),
+            "design": fitted.design.to_json(),
+            "features": fitted.design.names,
             "spreads": spreads(matrix).tolist(),
             "models": [
                 {"name": name, "kind": model.kind, "strength": strengths[name]} for name, model in models.items()
             ],
         }
-        shelf.put(_FITTED, (json.dumps(fitted, indent=1) + "\n").encode("utf-8"))
+        shelf.put(_FITTED, (json.dumps(kept, indent=1) + "\n").encode("utf-8"))
         facts = {} if taught is None else {"pseudo": len(taught.ids)}
         seconds = time.monotonic() - began
         shelf.finish(members=[MEMBER], strengths=list(strengths.values()), seconds=seconds, **facts)
@@ -114,13 +115,14 @@ class LinearLearner:
         frames = []
         with self.reporter.bar(f"{self.name}: predict {part}", len(shelves), "folds") as bar:
             for fold, shelf in shelves.items():
-                fitted = _fitted(shelf)
-                if self._designed.columns(part, fold) != fitted["columns"]:
+                fitted, features = _fitted(shelf), self._table.fitted(shelf)
+                if self._designed.columns(features, part, fold) != fitted["columns"]:
                     raise DataError(
                         f"{shelf.folder}: trained on other features than the contest has now",
                         remedy=f"Remove {shelf.folder} and run `outfold train {self.name}`.",
                     )
-                matrix = self._designed.apply(Design.from_json(fitted["design"]), part, ids, fold)
+                design = FittedDesign(features, Design.from_json(fitted["design"]))
+                matrix = self._designed.apply(design, part, ids, fold)
                 layers = [model.predict(matrix) for model in _models(shelf, fitted)]
                 frames.append(prediction_frame(ids, fold, MEMBER, self.contest.outputs, np.hstack(layers)))
                 bar.advance(1)
@@ -161,7 +163,7 @@ class LinearLearner:
         return [inner_places(self.contest, ids, fraction=config.inner_fraction, seed=config.seed)]
 
     def _rows(
-        self, design: Design, matrix: Any, problems: Mapping[str, Problem], taught: TaughtRows | None, fold: int
+        self, design: FittedDesign, matrix: Any, problems: Mapping[str, Problem], taught: TaughtRows | None, fold: int
     ) -> Iterator[tuple[str, Any, Problem]]:
         """Of each model its name, the rows that it learns from, and what they teach."""
         further = None if taught is None else self._designed.apply(design, "test", taught.ids, fold)

@@ -1,0 +1,34 @@
+"""What the pipelines of learners of tables have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from outfold.config.features import ColumnOrFeature, Feature
+from outfold.config.image_features import ImageFeatures
+from outfold.config.pipeline_base import ModelPipelineBase
+
+
+class TablePipelineBase(ModelPipelineBase):
+    """Which columns a learner sees, and what is made of them."""
+
+    learner: Any
+    image_features: ImageFeatures = ImageFeatures()
+    """Features from images, where the contest has them."""
+    features: list[ColumnOrFeature] | None = None
+    """Names of columns: use these only; `image` stands for the features from images. Mappings: features to make, after the contest's own, in order (see features.md)."""
+    drop: list[str] = []
+    """Columns, the contest's own or made, that the learner does not see; features may still be made of them."""
+
+    @property
+    def named(self) -> list[str] | None:
+        """The columns to use; None: all that have a role."""
+        if self.features is None:
+            return None
+        names = [entry for entry in self.features if isinstance(entry, str)]
+        return names if names or not self.features else None
+
+    @property
+    def made(self) -> list[Feature]:
+        """The features to make."""
+        return [entry for entry in self.features or () if isinstance(entry, Feature)]

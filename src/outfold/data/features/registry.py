@@ -1,0 +1,16 @@
+"""The kinds of features by the key that asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from outfold.data.features import count, interaction, target_encoding
+from outfold.data.features.kind import Setting, Step
+
+KINDS: dict[str, Callable[[Any, Setting], Sequence[Step]]] = {
+    "count": count.build,
+    "interaction": interaction.build,
+    "target_encoding": target_encoding.build,
+}
+"""From the model of a key in :mod:`outfold.config.features`, and what it is made in, to steps."""

@@ -1,0 +1,149 @@
+"""The features of a pipeline, made: once of all rows, or fold by fold from what its training part teaches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from outfold.contest import Contest
+from outfold.data.features.kind import Fitted, Plain, Step, Targets
+from outfold.learners.feature_plan import Columns, FeaturePlan
+from outfold.learners.inside import Places, inner_folds
+from outfold.learners.learner import Part
+from outfold.learners.problems import problems_of, target_table
+from outfold.store.shelf import Shelf
+
+CROSSED = 5
+"""Parts of the cross-fitting inside a training part, and the seed that draws them."""
+_SEED = 0
+
+Taken = dict[str, pd.Series]
+
+
+@dataclass(frozen=True, eq=False)
+class FittedFeatures:
+    """What a fold's training part has taught.
+
+    Attributes:
+        columns: what a learner sees.
+        learnt: a table for each step that learns, in order.
+    """
+
+    columns: Columns
+    learnt: tuple[pd.DataFrame, ...]
+
+    def put(self, shelf: Shelf) -> None:
+        """Keep it with the fold."""
+        for number, table in enumerate(self.learnt):
+            with shelf.writing(_file(number)) as path:
+                table.to_parquet(path, index=False)
+
+
+class MadeFeatures:
+    """Rows of a contest with the columns of a plan, by id."""
+
+    def __init__(self, contest: Contest, plan: FeaturePlan) -> None:
+        self.contest, self.plan = contest, plan
+        self._early: dict[Part, pd.DataFrame] | None = None
+
+    def fit(self, ids: pd.Index) -> tuple[FittedFeatures, pd.DataFrame]:
+        """Learn from these training rows, and from no others; and the rows themselves.
+
+        A training row's columns that the targets teach come from other training rows, in the contest's own folds.
+        One without such rows (the earliest of a time series) has none: the value is missing.
+        """
+        taken, learnt = self._begin("train", ids), []
+        parts: list[Places] | None = None
+        targets: Targets | None = None
+        for step in self.plan.late:
+            sources = _some(taken, step, ids)
+            if not isinstance(step, Fitted):
+                taken |= _columns(_made(step, sources))
+                continue
+            if step.from_targets and targets is None:
+                targets = self._targets(ids)
+            taught = targets if step.from_targets else None
+            learnt.append(step.fit(sources, taught))
+            if step.crossed:
+                parts = parts or inner_folds(self.contest, ids, n=CROSSED, seed=_SEED)
+                taken |= _columns(_crossed(step, sources, taught, parts))
+            else:
+                taken |= _columns(step.apply(sources, learnt[-1]))
+        fitted = FittedFeatures(self.plan.columns, tuple(learnt))
+        return fitted, _frame(taken, fitted.columns.names, ids)
+
+    def rows(self, part: Part, ids: pd.Index, fitted: FittedFeatures) -> pd.DataFrame:
+        """Any rows, by what a fold's training part has taught."""
+        taken, learnt = self._begin(part, ids), iter(fitted.learnt)
+        for step in self.plan.late:
+            sources = _some(taken, step, ids)
+            made = step.apply(sources, next(learnt)) if isinstance(step, Fitted) else _made(step, sources)
+            taken |= _columns(made)
+        return _frame(taken, fitted.columns.names, ids)
+
+    def of(self, shelf: Shelf) -> FittedFeatures:
+        """What ``put`` left on the shelf of a fold."""
+        tables = [pd.read_parquet(shelf.path(_file(number))) for number in range(len(self.plan.fitted))]
+        return FittedFeatures(self.plan.columns, tuple(tables))
+
+    def _begin(self, part: Part, ids: pd.Index) -> Taken:
+        """The columns of these rows that do not depend on the fold, as far as they are needed."""
+        needed = {*self.plan.columns.names, *(name for step in self.plan.late for name in step.sources)}
+        own, early = self.contest.rows(part, ids), self._made_early()[part]
+        early = early if ids is early.index else early.loc[ids]
+        frames = (own[[name for name in own if name in needed]], early[[name for name in early if name in needed]])
+        return {str(name): column for frame in frames for name, column in frame.items()}
+
+    def _made_early(self) -> dict[Part, pd.DataFrame]:
+        """The columns of steps that learn nothing, of all training and test rows."""
+        if self._early is None:
+            train, test = self.contest.train, self.contest.test
+            known = {name for step in self.plan.early for name in step.sources if name in train}
+            both = pd.concat([frame[sorted(known)] for frame in (train, test)], ignore_index=True)
+            taken: Taken = {str(name): column for name, column in both.items()}
+            made = pd.DataFrame(index=both.index)
+            for step in self.plan.early:
+                found = step.make(_some(taken, step, both.index))
+                taken |= _columns(found)
+                made = pd.concat([made, found], axis=1)
+            self._early = {
+                "train": made.iloc[: len(train)].set_axis(train.index),
+                "test": made.iloc[len(train) :].set_axis(test.index),
+            }
+        return self._early
+
+    def _targets(self, ids: pd.Index) -> Targets:
+        values, names = target_table(problems_of(self.contest, ids, balanced=False), self.contest.outputs)
+        return Targets(names, values)
+
+
+def _crossed(step: Fitted, rows: pd.DataFrame, targets: Targets | None, parts: Sequence[Places]) -> pd.DataFrame:
+    """Each row by what rows of the other parts have taught."""
+    given = []
+    for learn, give in parts:
+        taught = step.fit(rows.iloc[learn], None if targets is None else targets.some(learn))
+        given.append(step.apply(rows.iloc[give], taught))
+    return pd.concat(given).reindex(rows.index)
+
+
+def _made(step: Step, rows: pd.DataFrame) -> pd.DataFrame:
+    assert isinstance(step, Plain)
+    return step.make(rows)
+
+
+def _some(taken: Taken, step: Step, index: pd.Index) -> pd.DataFrame:
+    return _frame(taken, list(step.sources), index)
+
+
+def _frame(taken: Taken, names: Sequence[str], index: pd.Index) -> pd.DataFrame:
+    return pd.DataFrame({name: taken[name] for name in names}, index=index)
+
+
+def _columns(frame: pd.DataFrame) -> Taken:
+    return {str(name): column for name, column in frame.items()}
+
+
+def _file(number: int) -> str:
+    return f"features/{number}.parquet"
