@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from contest_folder import iris_tables, write_contest
 
@@ -55,6 +56,27 @@ def test_a_metric_that_raises_is_told_by_file_line_and_message(tmp_path: Path) -
     metric = contest(tmp_path, "def mine(y, p):\n\n    return 1 / 0\n", metric="hooks.py:mine").metric
     with pytest.raises(ConfigError, match=r"hooks\.py: line 3: mine: ZeroDivisionError: division by zero"):
         metric.score(np.array([0, 1]), np.eye(3)[:2])
+
+
+FURTHER_FILE = """
+import pandas as pd
+def features(train, test, inputs):
+    height = pd.read_csv(inputs / "heights.csv", index_col="flower")["height"]
+    for frame in (train, test):
+        frame["height"] = height.reindex(frame.index).fillna(0)
+    return train, test
+def postprocess(submission, inputs):
+    return submission.assign(height=len(pd.read_csv(inputs / "heights.csv")))
+"""
+
+
+def test_a_hook_that_names_inputs_may_read_a_further_file_of_the_contest(tmp_path: Path) -> None:
+    flowers = iris_tables()[0]["flower"]
+    (tmp_path / "inputs").mkdir()
+    pd.DataFrame({"flower": flowers, "height": range(len(flowers))}).to_csv(tmp_path / "inputs" / "heights.csv")
+    found = contest(tmp_path, FURTHER_FILE)
+    assert found.train["height"].tolist() == list(range(len(flowers)))
+    assert found.hooks.postprocess(pd.DataFrame({"flower": ["a"]}))["height"].tolist() == [len(flowers)]
 
 
 def test_features_are_added_by_id_and_get_a_role(tmp_path: Path) -> None:

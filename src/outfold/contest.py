@@ -177,7 +177,7 @@ def load_contest(root: Path, config: CompetitionConfig | None = None) -> Contest
     """
     layout = Layout(Path(root))
     config = config or load_competition(layout.competition)
-    hooks = Hooks(layout.hooks)
+    hooks = Hooks(layout.hooks, layout.inputs)
     sample, id_column = read_sample(config, layout)
     train, test = read_parts(config, layout, sample, id_column, image_columns(config.columns.image))
     notes = [*sample.notes, *train.notes, *test.notes]

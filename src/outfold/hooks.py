@@ -5,10 +5,13 @@ The file may define any of::
     def features(train, test):        # two DataFrames by id, without the target; returns both with columns added
     def postprocess(submission):      # the submission as a DataFrame; returns it changed
     def my_metric(y_true, y_pred):    # named by `metric: hooks.py:my_metric`
+
+The first two get the folder of the contest's files, too, where they name a further parameter ``inputs``.
 """
 
 from __future__ import annotations
 
+import inspect
 import sys
 import traceback
 import types
@@ -33,7 +36,7 @@ class HookFunction:
     path: Path
     name: str
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: Any, **named: Any) -> Any:
         """Call it.
 
         Raises:
@@ -41,7 +44,7 @@ class HookFunction:
         """
         function = _function(self.path, self.name)
         try:
-            return function(*args)
+            return function(*args, **named)
         except OutfoldError:
             raise
         except Exception as error:
@@ -50,9 +53,15 @@ class HookFunction:
 
 @dataclass(frozen=True)
 class Hooks:
-    """The user's hooks; a file that is not there has none."""
+    """The user's hooks; a file that is not there has none.
+
+    Attributes:
+        path: the user's file.
+        inputs: the folder of the contest's files, for a hook that asks for it.
+    """
 
     path: Path
+    inputs: Path
 
     def has(self, name: str) -> bool:
         """Whether the file defines a function of this name."""
@@ -66,12 +75,16 @@ class Hooks:
         """
         if not self.has("features"):
             return train, test
-        result = HookFunction(self.path, "features")(train.copy(), test.copy())
+        result = self._call("features", train.copy(), test.copy())
         if not (isinstance(result, tuple | list) and len(result) == 2):
             raise ConfigError(
                 f"{self.path}: features returned {type(result).__name__}, expected two DataFrames: train, test"
             )
         return self._same_ids(train, result[0], "train"), self._same_ids(test, result[1], "test")
+
+    def _call(self, name: str, *args: Any) -> Any:
+        wanted = inspect.signature(_function(self.path, name)).parameters
+        return HookFunction(self.path, name)(*args, **({"inputs": self.inputs} if "inputs" in wanted else {}))
 
     def _same_ids(self, before: pd.DataFrame, after: Any, part: str) -> pd.DataFrame:
         remedy = "It may add columns, and must keep the rows and the index (merge on the index, or use .map)."
@@ -100,7 +113,7 @@ class Hooks:
         """
         if not self.has("postprocess"):
             return submission
-        result = HookFunction(self.path, "postprocess")(submission.copy())
+        result = self._call("postprocess", submission.copy())
         if not isinstance(result, pd.DataFrame):
             raise ConfigError(f"{self.path}: postprocess returned {type(result).__name__}, expected a DataFrame")
         return result

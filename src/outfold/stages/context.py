@@ -129,7 +129,7 @@ class Context:
             weights=self.weights_hash(config),
             data=self.data_hash,
             folds=self.folds.hash,
-            hooks=self.hooks_hash if Hooks(self.layout.hooks).has("features") else None,
+            hooks=self.hooks_hash if Hooks(self.layout.hooks, self.layout.inputs).has("features") else None,
             revision=revision(config.learner),
             **self._learnt_from(config),
         )
