@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from outfold.config.model import StrictModel
+from outfold.config.time_features import Elapsed, History, Lags, Rolling
 
 
 def _listed(value: Any) -> Any:
@@ -73,6 +74,14 @@ class Feature(StrictModel):
     """Several columns as one: combined categories, or products, ratios, differences and sums of numbers."""
     target_encoding: Annotated[TargetEncoding, Short] | None = None
     """The mean of the target by value, cross-fitted inside each fold's training part with the contest's own splitter."""
+    elapsed: Elapsed | None = None
+    """The time since the last event of a column in the row's group, and until the next."""
+    rolling: Rolling | None = None
+    """Sums, means and the like of a column over the time before or after the row, in its group."""
+    lags: Lags | None = None
+    """The value that a column had some time before, in the row's group."""
+    history: History | None = None
+    """Lags and windows of the target, from rows of the fold's training part before the row's time."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> Feature:

@@ -1,0 +1,48 @@
+"""What features in time have in common: a group, a column of time, and names that tell both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from outfold.config.time_features import InTime
+from outfold.data.features.kind import Setting, label
+from outfold.data.features.timeline import ALL, Span
+
+
+def time_column(asked: InTime, setting: Setting) -> str:
+    """The column of time.
+
+    Raises:
+        ConfigError: it is not there, holds no time, or none is named where there are several or none.
+    """
+    if asked.date is not None:
+        (name,) = setting.known([asked.date])
+        if setting.roles[name] not in ("date", "number"):
+            setting.refuse(
+                f"date: '{name}' holds neither dates nor numbers",
+                f"Say in competition/competition.yaml that it does: `columns: {{dates: [{name}]}}`.",
+            )
+        return name
+    dates = [name for name, role in setting.roles.items() if role == "date"]
+    if len(dates) != 1:
+        there = f"there are {', '.join(dates)}" if dates else "there is no column of dates"
+        setting.refuse(f"date: {there}; expected one", "Name it: `date: <column>`.")
+    return dates[0]
+
+
+def check_spans(setting: Setting, date: str, key: str, spans: Sequence[Span]) -> None:
+    """See that lengths of time are of the sort that the column of time is.
+
+    Raises:
+        ConfigError: ``7`` for dates, or ``7D`` for numbers.
+    """
+    dates = setting.roles[date] == "date"
+    for span in spans:
+        if span != ALL and isinstance(span, str) != dates:
+            wanted = "a length of time such as 7D or 12h" if dates else "a number"
+            setting.refuse(f"{key}: {span!r}: '{date}' holds {'dates' if dates else 'numbers'}; expected {wanted}")
+
+
+def named(column: str, what: str, by: Sequence[str]) -> str:
+    """``Promo.sum_7D_by_Store``."""
+    return f"{column}.{what}" + (f"_by_{label(by)}" if by else "")
