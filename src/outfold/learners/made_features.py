@@ -97,20 +97,23 @@ class MadeFeatures:
         return {str(name): column for frame in frames for name, column in frame.items()}
 
     def _made_early(self) -> dict[Part, pd.DataFrame]:
-        """The columns of steps that learn nothing, of all training and test rows."""
+        """The columns of steps that learn nothing, of all training and test rows.
+
+        They are made with the rows that ``train_where`` leaves out, which may be what was there before.
+        """
         if self._early is None:
-            train, test = self.contest.train, self.contest.test
+            train, aside, test = self.contest.train, self.contest.aside, self.contest.test
             known = {name for step in self.plan.early for name in step.sources if name in train}
-            both = pd.concat([frame[sorted(known)] for frame in (train, test)], ignore_index=True)
-            taken: Taken = {str(name): column for name, column in both.items()}
-            made = pd.DataFrame(index=both.index)
+            every = pd.concat([frame[sorted(known)] for frame in (train, aside, test)], ignore_index=True)
+            taken: Taken = {str(name): column for name, column in every.items()}
+            made = pd.DataFrame(index=every.index)
             for step in self.plan.early:
-                found = step.make(_some(taken, step, both.index))
+                found = step.make(_some(taken, step, every.index))
                 taken |= _columns(found)
                 made = pd.concat([made, found], axis=1)
             self._early = {
                 "train": made.iloc[: len(train)].set_axis(train.index),
-                "test": made.iloc[len(train) :].set_axis(test.index),
+                "test": made.iloc[len(train) + len(aside) :].set_axis(test.index),
             }
         return self._early
 
