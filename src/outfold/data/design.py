@@ -1,4 +1,4 @@
-"""A table as the matrix of a linear model: numbers on one scale beside encoded categories."""
+"""A table as a matrix: numbers, on one scale where that is wanted, beside encoded categories."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from outfold.data.category_codes import CategoryCodes
 from outfold.data.date_parts import date_parts
 from outfold.data.one_hot import OneHot
 from outfold.data.standard import Standard
@@ -22,6 +23,11 @@ SPARSE_FROM = 100
 """With more columns of ones and zeros than this, and than of numbers, a matrix is sparse."""
 
 Words = Mapping[str, pd.Series]
+_ENCODINGS: dict[str, type[OneHot] | type[TargetMeans] | type[CategoryCodes]] = {
+    "one_hot": OneHot,
+    "target": TargetMeans,
+    "codes": CategoryCodes,
+}
 
 
 def taken_apart(
@@ -52,13 +58,21 @@ def taken_apart(
 class Design:
     """How rows become the rows of a matrix: fitted once on training rows, then applied to any."""
 
-    encoding: OneHot | TargetMeans
+    encoding: OneHot | TargetMeans | CategoryCodes
     standard: Standard
 
     @classmethod
-    def one_hot(cls, numbers: pd.DataFrame, words: Words, least: int) -> tuple[Design, Any]:
+    def one_hot(cls, numbers: pd.DataFrame, words: Words, least: int, *, scaled: bool = True) -> tuple[Design, Any]:
         """The design with a column a category, and the training rows' matrix; ``least`` as in :class:`Levels`."""
-        design = cls(OneHot.fit(words, least), Standard.fit(numbers))
+        design = cls(OneHot.fit(words, least), Standard.fit(numbers, scaled=scaled))
+        return design, design.apply(numbers, words)
+
+    @classmethod
+    def codes(cls, numbers: pd.DataFrame, words: Words, *, scaled: bool = True) -> tuple[Design, Any]:
+        """The design with a number for each category, and the training rows' matrix."""
+        encoding = CategoryCodes.fit(words)
+        table = pd.concat([numbers, encoding.apply(words, numbers.index)], axis=1)
+        design = cls(encoding, Standard.fit(table, scaled=scaled))
         return design, design.apply(numbers, words)
 
     @classmethod
@@ -70,6 +84,8 @@ class Design:
         targets: Sequence[str],
         smoothing: float,
         parts: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]],
+        *,
+        scaled: bool = True,
     ) -> tuple[Design, Any]:
         """The design with the mean of the target in a category, and the training rows' matrix, which is cross-fitted.
 
@@ -77,7 +93,7 @@ class Design:
         """
         encoding, crossed = TargetMeans.crossed(words, y, targets, smoothing, parts)
         table = pd.concat([numbers, crossed], axis=1)
-        standard = Standard.fit(table)
+        standard = Standard.fit(table, scaled=scaled)
         return cls(encoding, standard), standard.apply(table)
 
     @property
@@ -89,6 +105,8 @@ class Design:
         """(n, columns) float64: an array, or a scipy CSR matrix."""
         if isinstance(self.encoding, TargetMeans):
             return self.standard.apply(pd.concat([numbers, self.encoding.apply(words)], axis=1))
+        if isinstance(self.encoding, CategoryCodes):
+            return self.standard.apply(pd.concat([numbers, self.encoding.apply(words, numbers.index)], axis=1))
         dense = self.standard.apply(numbers)
         ones = self.encoding.apply(words, len(numbers))
         if ones.shape[1] > max(SPARSE_FROM, dense.shape[1]):
@@ -99,13 +117,13 @@ class Design:
 
     def to_json(self) -> dict[str, Any]:
         """As JSON can hold it."""
-        kind = "one_hot" if isinstance(self.encoding, OneHot) else "target"
+        kind = next(kind for kind, encoding in _ENCODINGS.items() if isinstance(self.encoding, encoding))
         return {"encoding": kind, kind: self.encoding.to_json(), "standard": self.standard.to_json()}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Design:
         """What ``to_json`` gave, back."""
-        kind = OneHot if value["encoding"] == "one_hot" else TargetMeans
+        kind = _ENCODINGS[value["encoding"]]
         return cls(kind.from_json(value[value["encoding"]]), Standard.from_json(value["standard"]))
 
 

@@ -31,8 +31,8 @@ class Standard:
     gaps: tuple[str, ...]
 
     @classmethod
-    def fit(cls, numbers: pd.DataFrame) -> Standard:
-        """Learn them from training rows, NaN where a value is missing."""
+    def fit(cls, numbers: pd.DataFrame, *, scaled: bool = True) -> Standard:
+        """Learn them from training rows, NaN where a value is missing; without ``scaled``, only gaps are filled."""
         values = numbers.to_numpy(np.float64)
         gaps = np.isnan(values)
         empty = gaps.all(axis=0)
@@ -42,6 +42,8 @@ class Standard:
         centre, scale = filled.mean(axis=0), filled.std(axis=0)
         # what is left of a constant by rounding is no spread
         scale[scale <= 1e-10 * np.maximum(np.abs(centre), 1e-100)] = 1.0
+        if not scaled:
+            centre, scale = np.zeros_like(centre), np.ones_like(scale)
         names = [str(name) for name in numbers.columns]
         return cls(tuple(names), fill, centre, scale, tuple(np.array(names, dtype=object)[gaps.any(axis=0)]))
 

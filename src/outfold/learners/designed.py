@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from outfold.data.design import Design, taken_apart
+from outfold.errors import DataError
 from outfold.learners.contest_table import ContestTable
 from outfold.learners.feature_plan import Columns
 from outfold.learners.inside import inner_folds
 from outfold.learners.learner import Part
 from outfold.learners.made_features import CROSSED, FittedFeatures
-from outfold.learners.problems import problems_of, target_table
+from outfold.learners.problems import Problem, problems_of, target_table
+from outfold.learners.taught_rows import TaughtRows
+from outfold.store.shelf import Shelf
 
 
 class Encoding(NamedTuple):
@@ -23,6 +26,7 @@ class Encoding(NamedTuple):
     min_count: int
     smoothing: float
     seed: int
+    scaled: bool = True
 
 
 class FittedDesign(NamedTuple):
@@ -42,14 +46,16 @@ class DesignedTable:
         """Learn from these training rows, and from no others, how rows become numbers; and their matrix."""
         features, rows = self.table.fit(ids)
         numbers, words = self._taken_apart(rows, features.columns, "train", ids, fold)
-        kind, min_count, smoothing, seed = self.encoding
+        kind, min_count, smoothing, seed, scaled = self.encoding
         if kind == "one_hot":
-            design, matrix = Design.one_hot(numbers, words, min_count)
-            return FittedDesign(features, design), matrix
-        contest = self.table.contest
-        y, targets = target_table(problems_of(contest, ids, balanced=False), contest.outputs)
-        parts = inner_folds(contest, ids, n=CROSSED, seed=seed)
-        design, matrix = Design.target_means(numbers, words, y, targets, smoothing, parts)
+            design, matrix = Design.one_hot(numbers, words, min_count, scaled=scaled)
+        elif kind == "codes":
+            design, matrix = Design.codes(numbers, words, scaled=scaled)
+        else:
+            contest = self.table.contest
+            y, targets = target_table(problems_of(contest, ids, balanced=False), contest.outputs)
+            parts = inner_folds(contest, ids, n=CROSSED, seed=seed)
+            design, matrix = Design.target_means(numbers, words, y, targets, smoothing, parts, scaled=scaled)
         return FittedDesign(features, design), matrix
 
     def apply(self, fitted: FittedDesign, part: Part, ids: pd.Index, fold: int) -> Any:
@@ -57,7 +63,42 @@ class DesignedTable:
         features, design = fitted
         return design.apply(*self._taken_apart(self.table.rows(part, ids, features), features.columns, part, ids, fold))
 
-    def columns(self, features: FittedFeatures, part: Part, fold: int) -> list[list[str]]:
+    def lessons(
+        self, fitted: FittedDesign, matrix: Any, problems: Mapping[str, Problem], taught: TaughtRows | None, fold: int
+    ) -> Iterator[tuple[str, Any, Problem]]:
+        """Of each model its name, the rows that it learns from, and what they teach.
+
+        Args:
+            matrix: of the training rows.
+            taught: rows beside them.
+        """
+        further = None if taught is None else self.apply(fitted, "test", taught.ids, fold)
+        for name, problem in problems.items():
+            yield name, *((matrix, problem) if taught is None else taught.beside(name, matrix, further, problem))
+
+    def kept(self, fitted: FittedDesign, fold: int) -> dict[str, Any]:
+        """What :meth:`again` needs beside the shelf's own files, as JSON can hold it."""
+        return {
+            "columns": self._columns(fitted.features, "train", fold),
+            "design": fitted.design.to_json(),
+            "features": fitted.design.names,
+        }
+
+    def again(self, shelf: Shelf, kept: Mapping[str, Any], part: Part, fold: int) -> FittedDesign:
+        """What :meth:`fit` gave.
+
+        Raises:
+            DataError: it was learnt from other columns than the contest has now.
+        """
+        features = self.table.fitted(shelf)
+        if self._columns(features, part, fold) != kept["columns"]:
+            raise DataError(
+                f"{shelf.folder}: trained on other features than the contest has now",
+                remedy=f"Remove {shelf.folder} and run `outfold train {self.table.name}`.",
+            )
+        return FittedDesign(features, Design.from_json(kept["design"]))
+
+    def _columns(self, features: FittedFeatures, part: Part, fold: int) -> list[list[str]]:
         """The numbers and the categories that a design is made of."""
         ids = pd.Index([])
         numbers, words = self._taken_apart(self.table.rows(part, ids, features), features.columns, part, ids, fold)

@@ -14,11 +14,11 @@ from safetensors.numpy import load, save
 
 from outfold.config.linear import LinearPipeline
 from outfold.contest import Contest
-from outfold.data.design import Design, spreads
+from outfold.data.design import spreads
 from outfold.ensemble.pseudo import PseudoLabels
-from outfold.errors import ConfigError, DataError
+from outfold.errors import ConfigError
 from outfold.learners.contest_table import ContestTable
-from outfold.learners.designed import DesignedTable, Encoding, FittedDesign
+from outfold.learners.designed import DesignedTable, Encoding
 from outfold.learners.importance import write_shares
 from outfold.learners.inside import Places, inner_folds, inner_places
 from outfold.learners.learner import Part
@@ -84,7 +84,7 @@ class LinearLearner:
             strengths = self._chosen(fold, ids, problems, taught, splits, bar)
             fitted, matrix = self._designed.fit(fold, ids)
             models = {}
-            for name, rows, problem in self._rows(fitted, matrix, problems, taught, fold):
+            for name, rows, problem in self._designed.lessons(fitted, matrix, problems, taught, fold):
                 models[name], ended = self._solver.fit(rows, problem, strengths[name])
                 bar.advance(1)
                 if not ended:
@@ -93,9 +93,7 @@ class LinearLearner:
         shelf.put(_COEFFICIENTS, save(_arrays(models.values())))
         fitted.features.put(shelf)
         kept = {
-            "columns": self._designed.columns(fitted.features, "train", fold),
-            "design": fitted.design.to_json(),
-            "features": fitted.design.names,
+            **self._designed.kept(fitted, fold),
             "spreads": spreads(matrix).tolist(),
             "models": [
                 {"name": name, "kind": model.kind, "strength": strengths[name]} for name, model in models.items()
@@ -115,14 +113,8 @@ class LinearLearner:
         frames = []
         with self.reporter.bar(f"{self.name}: predict {part}", len(shelves), "folds") as bar:
             for fold, shelf in shelves.items():
-                fitted, features = _fitted(shelf), self._table.fitted(shelf)
-                if self._designed.columns(features, part, fold) != fitted["columns"]:
-                    raise DataError(
-                        f"{shelf.folder}: trained on other features than the contest has now",
-                        remedy=f"Remove {shelf.folder} and run `outfold train {self.name}`.",
-                    )
-                design = FittedDesign(features, Design.from_json(fitted["design"]))
-                matrix = self._designed.apply(design, part, ids, fold)
+                fitted = _fitted(shelf)
+                matrix = self._designed.apply(self._designed.again(shelf, fitted, part, fold), part, ids, fold)
                 layers = [model.predict(matrix) for model in _models(shelf, fitted)]
                 frames.append(prediction_frame(ids, fold, MEMBER, self.contest.outputs, np.hstack(layers)))
                 bar.advance(1)
@@ -162,14 +154,6 @@ class LinearLearner:
             return inner_folds(self.contest, ids, n=folds, seed=config.seed)
         return [inner_places(self.contest, ids, fraction=config.inner_fraction, seed=config.seed)]
 
-    def _rows(
-        self, design: FittedDesign, matrix: Any, problems: Mapping[str, Problem], taught: TaughtRows | None, fold: int
-    ) -> Iterator[tuple[str, Any, Problem]]:
-        """Of each model its name, the rows that it learns from, and what they teach."""
-        further = None if taught is None else self._designed.apply(design, "test", taught.ids, fold)
-        for name, problem in problems.items():
-            yield name, *((matrix, problem) if taught is None else taught.beside(name, matrix, further, problem))
-
     def _chosen(
         self,
         fold: int,
@@ -188,7 +172,7 @@ class LinearLearner:
             design, matrix = self._designed.fit(fold, ids[learn])
             others = self._designed.apply(design, "train", ids[choose], fold)
             learnt = {name: problem.some(learn) for name, problem in problems.items()}
-            for name, rows, problem in self._rows(design, matrix, learnt, taught, fold):
+            for name, rows, problem in self._designed.lessons(design, matrix, learnt, taught, fold):
                 asked = problems[name].some(choose)
                 for number, strength in enumerate(self._strengths):
                     model, _ = self._solver.fit(rows, problem, strength)
