@@ -4,8 +4,8 @@
 
 The table has 20 columns beside the id and the target: whole numbers, fractions with gaps, words of 5 to 1,000 levels,
 dates and a truth value; a tenth as many rows again are the test set. Each part of each count is a process of its own,
-so that no part's peak hides in another's. Prints Markdown: seconds, and the peak of what the process has allocated beside
-the size of the table in memory. Linux only.
+so that no part's peak hides in another's. Prints Markdown: seconds, and the peak of what the process has allocated
+beside the size of the table in memory. Linux only.
 """
 
 from __future__ import annotations

@@ -12,10 +12,10 @@ import pandas as pd
 from outfold.config.competition import CompetitionConfig, Task
 from outfold.config.load import load_competition
 from outfold.data.asked import read_asked
-from outfold.data.dates import parse_dates
 from outfold.data.ids import check_test_ids, settle_ids
 from outfold.data.part_images import drop_missing, find_images, image_columns, type_image_columns
 from outfold.data.parts import Part, read_parts, read_sample
+from outfold.data.role_types import typed_by_role
 from outfold.data.roles import Roles, check_declared, infer_roles
 from outfold.data.sample import check_sample
 from outfold.data.targets import raw_targets, target_columns
@@ -198,7 +198,8 @@ def load_contest(root: Path, config: CompetitionConfig | None = None) -> Contest
     learnt = rows.index.isin(train.frame.index)
     roles, left = infer_roles(config.columns, _some(rows, learnt), test_rows, _reserved(config), image=bool(images))
     notes += left
-    rows, test_rows = _with_dates(roles.dates, rows, test_rows, train.path, test.path)
+    rows, test_rows, typed = typed_by_role(roles, rows, test_rows, train.path, test.path)
+    notes += typed
     return Contest(
         root=layout.root,
         config=config,
@@ -266,12 +267,3 @@ def _reserved(config: CompetitionConfig) -> set[str]:
     """Columns that split the rows or name an image: no features, unless the contest file gives them a role."""
     folds = {config.columns.group, config.folds.group, config.folds.date, config.folds.column}
     return {name for name in folds if name is not None} | image_columns(config.columns.image)
-
-
-def _with_dates(
-    names: list[str], train: pd.DataFrame, test: pd.DataFrame, train_path: Path, test_path: Path
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    for name in names:
-        dates, test_dates = parse_dates([train[name], test[name]], [f"{train_path}: {name}", f"{test_path}: {name}"])
-        train, test = train.assign(**{name: dates}), test.assign(**{name: test_dates})
-    return train, test

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -21,6 +21,7 @@ FoldKind = Literal[
     "holdout",
     "stratified_regression",
 ]
+Role = Literal["categorical", "continuous", "dates", "text", "ignore"]
 TargetTask = Literal["binary", "multiclass", "ordinal", "multilabel", "regression"]
 Task = Literal["binary", "multiclass", "ordinal", "multilabel", "regression", "multitask"]
 
@@ -58,6 +59,16 @@ class ColumnRoles(StrictModel):
     """The column whose rows must not be torn apart by a split (patient, user, scene)."""
     ignore: Columns = []
     """Columns that no model may use."""
+    roles: dict[str, Role] = {}
+    """The role of single columns (`roles: {Pclass: categorical}`), where the others are to be inferred all the same; a list above is the whole of its role."""
+
+    @model_validator(mode="after")
+    def _one_role_a_column(self) -> ColumnRoles:
+        for name, role in self.roles.items():
+            for other in get_args(Role):
+                if other != role and name in (getattr(self, other) or []):
+                    raise ValueError(f"{name!r} is {role} under columns.roles, and listed under columns.{other}")
+        return self
 
 
 class FoldsConfig(StrictModel):

@@ -8,6 +8,9 @@ import pandas as pd
 _FLAGS = ("month_start", "month_end", "quarter_start", "quarter_end", "year_start", "year_end")
 DATE_PARTS = ("seconds", "year", "month", "week", "day", "day_of_week", "day_of_year", "hour", *_FLAGS)
 
+EPOCH = pd.Timestamp("1970-01-01", tz="UTC").as_unit("s")
+"""In seconds, so that the difference has room for any year: in nanoseconds it holds 292."""
+
 
 def date_parts(dates: pd.Series) -> pd.DataFrame:
     """The parts of each date as float64, one column each of :data:`DATE_PARTS`; NaN throughout where it is missing.
@@ -19,7 +22,7 @@ def date_parts(dates: pd.Series) -> pd.DataFrame:
     known = moments.notna().to_numpy()
     at = moments.dt
     parts: dict[str, pd.Series] = {
-        "seconds": (moments - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(1, "s"),
+        "seconds": (moments - EPOCH) / np.timedelta64(1, "s"),
         "year": at.year,
         "month": at.month,
         "week": at.isocalendar().week,

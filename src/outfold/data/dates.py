@@ -2,14 +2,51 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 
 import numpy as np
 import pandas as pd
 
+from outfold.data.column_types import is_text
 from outfold.errors import DataError, some
 
+YEARS, DAYS = (1000, 9999), (10_000_101, 99_991_231)
 REMEDY = "Dates are best written 2017-07-31 or 2017-07-31 13:45:00, all in one form."
+
+
+ZERO_DATE = re.compile(r"\s*0000-00-00([ T]00:00(:00(\.0+)?)?)?\s*")
+
+
+def without_zero_dates(parts: list[pd.Series], wheres: list[str]) -> tuple[list[pd.Series], list[str]]:
+    """One column in each of several tables with its zero dates missing: how databases write that there is none.
+
+    They are ``0000-00-00``, and 0 among whole numbers that are all years or all days (20170731) but for it.
+
+    Returns:
+        the columns, and what to say.
+    """
+    found, notes = [], []
+    days = _of_days(pd.concat(parts, ignore_index=True))
+    for part, where in zip(parts, wheres, strict=True):
+        if is_text(part):
+            cells = pd.Series(part.dropna().unique(), dtype=object)
+            zero = part.isin(cells[cells.map(ZERO_DATE.fullmatch).notna()]).to_numpy()
+        else:
+            zero = part.eq(0).to_numpy(dtype=bool) & days
+        found.append(part.mask(zero) if zero.any() else part)
+        if zero.any():
+            first = part[zero].iloc[0]
+            notes.append(f"{where}: {int(zero.sum())} rows hold {str(first)!r} for a date, and count as missing")
+    return found, notes
+
+
+def _of_days(values: pd.Series) -> bool:
+    """Whether whole numbers other than 0 are all years, or all days such as 20170731."""
+    if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
+        return False
+    present = values[values.notna() & (values != 0)]
+    return len(present) > 0 and any(present.between(low, high).all() for low, high in (YEARS, DAYS))
 
 
 def parse_dates(parts: list[pd.Series], wheres: list[str]) -> list[pd.Series]:
@@ -71,10 +108,10 @@ def _of_numbers(values: pd.Series) -> list[pd.Series]:
     """By their size: 1 to 9999 are years, eight digits a day, ten seconds, thirteen milliseconds."""
     present = values.dropna()
     low, high = (float(present.min()), float(present.max())) if len(present) else (0.0, 0.0)
-    if low >= 1000 and high <= 9999:
+    if low >= YEARS[0] and high <= YEARS[1]:
         text = values.astype("Int64").astype("string")
         return [pd.to_datetime(text, format="%Y", errors="coerce")]
-    if low >= 10_000_101 and high <= 99_991_231:
+    if low >= DAYS[0] and high <= DAYS[1]:
         text = values.astype("Int64").astype("string")
         return [pd.to_datetime(text, format="%Y%m%d", errors="coerce")]
     return [pd.to_datetime(values, unit="ms" if high >= 1e11 else "s", errors="coerce")]

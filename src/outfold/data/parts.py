@@ -15,6 +15,7 @@ from outfold.data.column_types import MISSING_WORDS, is_text
 from outfold.data.ids import take_ids
 from outfold.data.image_files import class_folders, folder_images, name_test_images
 from outfold.data.label_pattern import labelled_images
+from outfold.data.roles import declared_columns
 from outfold.data.tables import Table, column_names, read_table
 from outfold.errors import DataError, nearest, some
 from outfold.store.layout import Layout
@@ -98,7 +99,8 @@ def read_parts(
     read = partial(read_table, targets=config.target, cache=layout.cache)
     test = _test_without_table(config, layout, sample, test_path)
     if train_path.is_dir():
-        return _train_folder(config, layout, train_path), test or _part(read(test_path, verbatim=verbatim), id_column)
+        train = _train_folder(config, layout, train_path)
+        return train, test or _part(read(test_path, verbatim=verbatim), id_column, config)
     if config.label_pattern is not None:
         raise DataError(
             f"{train_path}: this is a table, and label_pattern reads the classes from the names of images",
@@ -106,18 +108,20 @@ def read_parts(
         )
     first = read(train_path, verbatim=verbatim)
     if test is not None:
-        return _part(first, id_column), test
+        return _part(first, id_column, config), test
     second = read(test_path, verbatim=verbatim)
     mixed = _mixed(first.frame, second.frame, {*verbatim, *config.target})
     if mixed:
         first, second = (
-            Table(table.path, _with_text(read(table.path, verbatim={*verbatim, *mixed}).frame, mixed), table.notes)
+            replace(table, frame=_with_text(read(table.path, verbatim={*verbatim, *mixed}).frame, mixed))
             for table in (first, second)
         )
         both = f"{train_path.name} and {test_path.name}"
         note = f"{some(mixed)}: text in one of {both}, numbers in the other; read as text in both"
-        first = Table(first.path, first.frame, (*first.notes, note))
-    return _part(first, id_column), _part(second, id_column)
+        first = replace(first, notes=(*first.notes, note))
+    # what is said of a column is said once
+    second = replace(second, remarks={name: said for name, said in second.remarks.items() if name not in first.remarks})
+    return _part(first, id_column, config), _part(second, id_column, config)
 
 
 def _train_folder(config: CompetitionConfig, layout: Layout, path: Path) -> Part:
@@ -144,8 +148,10 @@ def _test_without_table(config: CompetitionConfig, layout: Layout, sample: Part,
     return Part(path, pd.DataFrame(index=ids), images.paths)
 
 
-def _part(table: Table, id_column: str) -> Part:
-    return Part(table.path, take_ids(table.frame, id_column, table.path), notes=table.notes)
+def _part(table: Table, id_column: str, config: CompetitionConfig) -> Part:
+    decided = {id_column, *declared_columns(config.columns)}
+    remarks = (f"{table.path.name}: {said}" for name, said in table.remarks.items() if name not in decided)
+    return Part(table.path, take_ids(table.frame, id_column, table.path), notes=(*table.notes, *remarks))
 
 
 def _mixed(train: pd.DataFrame, test: pd.DataFrame, apart: Collection[str]) -> list[str]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
 import pandas as pd
 
-from outfold.config.competition import ColumnRoles
+from outfold.config.competition import ColumnRoles, Role
 from outfold.data.column_types import is_text
 from outfold.errors import ConfigError, DataError, nearest, some
 
@@ -34,6 +35,17 @@ class Roles:
     image: bool = False
 
 
+def listed(declared: ColumnRoles, role: Role) -> list[str]:
+    """The columns that the contest file gives a role, in its list or by their names."""
+    by_name = [name for name, said in declared.roles.items() if said == role]
+    return list(dict.fromkeys([*(getattr(declared, role) or []), *by_name]))
+
+
+def declared_columns(declared: ColumnRoles) -> set[str]:
+    """The columns that the contest file gives any role of a feature, or none at all (``ignore``)."""
+    return {name for role in get_args(Role) for name in listed(declared, role)}
+
+
 def check_declared(declared: ColumnRoles, train: pd.DataFrame, test: pd.DataFrame, paths: Sequence[Path]) -> None:
     """Every column that the contest file gives a role is there.
 
@@ -41,27 +53,27 @@ def check_declared(declared: ColumnRoles, train: pd.DataFrame, test: pd.DataFram
         ConfigError: it is not in the training table, with the nearest names.
         DataError: it is a feature, and not in the test table.
     """
-    features = {
-        "categorical": declared.categorical or [],
-        "continuous": declared.continuous or [],
-        "text": declared.text,
-        "dates": declared.dates,
-    }
-    listed = {**features, "ignore": declared.ignore, "group": [declared.group] if declared.group else []}
+    by_role = {role: listed(declared, role) for role in get_args(Role)}
+    by_role["group"] = [declared.group] if declared.group else []
     known = [str(name) for name in train.columns]
-    for role, names in listed.items():
+    for role, names in by_role.items():
         for name in names:
             # a column that only the test table has may well be one to ignore
             if name not in known and not (role == "ignore" and name in test.columns):
                 hint = nearest(name, known) or f"its columns are {some(known, limit=8)}"
                 raise ConfigError(
-                    f"competition/competition.yaml: columns.{role}: {paths[0]} has no column {name!r}; {hint}"
+                    f"competition/competition.yaml: columns.{_key(declared, role, name)}: "
+                    f"{paths[0]} has no column {name!r}; {hint}"
                 )
-            if role in features and name not in test.columns:
+            if role not in ("ignore", "group") and name not in test.columns:
                 raise DataError(
                     f"{paths[1]}: there is no column {name!r}, which competition/competition.yaml calls {role}",
                     remedy="A model can only use columns that the test set has, too: list it under columns.ignore.",
                 )
+
+
+def _key(declared: ColumnRoles, role: str, name: str) -> str:
+    return "roles" if declared.roles.get(name) == role else role
 
 
 def infer_roles(
@@ -69,7 +81,8 @@ def infer_roles(
 ) -> tuple[Roles, tuple[str, ...]]:
     """The role of each column.
 
-    A role that is declared holds these columns and no other. Otherwise: numbers are continuous; booleans and text with
+    A role that is declared as a list holds these columns and no other; one that ``columns.roles`` gives a single column
+    leaves the other columns to be inferred: numbers are continuous; booleans and text with
     repeated values are categorical; text that is nearly all distinct (names, free text), constant columns, and columns
     that the test set lacks are left out.
 
@@ -82,15 +95,10 @@ def infer_roles(
     Returns:
         the roles, and a warning for each reason for which columns were left out.
     """
-    said = {
-        *(declared.categorical or []),
-        *(declared.continuous or []),
-        *declared.text,
-        *declared.dates,
-        *declared.ignore,
-    }
-    continuous, categorical = list(declared.continuous or []), list(declared.categorical or [])
-    dates = list(declared.dates)
+    said = declared_columns(declared)
+    continuous, categorical, dates, text = (
+        listed(declared, role) for role in ("continuous", "categorical", "dates", "text")
+    )
     left: dict[str, list[str]] = {}
     for name in train.columns:
         if name in said or name in reserved:
@@ -115,7 +123,7 @@ def infer_roles(
         else:
             _place(name, categorical, declared.categorical, "categorical", left)
     notes = tuple(f"columns left out because they {reason}: {some(names, 10)}" for reason, names in left.items())
-    return Roles(continuous, categorical, dates, list(declared.text), image), notes
+    return Roles(continuous, categorical, dates, text, image), notes
 
 
 def _place(name: str, names: list[str], declared: list[str] | None, role: str, left: dict[str, list[str]]) -> None:

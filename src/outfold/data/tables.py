@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import glob
+import json
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -11,26 +13,36 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from outfold.data.column_remarks import remark
 from outfold.data.column_types import typed, typed_target
 from outfold.data.csv_text import parse, read_buffer, read_header
 from outfold.errors import DataError, some
 from outfold.store.atomic import atomic_path
 from outfold.store.fingerprint import fingerprint
 
-REVISION = 2
+REVISION = 3
 """Raised when the same file would be read otherwise: older copies are then not taken."""
 
 CACHE_FROM_BYTES = 1 << 20
 """Smaller files are parsed faster than a copy of them is written safely."""
 
+_TOLD = b"outfold"
+"""Where a copy keeps what its reader should be told."""
+
 
 @dataclass(frozen=True)
 class Table:
-    """A table as read, with what the reader should be told about it."""
+    """A table as read, with what the reader should be told about it.
+
+    Attributes:
+        notes: of the whole table.
+        remarks: of single columns, by their names.
+    """
 
     path: Path
     frame: pd.DataFrame
     notes: tuple[str, ...] = ()
+    remarks: dict[str, str] = field(default_factory=dict)
 
 
 def is_parquet(path: Path) -> bool:
@@ -75,19 +87,23 @@ def read_table(
             copy.unlink(missing_ok=True)
     text, delimiter = parse(path, read_buffer(path))
     columns: dict[str, pa.ChunkedArray] = {}
+    remarks: dict[str, str] = {}
     for name in text.column_names:
         cells = text[name]
         columns[name] = cells if name in verbatim else typed_target(cells) if name in targets else typed(cells)
+        said = None if name in {*verbatim, *targets} else remark(name, cells, columns[name])
+        if said is not None:
+            remarks[name] = said
         # what is read is let go of, so that no two whole tables are held
         text = text.remove_column(0)
     table = pa.table(columns)
     notes = _delimiter_note(path, delimiter)
     if copy is not None:
-        for old in copy.parent.glob(f"{path.name}-*.parquet"):
-            old.unlink(missing_ok=True)
+        _remove_older(path, copy)
         with atomic_path(copy) as beside:
-            pq.write_table(table.replace_schema_metadata({"notes": "\n".join(notes)}), beside, compression="lz4")
-    return Table(path, _to_pandas(table), notes)
+            told = json.dumps({"notes": notes, "remarks": remarks})
+            pq.write_table(table.replace_schema_metadata({_TOLD: told}), beside, compression="lz4")
+    return Table(path, _to_pandas(table), notes, remarks)
 
 
 def _copy_of(path: Path, verbatim: Collection[str], targets: Collection[str], cache: Path | None) -> Path | None:
@@ -97,21 +113,27 @@ def _copy_of(path: Path, verbatim: Collection[str], targets: Collection[str], ca
     stat = path.stat()
     if stat.st_size < CACHE_FROM_BYTES:
         return None
-    key = fingerprint(
-        path=str(path.absolute()),
-        size=stat.st_size,
-        mtime_ns=stat.st_mtime_ns,
-        verbatim=sorted(verbatim),
-        targets=sorted(targets),
-        revision=REVISION,
-    )
-    return cache / "tables" / f"{path.name}-{key[:16]}.parquet"
+    state = fingerprint(size=stat.st_size, mtime_ns=stat.st_mtime_ns, revision=REVISION)
+    kind = fingerprint(verbatim=sorted(verbatim), targets=sorted(targets))
+    return cache / "tables" / f"{_stem(path)}{state[:16]}-{kind[:16]}.parquet"
+
+
+def _stem(path: Path) -> str:
+    return f"{path.name}-{fingerprint(path=str(path.absolute()))[:8]}-"
+
+
+def _remove_older(path: Path, copy: Path) -> None:
+    """Remove the copies of a file as it was before; those of its present state, read otherwise, stay."""
+    state = copy.name.removeprefix(_stem(path)).partition("-")[0]
+    for old in copy.parent.glob(f"{glob.escape(_stem(path))}*.parquet"):
+        if not old.name.startswith(f"{_stem(path)}{state}-"):
+            old.unlink(missing_ok=True)
 
 
 def _from_copy(path: Path, copy: Path) -> Table:
     table = pq.read_table(copy, memory_map=True)
-    notes = (table.schema.metadata or {}).get(b"notes", b"").decode()
-    return Table(path, _to_pandas(table.replace_schema_metadata(None)), tuple(notes.splitlines()))
+    told = json.loads(table.schema.metadata[_TOLD])
+    return Table(path, _to_pandas(table.replace_schema_metadata(None)), tuple(told["notes"]), told["remarks"])
 
 
 def _delimiter_note(path: Path, delimiter: str) -> tuple[str, ...]:
