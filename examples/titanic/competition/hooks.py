@@ -1,4 +1,4 @@
-"""Who travelled with whom, and what became of them: the two things about the Titanic that its columns do not say."""
+"""Titles, and who travelled with whom: what the columns of the Titanic hold between the lines."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def features(train: pd.DataFrame, test: pd.DataFrame) -> tuple[pd.DataFrame, pd.
     family = everyone["SibSp"] + everyone["Parch"] + 1
     everyone["Family"] = family
     everyone["Party"] = np.maximum(family, on_ticket)
+    everyone["Company"] = pd.cut(everyone["Party"], [0, 1, 4, 99], labels=["alone", "few", "many"]).astype(str)
     everyone["FareEach"] = everyone["Fare"] / on_ticket  # a ticket's fare is that of all who travel on it
     everyone["Deck"] = everyone["Cabin"].str[0]
     everyone["WomanOrBoy"] = (everyone["Sex"] == "female") | (everyone["Title"] == "Master")
@@ -42,17 +43,3 @@ def groups(people: pd.DataFrame) -> pd.Series:
         if least.equals(group):
             return group
         group = least
-
-
-def group_survival(train: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    """How the women and boys, and how the men, of a passenger's party fared, of those whose fate the fold may know.
-
-    Of each: survivors beyond what was usual for their like, over one more than their number; 0 where nobody is known.
-    """
-    made = pd.DataFrame(index=rows.index)
-    for name, chosen in (("women and boys", train["WomanOrBoy"]), ("men", ~train["WomanOrBoy"])):
-        known = train[chosen]
-        beyond = (known["Survived"] - known["Survived"].mean()).groupby(known["Group"]).agg(["sum", "size"])
-        found = (beyond["sum"] / (beyond["size"] + 1)).reindex(rows["Group"])
-        made[f"{name} of the party"] = found.fillna(0).to_numpy()
-    return made
