@@ -5,6 +5,7 @@
 #   make PIPELINES="cnn" train                   one model
 #   make JOBS=2 DEVICES=cuda:0,cuda:1 train      two folds side by side, a GPU each
 #   make PROCESSES=2 train                       one fold at a time on two GPUs
+#   make PIPELINE=lightgbm TRIALS=50 tune        search its parameters; JOBS=4 for four fits at a time
 #
 # A result depends on the files that it is made of: contest, hooks, pipeline, folds and data. The toolkit's own code enters
 # by the revision numbers of its learners, so that an upgrade alone retrains nothing.
@@ -32,7 +33,7 @@ SIDE_BY_SIDE = --numprocesses=logical --maxprocesses=8 --dist=worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup download split train predict ensemble submit check report lint test test-slow bench clean clean-all
+.PHONY: help setup download split train predict ensemble submit check tune report lint test test-slow bench clean clean-all
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' "$(REPO)/Makefile"
@@ -55,6 +56,9 @@ submit: $(LEDGER) ## Build the submission file, check it, send it once, record i
 
 check: $(READY) ## Read contest, images and pipelines; find what is wrong. FIX=1 moves junk images aside.
 	@$(RUN) check $(if $(FIX),--fix)
+
+tune: $(A)/folds.parquet ## Search parameters: PIPELINE=lightgbm TRIALS=50 writes pipelines/lightgbm-tuned.yaml.
+	@$(RUN) tune $(PIPELINE)$(if $(TRIALS), --trials $(TRIALS))$(if $(TIMEOUT), --timeout $(TIMEOUT))$(if $(JOBS), --jobs $(JOBS))$(if $(SHARED), --shared)
 
 report: $(A)/blend/test.parquet ## Write artifacts/report.html: scores, weights, worst rows.
 	@$(RUN) report

@@ -204,6 +204,31 @@ def lr_find(
 
 
 @_stage
+def tune(
+    pipeline: Annotated[str, typer.Argument(metavar="PIPELINE", help="The pipeline whose parameters to search.")],
+    trials: Annotated[int, typer.Option(min=1, help="Of each search, those of earlier runs included.")] = 50,
+    timeout: Annotated[float | None, typer.Option(help="Begin no trial after so long.", metavar="SECONDS")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, envvar="OUTFOLD_JOBS", help="Fits side by side.")] = None,
+    inner: Annotated[int, typer.Option(min=2, help="Folds inside each training part.")] = 3,
+    shared: Annotated[
+        bool, typer.Option("--shared", help="One search for all folds: cheap, a little flattered.")
+    ] = False,
+    output: Annotated[
+        str | None, typer.Option(help="The new pipeline; NAME-tuned if left out.", metavar="NAME")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace its file whoever has written it.")] = False,
+) -> None:
+    """Search parameters inside each fold's training part (Optuna), and write them as a new pipeline."""
+    from outfold.stages.tune import Plan
+    from outfold.stages.tune import tune as stage
+
+    pin_threads()
+    context = _context()
+    (name,) = context.layout.chosen([pipeline])
+    stage(context, name, Plan(trials, timeout, inner, shared, jobs), output=output, force=force)
+
+
+@_stage
 def report(
     to: Annotated[Path | None, typer.Option(help="Where to write the page; artifacts/report.html if left out.")] = None,
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -14,7 +14,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from outfold.config.competition import CompetitionConfig
-from outfold.config.pipeline import PIPELINE, Pipeline
+from outfold.config.pipeline import MODEL, PIPELINE, ModelPipeline, Pipeline
 from outfold.errors import ConfigError, nearest
 
 T = TypeVar("T")
@@ -82,8 +82,23 @@ def load_pipeline(path: Path) -> Pipeline:
     return _validate(path, PIPELINE)
 
 
+def pipeline_of(path: Path, content: Mapping[str, Any]) -> ModelPipeline:
+    """The model whose file would have this content.
+
+    Args:
+        path: of the file, for messages.
+
+    Raises:
+        ConfigError: with every problem in it, a line each.
+    """
+    return _checked(path, content, MODEL)
+
+
 def _validate(path: Path, adapter: TypeAdapter[T]) -> T:
-    content = read_yaml(path)
+    return _checked(path, read_yaml(path), adapter)
+
+
+def _checked(path: Path, content: Mapping[str, Any], adapter: TypeAdapter[T]) -> T:
     try:
         return adapter.validate_python(plain(content))
     except ValidationError as error:
@@ -93,7 +108,7 @@ def _validate(path: Path, adapter: TypeAdapter[T]) -> T:
     raise ConfigError("\n".join(unique)) from None
 
 
-def _tell(path: Path, content: CommentedMap, adapter: TypeAdapter[Any], detail: ErrorDetails) -> str:
+def _tell(path: Path, content: Mapping[str, Any], adapter: TypeAdapter[Any], detail: ErrorDetails) -> str:
     """One pydantic error as ``file:line: key: what is wrong``."""
     keys = _real_keys(content, detail["loc"])
     where = f"{path}:{_line(content, keys)}"

@@ -27,6 +27,7 @@ class BlendConfig(StrictModel):
 
 ModelPipeline = Annotated[ImagePipeline | GbdtPipeline | LinearPipeline, Field(discriminator="learner")]
 """What can be trained."""
+MODEL: TypeAdapter[ModelPipeline] = TypeAdapter(ModelPipeline)
 Pipeline = Annotated[ImagePipeline | GbdtPipeline | LinearPipeline | BlendConfig, Field(discriminator="learner")]
 """What a file in ``pipelines/`` can be."""
 PIPELINE: TypeAdapter[Pipeline] = TypeAdapter(Pipeline)

@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from outfold.config.image_features import PipelineBackbone
-from outfold.config.model import StrictModel
 from outfold.config.pseudo import Pseudo
 from outfold.config.target_transform import TargetTransform
+from outfold.config.tunable import TUNING, TunablePipeline
 
 
-class ModelPipelineBase(StrictModel):
+class ModelPipelineBase(TunablePipeline):
     """What every model's configuration knows: which keys make another model, and which only other predictions."""
 
     INFERENCE: ClassVar[frozenset[str]] = frozenset()
@@ -27,7 +27,8 @@ class ModelPipelineBase(StrictModel):
 
     def fit_key(self) -> dict[str, Any]:
         """The part that the trained models depend on, as JSON values, without what is left at its default."""
-        return self.model_dump(mode="json", exclude=set(self.INFERENCE | self.RUNTIME), exclude_defaults=True)
+        aside = self.INFERENCE | self.RUNTIME | TUNING - {"by_fold"}
+        return self.model_dump(mode="json", exclude=set(aside), exclude_defaults=True)
 
     def inference_key(self) -> dict[str, Any]:
         """The part that only the predictions depend on, as JSON values."""

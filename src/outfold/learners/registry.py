@@ -26,6 +26,10 @@ def make_learner(contest: Contest, config: ModelPipeline, name: str, reporter: R
     """
     where = contest.layout.pipeline_config(name)
     check_pseudo(config.taught(), contest.task, str(where))
+    if config.by_fold:
+        from outfold.learners.by_fold import ByFold
+
+        return ByFold(config, lambda own: make_learner(contest, own, name, reporter), where)
     if config.target_transform is not None:
         from outfold.learners.transformed import Transformed, as_learnt
 

@@ -54,7 +54,7 @@ def train_side_by_side(work: Work, folds: Sequence[int], jobs: int, reporter: Re
     error: Exception | None = None
     with Switchboard(reporter) as board:
         try:
-            with parallel_config("loky", inner_max_num_threads=threads), _interrupts_kept_from_children():
+            with parallel_config("loky", inner_max_num_threads=threads), interrupts_kept_from_children():
                 results = Parallel(
                     jobs,
                     batch_size=1,
@@ -69,7 +69,7 @@ def train_side_by_side(work: Work, folds: Sequence[int], jobs: int, reporter: Re
                     error = failed
                     board.stop()
         except BrokenProcessPool as broken:
-            error = error or _ended(work.name, broken)
+            error = error or ended(work.name, broken)
         finally:
             # idle processes would keep the memory of what they trained last
             get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
@@ -78,7 +78,7 @@ def train_side_by_side(work: Work, folds: Sequence[int], jobs: int, reporter: Re
         raise error
 
 
-def _ended(name: str, broken: Exception) -> OutfoldError:
+def ended(name: str, broken: Exception) -> OutfoldError:
     error = OutfoldError(
         f"{name}: a process that trained a fold was ended by the system, most likely for lack of memory",
         remedy="Ask for fewer --jobs. What was saved is kept: the same command goes on from there.",
@@ -88,7 +88,7 @@ def _ended(name: str, broken: Exception) -> OutfoldError:
 
 
 @contextlib.contextmanager
-def _interrupts_kept_from_children() -> Iterator[None]:
+def interrupts_kept_from_children() -> Iterator[None]:
     """Processes started in the block never see Ctrl-C: it is for the stage, which ends them."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
@@ -123,7 +123,7 @@ def _in_worker(work: Work, fold: int) -> Exception | None:
     except Stopped:
         return None
     except Exception as error:
-        return _that_travels(error)
+        return that_travels(error)
     return None
 
 
@@ -133,7 +133,7 @@ def _open(work: Work, line: Line) -> tuple[Context, Learner]:
     return context, learner_of(context, work.name, work.made_of, work.devices, line.place)
 
 
-def _that_travels(error: Exception) -> Exception:
+def that_travels(error: Exception) -> Exception:
     """The error with its traceback as a note, for --debug; in words, where it cannot be sent to another process."""
     error.add_note("".join(traceback.format_exception(error)))
     try:

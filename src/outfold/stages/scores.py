@@ -101,6 +101,11 @@ def _decided(contest: Contest, frame: pd.DataFrame) -> tuple[pd.Index, np.ndarra
     return mean.index, values, values, fold
 
 
-def _member(contest: Contest, frame: pd.DataFrame, member: str) -> float:
-    ids, _, decided, _ = _decided(contest, frame[frame["member"] == member])
+def pooled_score(contest: Contest, frame: pd.DataFrame) -> float:
+    """The score of all rows of a frame of OOF predictions together; thresholds come from other folds, if there are."""
+    ids, _, decided, _ = _decided(contest, frame)
     return contest.metric.score(contest.truth(ids), decided)
+
+
+def _member(contest: Contest, frame: pd.DataFrame, member: str) -> float:
+    return pooled_score(contest, frame[frame["member"] == member])

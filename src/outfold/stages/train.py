@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from outfold.config.pipeline import ModelPipeline
+from outfold.learners.by_fold import check_folds
 from outfold.learners.registry import make_learner, revision
 from outfold.stages.compute import ANY, Compute, placed
 from outfold.stages.context import Context, command
@@ -38,6 +39,7 @@ def train(context: Context, name: str, *, only_folds: Sequence[int] | None = Non
     config = context.model_config(name)
     layout, reporter = context.layout, context.reporter
     folds = sorted({context.checked_fold(fold) for fold in only_folds}) if only_folds else context.folds.numbers()
+    check_folds(config, context.folds, layout.pipeline_config(name))
     with only_writer(layout.pipeline(name)):
         made_of = context.fit_fingerprint(config)
         inference = context.inference_fingerprint(config, made_of)

@@ -57,6 +57,10 @@ class Layout:
     def blend_config(self) -> Path:
         return self.root / "pipelines" / f"{BLEND}.yaml"
 
+    def tune(self, name: str) -> Path:
+        """What ``tune`` leaves of a pipeline: its trials, and pictures of them."""
+        return self.artifacts / "tune" / name
+
     def pipeline_config(self, name: str) -> Path:
         return self.root / "pipelines" / f"{name}.yaml"
 

@@ -13,6 +13,8 @@ from outfold.store.atomic import atomic_path, sweep, write_bytes, write_json
 
 DONE = "done.json"
 KEY = "key.json"
+HISTORY = "history.jsonl"
+"""What a learner with epochs shows of each, a line of JSON each, as of its last checkpoint."""
 
 
 class Shelf:

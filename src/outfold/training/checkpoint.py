@@ -10,11 +10,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from outfold.store.shelf import Shelf
+from outfold.store.shelf import HISTORY, Shelf
 from outfold.training.distributed import ranks
 
 CHECKPOINT = "checkpoint.pt"
-HISTORY = "history.jsonl"
 
 
 @dataclass
