@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from outfold.config.features import Feature
 from outfold.config.model import StrictModel
+from outfold.config.time_features import Span
 
 FoldKind = Literal[
     "kfold",
@@ -90,6 +91,8 @@ class FoldsConfig(StrictModel):
     """A column of train.csv that already holds the fold of each row, for kind: column."""
     fraction: float = Field(default=0.2, gt=0, lt=1)
     """Share of the rows that a holdout scores."""
+    span: Span | None = None
+    """With `date`: the length of time that a fold scores, such as 48D: the latest of a holdout, in place of `fraction`; of a time_series, each of `n` stretches at its end."""
     bins: int | None = Field(default=None, ge=2)
     """Quantile bins of stratified_regression."""
 
@@ -135,6 +138,8 @@ class CompetitionConfig(StrictModel):
     """The sample submission: its ids, order and columns are the law for the file that is sent."""
     id: str | None = None
     """The id column. Left out: the first column of the sample submission."""
+    train_id: Literal["row_number"] | Columns | None = None
+    """Where the training table has no id column: the columns that together name its rows (`[Store, Date]`), or row_number."""
     target: Annotated[list[str], BeforeValidator(_listed)] = Field(default=["target"], min_length=1)
     """The target column, or a list of them. For class folders: the name to give to the class."""
     task: Task | None = None

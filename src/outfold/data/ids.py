@@ -23,7 +23,8 @@ def take_ids(frame: pd.DataFrame, column: str, path: Path) -> pd.DataFrame:
         hint = nearest(column, names) or f"its columns are {some(names, limit=8)}"
         raise DataError(
             f"{path}: there is no id column {column!r}; {hint}",
-            remedy="Name the id column in competition/competition.yaml: `id: <column>`.",
+            remedy="Name the id column in competition/competition.yaml: `id: <column>`. Where the training table alone "
+            "has none, name its rows: `train_id: [<columns>]`, or `train_id: row_number`.",
         )
     ids = _as_text(frame[column])
     missing = np.flatnonzero(ids.isna())

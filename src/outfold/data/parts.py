@@ -17,6 +17,7 @@ from outfold.data.image_files import class_folders, folder_images, name_test_ima
 from outfold.data.label_pattern import labelled_images
 from outfold.data.roles import declared_columns
 from outfold.data.tables import Table, column_names, read_table
+from outfold.data.train_ids import with_train_ids
 from outfold.errors import DataError, nearest, some
 from outfold.store.layout import Layout
 
@@ -108,7 +109,7 @@ def read_parts(
         )
     first = read(train_path, verbatim=verbatim)
     if test is not None:
-        return _part(first, id_column, config), test
+        return _part(_with_ids(first, id_column, config), id_column, config), test
     second = read(test_path, verbatim=verbatim)
     mixed = _mixed(first.frame, second.frame, {*verbatim, *config.target})
     if mixed:
@@ -121,7 +122,7 @@ def read_parts(
         first = replace(first, notes=(*first.notes, note))
     # what is said of a column is said once
     second = replace(second, remarks={name: said for name, said in second.remarks.items() if name not in first.remarks})
-    return _part(first, id_column, config), _part(second, id_column, config)
+    return _part(_with_ids(first, id_column, config), id_column, config), _part(second, id_column, config)
 
 
 def _train_folder(config: CompetitionConfig, layout: Layout, path: Path) -> Part:
@@ -146,6 +147,12 @@ def _test_without_table(config: CompetitionConfig, layout: Layout, sample: Part,
         twice = ids[ids.duplicated()].unique()
         raise DataError(f"{path}: {len(twice)} names stand for more than one image: {some(twice)}")
     return Part(path, pd.DataFrame(index=ids), images.paths)
+
+
+def _with_ids(table: Table, id_column: str, config: CompetitionConfig) -> Table:
+    if config.train_id is None:
+        return table
+    return replace(table, frame=with_train_ids(table.frame, id_column, config.train_id, table.path))
 
 
 def _part(table: Table, id_column: str, config: CompetitionConfig) -> Part:

@@ -11,7 +11,8 @@ import pandas as pd
 from outfold.config.competition import FoldKind
 from outfold.errors import ConfigError, nearest
 from outfold.folds import assign, part
-from outfold.folds.rows import by_id, check_ids, codes_of, instants, known
+from outfold.folds.rows import by_id, check_ids, codes_of, instants, known, moments
+from outfold.folds.spans import latest_spans
 from outfold.folds.strata import bins_for, quantile_bins, strata_of, task_of, truth
 from outfold.folds.suspicion import suspicions
 from outfold.folds.table import NEVER_SCORED, Folds
@@ -36,6 +37,7 @@ def make_folds(
     column: pd.Series | None = None,
     fraction: float = 0.2,
     bins: int | None = None,
+    span: str | float | None = None,
     classes: Sequence[Any] | None = None,
 ) -> tuple[Folds, list[str]]:
     """Split the training rows.
@@ -56,6 +58,8 @@ def make_folds(
         column: by id; for kind column: the distinct values, sorted, become 0..n-1; negative or missing is never scored.
         fraction: the share of a holdout.
         bins: of stratified_regression; None: as many as keep ``n`` rows in each, at most 20.
+        span: for time_series, and for a holdout by date: what a fold scores, as a length of time; otherwise equal
+            stretches, or ``fraction``.
         classes: the names that the codes in ``y`` stand for, for warnings.
 
     Returns:
@@ -71,10 +75,19 @@ def make_folds(
         task = "regression"
     task = task or ("multiclass" if array is None else task_of(array))
     _check(len(ids), kind, n, seed, repeats, array, task, groups, dates, column, fraction, bins)
+    if span is not None and (kind not in ("time_series", "holdout") or dates is None):
+        raise ConfigError(
+            f"folds.span: a length of time has no meaning for kind {kind}{' without folds.date' * (kind == 'holdout')}",
+            remedy="Use it with folds.date, and kind: time_series or kind: holdout.",
+        )
     if kind == "column":
         assert column is not None
         fold, n = assign.by_column(pd.Series(by_id(column, ids, "folds.column")))
         made = [fold]
+    elif span is not None:
+        assert dates is not None
+        n = 1 if kind == "holdout" else n
+        made = [latest_spans(moments(dates, ids), span, n)]
     elif kind == "time_series":
         assert dates is not None
         made = [assign.time_chunks(instants(dates, ids), n)]

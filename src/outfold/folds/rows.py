@@ -65,7 +65,12 @@ def codes_of(values: pd.Series) -> np.ndarray:
 
 
 def instants(dates: pd.Series, ids: pd.Index) -> np.ndarray:
-    """Dates as codes that sort as the dates do: equal dates, equal codes 0..d-1.
+    """Dates as codes that sort as the dates do: equal dates, equal codes 0..d-1; see :func:`moments`."""
+    return np.unique(moments(dates, ids).to_numpy(), return_inverse=True)[1].astype(np.int64)
+
+
+def moments(dates: pd.Series, ids: pd.Index) -> pd.Series:
+    """Dates in the order of the ids.
 
     Numbers (years, days since the start) and datetimes are taken as they are, text is parsed.
 
@@ -83,4 +88,4 @@ def instants(dates: pd.Series, ids: pd.Index) -> np.ndarray:
                 remedy="Dates are best written 2017-07-31 or 2017-07-31 13:45:00, all in one form.",
             )
         aligned = parsed
-    return np.unique(aligned.to_numpy(), return_inverse=True)[1].astype(np.int64)
+    return aligned

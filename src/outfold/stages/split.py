@@ -26,7 +26,7 @@ def split(context: Context) -> Folds:
     """
     config, layout, reporter = context.competition, context.layout, context.reporter
     made_of = fingerprint(
-        folds=config.folds.model_dump(mode="json"),
+        folds=config.folds.model_dump(mode="json", exclude={"span"}),
         contest=config.model_dump(mode="json", include={"train", "id", "target", "task", "columns", "tag_separator"}),
         **_asked(config),
         data=context.data_hash,
@@ -55,8 +55,11 @@ def split(context: Context) -> Folds:
 
 def _asked(config: CompetitionConfig) -> dict[str, Any]:
     """Keys of the contest that say more of the target or the rows; a contest without them keeps its split."""
-    said = config.model_dump(mode="json", include={"order", "targets", "train_where"}, exclude_defaults=True)
-    return {"asked": said} if said else {}
+    said = config.model_dump(
+        mode="json", include={"order", "targets", "train_id", "train_where"}, exclude_defaults=True
+    )
+    span = {} if config.folds.span is None else {"span": config.folds.span}
+    return {**({"asked": said} if said else {}), **span}
 
 
 def fold_kind(contest: Contest, config: FoldsConfig) -> FoldKind:
@@ -86,6 +89,7 @@ def _make(contest: Contest, config: FoldsConfig) -> tuple[Folds, list[str]]:
         column=contest.fold_column(ids),
         fraction=config.fraction,
         bins=config.bins,
+        span=config.span,
         classes=asked.classes,
     )
 
