@@ -23,7 +23,7 @@ from outfold.contest import Contest
 from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import ConfigError
 from outfold.folds import Folds
-from outfold.learners.gbdt.pseudo import copies
+from outfold.learners.copies import copies
 from outfold.learners.inside import inner_folds
 from outfold.learners.linear.fit import Solver
 from outfold.learners.linear.learner import LinearLearner

@@ -23,7 +23,7 @@ from outfold.contest import load_contest
 from outfold.data.targets import Target, read_target
 from outfold.ensemble import tune_thresholds
 from outfold.errors import ConfigError, SubmissionError
-from outfold.learners.gbdt.steps import class_probabilities, step_names, steps
+from outfold.learners.steps import class_probabilities, step_names, steps
 from outfold.metrics import expected_class, get_metric
 from outfold.stages.check import check
 from outfold.stages.context import Context

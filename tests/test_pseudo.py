@@ -24,8 +24,9 @@ from outfold.config.load import load_pipeline
 from outfold.config.pseudo import Pseudo
 from outfold.ensemble.pseudo import PseudoLabels, choose, spreads
 from outfold.errors import ConfigError, MismatchError
-from outfold.learners.gbdt.boosting import Rows
-from outfold.learners.gbdt.pseudo import copies
+from outfold.learners.copies import copies
+from outfold.learners.problems import Problem
+from outfold.learners.taught_rows import TaughtRows
 from outfold.progress import reporter_for
 from outfold.stages.context import Context
 from outfold.stages.download import download
@@ -150,11 +151,12 @@ def test_copies_of_a_row_share_its_weight() -> None:
     (found,) = copies(pseudo, "multiclass", ["x", "y", "z"]).values()
     assert list(zip(found.places, found.label, strict=True)) == [(0, 0), (0, 1), (1, 1)]
     np.testing.assert_allclose(found.weight, [0.5 * 0.7 / 0.995, 0.5 * 0.295 / 0.995, 0.5], rtol=1e-6)
-    rows = Rows(np.zeros((3, 1)), np.array([0, 0, 1]), np.array([0.75, 0.75, 1.5]), ["f"], [])
-    beside = found.beside(rows, np.array([[5.0], [6.0]]))
-    assert beside is not None and beside.weight is not None
-    assert beside.features[:, 0].tolist() == [5, 5, 6]
-    np.testing.assert_allclose(beside.weight, found.weight * [0.75, 1.5, 1.5], err_msg="class weights hold for them")
+    own = Problem("classes", np.array([0, 0, 1]), 3, balanced=True)
+    rows, both = TaughtRows(IDS[:2], {"": found}).beside("", np.zeros((3, 1)), np.array([[5.0], [6.0]]), own)
+    assert rows[:, 0].tolist() == [0, 0, 0, 5, 5, 6]
+    assert both.weight is not None
+    np.testing.assert_allclose(both.weight[:3], [0.75, 0.75, 1.5])
+    np.testing.assert_allclose(both.weight[3:], found.weight * [0.75, 1.5, 1.5], err_msg="class weights hold for them")
 
 
 @pytest.mark.parametrize("task", ["multilabel", "ordinal"])

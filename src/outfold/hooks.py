@@ -50,6 +50,10 @@ class HookFunction:
         except Exception as error:
             raise _told(self.path, f"{self.name}: ", error) from error
 
+    def attribute(self, name: str) -> Any:
+        """What the user has set on the function under this name; None where there is nothing."""
+        return getattr(_function(self.path, self.name), name, None)
+
 
 @dataclass(frozen=True)
 class Hooks:
@@ -117,6 +121,15 @@ class Hooks:
         if not isinstance(result, pd.DataFrame):
             raise ConfigError(f"{self.path}: postprocess returned {type(result).__name__}, expected a DataFrame")
         return result
+
+    def function(self, name: str) -> HookFunction:
+        """The user's function of this name.
+
+        Raises:
+            ConfigError: there is no such function (nearest names given).
+        """
+        _function(self.path, name)
+        return HookFunction(self.path, name)
 
     def metric(self, name: str, task: Task) -> Metric:
         """The metric that the user's function is, bound to the task.

@@ -2,32 +2,70 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from outfold.config.pseudo import Pseudo
 from outfold.config.table_pipeline import TablePipelineBase
 
+CONTEST = "contest"
+_HOOKS = ("hooks.py:", "hooks:")
+
+
+def hook_named(value: str | None) -> str | None:
+    """The function that ``hooks.py:function`` names; None for anything else."""
+    return next((value.removeprefix(start) for start in _HOOKS if value.startswith(start)), None) if value else None
+
 
 class GbdtPipeline(TablePipelineBase):
-    """LightGBM on the contest's table, and on image features where it has images."""
+    """LightGBM, XGBoost or CatBoost on the contest's table, and on image features where it has images."""
+
+    RUNTIME: ClassVar[frozenset[str]] = frozenset({"jobs", "device", "shap"})
 
     learner: Literal["gbdt"]
-    """gbdt: gradient-boosted decision trees (LightGBM)."""
+    """gbdt: gradient-boosted decision trees."""
+    library: Literal["lightgbm", "xgboost", "catboost"] = "lightgbm"
+    """Whose trees: lightgbm; xgboost or catboost, which come with outfold[boosters]. The other keys mean the same in each."""
     params: dict[str, Any] = {}
-    """Any LightGBM parameter, by any of LightGBM's names for it."""
+    """Any parameter of the library, by any of its own names; and learning_rate, max_depth, num_leaves, lambda_l2, feature_fraction, bagging_fraction and max_bin in each."""
     rounds: int = Field(default=2000, ge=1)
     """The most rounds of boosting."""
     early_stopping: int = Field(default=100, ge=0)
-    """Stop when the inner split has not got better for so many rounds; 0 takes all rounds, and so does boosting: dart, which cannot stop."""
+    """Stop when the inner split has not got better for so many rounds; 0 takes all rounds, and so does boosting by dart, which cannot stop."""
+    stop_by: str | None = None
+    """The metric that chooses the rounds: contest (the contest's own), hooks.py:function (written as a metric), or one of the library's, by its name. Left out: the library's loss; with an objective of your own, contest."""
     inner_fraction: float = Field(default=0.2, gt=0, lt=1)
     """Share of each fold's training part that chooses the number of rounds. Never the rows that score."""
     refit: bool = True
     """Train again on the fold's whole training part, with the number of rounds found."""
+    objective: Annotated[str, Field(pattern=r"^hooks(\.py)?:\w+$")] | None = None
+    """hooks.py:function, a loss of your own by its gradient and hessian. Left out: that of the task, or params.objective."""
     class_weight: Literal["balanced"] | None = None
     """balanced: each class weighs the same, however rare; in a multilabel task, the two sides of each label."""
+    monotone: dict[str, Literal["increasing", "decreasing"]] = {}
+    """By feature, the one way in which a prediction may follow it: {Age: increasing}."""
     seed: int = 0
     """Seed of bagging and of the inner split."""
+    seeds: int = Field(default=1, ge=1, le=100)
+    """Boosters by so many seeds from `seed` on, each a member of the blend: seed-0, seed-1 ... The first chooses the rounds of all; with refit: false, each its own."""
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+    """auto, cpu, cuda, cuda:1. auto: a GPU for XGBoost and CatBoost where there is one, from 100,000 training rows on. On a GPU, two trainings differ in their last bits."""
+    shap: bool = True
+    """Write shap.png and shap.csv: how far each feature moves the predictions of some test rows."""
     pseudo: Pseudo | None = None
     """Learn from test rows, too, as other pipelines predict them."""
+
+    @model_validator(mode="after")
+    def _something_stops(self) -> GbdtPipeline:
+        if self.stop_by is not None and self.early_stopping == 0:
+            raise ValueError("stop_by: chooses the rounds, and early_stopping: 0 takes all of them; keep one")
+        return self
+
+    def calls_hooks(self) -> bool:
+        """Whether the objective or the metric that chooses the rounds is the user's."""
+        return hook_named(self.objective) is not None or hook_named(self.stop_by) is not None
+
+    def watches_the_metric(self) -> bool:
+        """Whether the contest's metric chooses the rounds."""
+        return self.stop_by == CONTEST or (self.stop_by is None and self.objective is not None)

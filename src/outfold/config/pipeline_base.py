@@ -34,6 +34,14 @@ class ModelPipelineBase(TunablePipeline):
         """The part that only the predictions depend on, as JSON values."""
         return self.model_dump(mode="json", include=set(self.INFERENCE))
 
+    def calls_hooks(self) -> bool:
+        """Whether functions in the contest's hooks.py make other models."""
+        return False
+
+    def watches_the_metric(self) -> bool:
+        """Whether the contest's metric makes other models: it chooses something of them."""
+        return False
+
     def taught(self) -> Pseudo | None:
         """Its pseudo-labels; None for a learner that takes none, too."""
         return getattr(self, "pseudo", None)

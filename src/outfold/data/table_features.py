@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from outfold.data.date_parts import DATE_PARTS, date_parts
 
@@ -37,8 +38,8 @@ class Encoding:
         """Learn the categories and medians of these rows, and of no others."""
         categories = {name: categories_of(rows[name]) for name in categorical}
         bare = cls(tuple(continuous), tuple(dates), categories, {})
-        numeric = bare._numeric(rows)
-        medians = {str(name): float(column.median()) for name, column in numeric.items() if column.notna().all()}
+        numeric = zip(bare._numeric_names, bare._numeric(rows), strict=True)
+        medians = {name: float(np.median(values)) for name, values in numeric if not np.isnan(values).any()}
         return cls(bare.continuous, bare.dates, categories, medians)
 
     @property
@@ -52,14 +53,20 @@ class Encoding:
 
     def apply(self, rows: pd.DataFrame) -> pd.DataFrame:
         """The features as float64, by id: codes for categories, NaN for one that is missing or was never seen."""
-        numeric = self._numeric(rows).fillna(self.medians)
-        codes = {name: category_codes(rows[name], known) for name, known in self.categories.items()}
-        return pd.concat([numeric, pd.DataFrame(codes, index=rows.index, columns=list(self.categories))], axis=1)
+        return pd.DataFrame(dict(zip(self.names, self.arrays(rows), strict=True)), index=rows.index, columns=self.names)
 
-    def _numeric(self, rows: pd.DataFrame) -> pd.DataFrame:
-        columns = [as_number(rows[name]).rename(name) for name in self.continuous]
-        parts = [date_parts(rows[name]).add_prefix(f"{name}.") for name in self.dates]
-        return pd.concat([pd.DataFrame(index=rows.index), *columns, *parts], axis=1)
+    def arrays(self, rows: pd.DataFrame) -> Iterator[NDArray[np.float64]]:
+        """The features one by one, (n,) float64 each, as ``apply`` has them side by side."""
+        for name, values in zip(self._numeric_names, self._numeric(rows), strict=True):
+            yield np.where(np.isnan(values), self.medians[name], values) if name in self.medians else values
+        for name, known in self.categories.items():
+            yield category_codes(rows[name], known)
+
+    def _numeric(self, rows: pd.DataFrame) -> Iterator[NDArray[np.float64]]:
+        for name in self.continuous:
+            yield as_number(rows[name]).to_numpy()
+        for name in self.dates:
+            yield from date_parts(rows[name]).to_numpy(dtype=np.float64).T
 
     def to_json(self) -> dict[str, Any]:
         """As JSON can hold it."""

@@ -13,7 +13,7 @@ from outfold.config.table_pipeline import TablePipelineBase
 from outfold.contest import Contest
 from outfold.data.image_features import image_features
 from outfold.errors import DataError, some
-from outfold.learners.feature_plan import IMAGE, planned
+from outfold.learners.feature_plan import IMAGE, Columns, planned
 from outfold.learners.learner import Part
 from outfold.learners.made_features import FittedFeatures, MadeFeatures
 from outfold.progress import Reporter
@@ -42,6 +42,11 @@ class ContestTable:
             network_config(contest.layout, self.settings.backbone, str(self.where))
         self._images: dict[Part, tuple[pd.DataFrame, pd.Series]] = {}
         self._networks: dict[tuple[Part, int], pd.DataFrame] = {}
+
+    @property
+    def columns(self) -> Columns:
+        """What the learner sees, made columns included."""
+        return self._plan.columns
 
     @property
     def takes_images(self) -> bool:

@@ -4,36 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from outfold import plots
 from outfold.store.atomic import write_text
 
+Array = NDArray[np.float64]
 _TOP = 25
 
 
-def gains(boosters: Sequence[Any], features: Sequence[str]) -> pd.DataFrame:
-    """Of each feature: ``gain``, its share of all that these boosters gained, and ``splits``, how often it was used."""
-    gain = np.sum([booster.feature_importance("gain") for booster in boosters], axis=0)
-    splits = np.sum([booster.feature_importance("split") for booster in boosters], axis=0)
-    return pd.DataFrame(
-        {"gain": gain / (gain.sum() or 1.0), "splits": splits}, index=pd.Index(features, name="feature")
-    )
+def gains(boosters: Sequence[tuple[Array, Array | None]], features: Sequence[str]) -> pd.DataFrame:
+    """Of each feature: ``gain``, its share of all that these boosters gained, and ``splits``, how often it was used.
+
+    Args:
+        boosters: of each, the gain and the number of splits by feature; None where its library does not tell.
+    """
+    gain = np.sum([gained for gained, _ in boosters], axis=0)
+    table = pd.DataFrame({"gain": gain / (gain.sum() or 1.0)}, index=pd.Index(features, name="feature"))
+    told = [splits for _, splits in boosters if splits is not None]
+    return table.assign(splits=np.sum(told, axis=0)) if told else table
 
 
 def write_importance(by_fold: Mapping[int, pd.DataFrame], folder: Path, *, title: str) -> None:
     """Write ``importance.csv`` (feature, gain_mean, gain_std, splits) and ``importance.png``, greatest first.
 
-    ``gain_mean`` and ``gain_std`` are over folds, of a feature's share of the fold's whole gain; ``splits`` is summed.
+    ``gain_mean`` and ``gain_std`` are over folds, of a feature's share of the fold's whole gain; ``splits`` is summed,
+    and left out where the library does not tell.
     """
     gain = pd.DataFrame({fold: frame["gain"] for fold, frame in by_fold.items()})
-    splits = pd.DataFrame({fold: frame["splits"] for fold, frame in by_fold.items()})
-    table = pd.DataFrame(
-        {"gain_mean": gain.mean(axis=1), "gain_std": gain.std(axis=1, ddof=0), "splits": splits.sum(axis=1).astype(int)}
-    )
+    table = pd.DataFrame({"gain_mean": gain.mean(axis=1), "gain_std": gain.std(axis=1, ddof=0)})
+    if all("splits" in frame for frame in by_fold.values()):
+        splits = pd.DataFrame({fold: frame["splits"] for fold, frame in by_fold.items()})
+        table["splits"] = splits.sum(axis=1).astype(int)
     table = table.sort_values(["gain_mean", "feature"], ascending=[False, True])
     write_text(folder / "importance.csv", table.to_csv(float_format="%.6g", lineterminator="\n"))
     _draw(table["gain_mean"], table["gain_std"], folder / "importance.png", title, "gain")

@@ -10,7 +10,7 @@ import pandas as pd
 
 from outfold.contest import Contest
 from outfold.ensemble.pseudo import PseudoLabels
-from outfold.learners.gbdt.pseudo import Copies, copies
+from outfold.learners.copies import Copies, copies
 from outfold.learners.problems import Problem
 from outfold.metrics.truth import PER_CLASS
 
@@ -21,16 +21,20 @@ class TaughtRows:
 
     Attributes:
         ids: (n,) of the test rows.
-        copies: by model, a row once for each label that it may have; see :mod:`outfold.learners.gbdt.pseudo`.
+        copies: by model, a row once for each label that it may have; see :mod:`outfold.learners.copies`.
     """
 
     ids: pd.Index
     copies: dict[str, Copies]
 
     @classmethod
-    def of(cls, pseudo: PseudoLabels, contest: Contest) -> TaughtRows:
-        """For the models of :func:`outfold.learners.problems.problems_of`."""
-        task = "multiclass" if contest.task in PER_CLASS else contest.task
+    def of(cls, pseudo: PseudoLabels, contest: Contest, *, in_steps: bool = False) -> TaughtRows:
+        """For the models of :func:`outfold.learners.problems.problems_of`.
+
+        Args:
+            in_steps: ordered classes are asked in steps (see :mod:`outfold.learners.steps`).
+        """
+        task = "multiclass" if contest.task in PER_CLASS and not in_steps else contest.task
         return cls(pseudo.ids, copies(pseudo, task, contest.outputs))
 
     def beside(self, name: str, matrix: Any, further: Any, problem: Problem) -> tuple[Any, Problem]:

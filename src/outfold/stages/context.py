@@ -129,9 +129,10 @@ class Context:
             weights=self.weights_hash(config),
             data=self.data_hash,
             folds=self.folds.hash,
-            hooks=self.hooks_hash if Hooks(self.layout.hooks, self.layout.inputs).has("features") else None,
+            hooks=self.hooks_hash if self._hooks_make(config) else None,
             revision=revision(config.learner),
             **self._learnt_from(config),
+            **self._judged_by(config),
         )
 
     def _learnt_from(self, config: ModelPipeline) -> dict[str, dict[str, str]]:
@@ -142,6 +143,20 @@ class Context:
         teachers, network = teachers_of(self, config), config.sees_through()
         taught = {} if teachers is None else {"teachers": teachers.hashes}
         return taught if network is None else {**taught, "networks": network_hashes(self, network)}
+
+    def _hooks_make(self, config: ModelPipeline) -> bool:
+        """Whether another hooks.py makes other models."""
+        hooks = Hooks(self.layout.hooks, self.layout.inputs)
+        return config.calls_hooks() or hooks.has("features")
+
+    def _judged_by(self, config: ModelPipeline) -> dict[str, Any]:
+        """The contest's metric, where models depend on it; elsewhere fingerprints are what they always were."""
+        if not config.watches_the_metric():
+            return {}
+        contest = self.competition
+        named = [contest.metric, *(one.metric for one in contest.targets.values())]
+        own = any(name is not None and name.startswith("hooks") for name in named)
+        return {"metrics": named, "metric_hooks": self.hooks_hash if own else None}
 
     def weights_hash(self, config: ModelPipeline) -> str | None:
         """SHA-256 of a file of weights: another file under the same name is another model."""

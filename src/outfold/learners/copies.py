@@ -1,4 +1,4 @@
-"""Pseudo-labels for boosters, which take one label a row: a row stands there once for each label it may have."""
+"""Pseudo-labels for models that take one label a row: a row stands there once for each label it may have."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from outfold.config.competition import Task
 from outfold.ensemble.pseudo import PseudoLabels
-from outfold.learners.gbdt.boosting import Rows
-from outfold.learners.gbdt.steps import step_names
+from outfold.learners.steps import step_names
 
 LEAST = 0.01
 """A label that is less probable is left out, and the others share what it had."""
@@ -20,13 +19,13 @@ LEAST = 0.01
 
 @dataclass(frozen=True)
 class Copies:
-    """What one booster learns of the pseudo-labelled rows.
+    """What one model learns of the pseudo-labelled rows.
 
     With weights that sum to 1, the copies of a row have the gradient and the hessian of the soft label's cross entropy.
 
     Attributes:
         places: (m,) which row each is a copy of.
-        label: (m,) as the booster's own rows have it.
+        label: (m,) as the model's own rows have it.
         weight: (m,).
     """
 
@@ -34,26 +33,9 @@ class Copies:
     label: NDArray[Any]
     weight: NDArray[np.float64]
 
-    def beside(self, rows: Rows, features: NDArray[Any]) -> Rows | None:
-        """As rows that go with ``rows``, whose class weights they share; None where there are none.
-
-        Args:
-            features: of the pseudo-labelled rows, in the form of the others.
-        """
-        if not len(self.places):
-            return None
-        weight = self.weight
-        if rows.weight is not None:
-            labels, first = np.unique(rows.label, return_index=True)
-            there = np.isin(self.label, labels)
-            place = np.searchsorted(labels, self.label[there])
-            weight = weight.copy()
-            weight[there] *= rows.weight[first][place]
-        return Rows(features[self.places], self.label, weight, rows.names, rows.categorical)
-
 
 def copies(pseudo: PseudoLabels, task: Task, outputs: Sequence[str]) -> dict[str, Copies]:
-    """What each booster learns of them, by output; one booster for all outputs has no name."""
+    """What each model learns of them, by output; one model for all outputs has no name."""
     targets = pseudo.targets.astype(np.float64)
     if task == "multiclass":
         return {"": _copies(targets, pseudo.weight)}

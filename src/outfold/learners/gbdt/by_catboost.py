@@ -1,0 +1,264 @@
+"""CatBoost's boosters."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from outfold.errors import ConfigError, OutfoldError
+from outfold.learners.gbdt.booster import Array, Importance, Settings
+from outfold.learners.gbdt.by_lightgbm import outputs_of
+from outfold.learners.gbdt.catboost_params import EXPONENTS, resolve
+from outfold.learners.gbdt.extras import load_extra
+from outfold.learners.gbdt.links import shares, sigmoid, softmax
+from outfold.learners.gbdt.objective import Objective
+from outfold.learners.gbdt.rows import Rows
+from outfold.learners.gbdt.watched import Watched
+from outfold.progress import Bar
+from outfold.threads import thread_count
+
+_UNKNOWN = -1
+"""The category of a missing value, and of one that was never seen."""
+_CLOCK = ("train_finish_time", "model_guid")
+"""What CatBoost writes into a model that no two trainings share."""
+_log = logging.getLogger("outfold.catboost")
+
+
+class CatBooster:
+    """A booster of ``catboost``."""
+
+    def __init__(self, booster: Any, settings: Settings, loss: str) -> None:
+        self.booster, self.settings, self.loss = booster, settings, loss
+
+    def predict(self, features: NDArray[Any]) -> Array:
+        """(n, outputs): probabilities, those of classes of sum 1, or values."""
+        said = self.booster.predict(self._pool(features), prediction_type=self._form(), thread_count=thread_count())
+        found = np.asarray(said, dtype=np.float64)
+        if self._form() == "Probability" and self.settings.kind != "classes":
+            found = found[:, 1]
+        return outputs_of(found, self.settings)
+
+    def importance(self) -> Importance:
+        """How much predictions change with each feature on average, in percent; its splits are not told."""
+        return Importance(np.asarray(self.booster.get_feature_importance(type="PredictionValuesChange")), None)
+
+    def contributions(self, features: NDArray[Any]) -> Array:
+        """(n, outputs, features) SHAP values.
+
+        Raises:
+            OutfoldError: CatBoost has none for such trees.
+        """
+        try:
+            found = self.booster.get_feature_importance(
+                self._pool(features), type="ShapValues", thread_count=thread_count()
+            )
+        except _library().CatBoostError as error:
+            raise OutfoldError(f"CatBoost: {_sentence(error)}") from None
+        return np.asarray(found, dtype=np.float64).reshape(len(features), -1, features.shape[1] + 1)[:, :, :-1]
+
+    def leaves(self) -> int:
+        """How many leaves its trees have in all."""
+        return int(np.sum(self.booster.get_tree_leaf_counts()))
+
+    def to_bytes(self) -> bytes:
+        """As CatBoost's own binary file, without the time of day."""
+        metadata = self.booster.get_metadata()
+        for name in _CLOCK:
+            if name in metadata:
+                del metadata[name]
+        with tempfile.TemporaryDirectory(prefix="outfold-") as folder:
+            path = Path(folder) / "model.cbm"
+            self.booster.save_model(str(path), format="cbm")
+            return path.read_bytes()
+
+    def _form(self) -> str:
+        if self.settings.objective is not None:
+            return "RawFormulaVal"
+        if self.settings.kind != "number" or self.loss in ("Logloss", "CrossEntropy"):
+            return "Probability"
+        return "Exponent" if self.loss in EXPONENTS else "RawFormulaVal"
+
+    def _pool(self, features: NDArray[Any]) -> Any:
+        categorical = list(self.booster.get_cat_feature_indices())
+        return _library().Pool(_table(features, categorical), cat_features=categorical, thread_count=thread_count())
+
+
+class CatBoost:
+    """The library ``catboost``."""
+
+    suffix = "cbm"
+    stops = True
+    says_no_metric = False
+
+    def __init__(self, settings: Settings) -> None:
+        if settings.objective is not None and settings.kind == "classes":
+            raise ConfigError(
+                f"{settings.where}: objective: CatBoost asks a function of several classes for one row at a time",
+                remedy="Use library: lightgbm or xgboost, or leave the objective to CatBoost.",
+            )
+        self.settings = settings
+        self._params = resolve(settings)
+        self._loss = str(self._params["loss_function"]).partition(":")[0]
+
+    def train(self, rows: Rows, rounds: int, seed: int, bar: Bar) -> CatBooster:
+        """A booster of ``rounds`` rounds.
+
+        Raises:
+            ConfigError: CatBoost refuses the parameters.
+        """
+        return self._fitted(self._asked(rows, rounds, seed), rows, bar)
+
+    def stop_early(
+        self, learn: Rows, choose: Rows, rounds: int, patience: int, seed: int, watched: Watched | None, bar: Bar
+    ) -> tuple[CatBooster, int]:
+        """Train on ``learn`` until the metric on ``choose`` has not got better for ``patience`` rounds.
+
+        Raises:
+            ConfigError: CatBoost refuses the parameters.
+        """
+        params = self._asked(learn, rounds, seed)
+        if self.settings.stop_by is not None:
+            params["eval_metric"] = self.settings.stop_by
+        if watched is not None:
+            params["eval_metric"] = _Scored(watched, self.settings, self._loss)
+        booster = self._fitted(
+            params, learn, bar, eval_set=self._pool(choose), early_stopping_rounds=patience, use_best_model=True
+        )
+        return booster, int(booster.booster.tree_count_)
+
+    def load(self, data: bytes) -> CatBooster:
+        """What ``to_bytes`` gave, back."""
+        booster = _library().CatBoost()
+        booster.load_model(blob=data)
+        return CatBooster(booster, self.settings, self._loss)
+
+    def _asked(self, rows: Rows, rounds: int, seed: int) -> dict[str, Any]:
+        params = {"thread_count": thread_count()} | self._params | {"random_seed": seed, "iterations": rounds}
+        if any(rows.monotone):
+            params["monotone_constraints"] = list(rows.monotone)
+        if self.settings.objective is not None:
+            params["loss_function"] = _Slopes(self.settings.objective)
+            params.setdefault("eval_metric", "RMSE" if self.settings.kind == "number" else "Logloss")
+            params.pop("allow_const_label")
+        return params
+
+    def _pool(self, rows: Rows) -> Any:
+        categorical = list(rows.categorical)
+        return _library().Pool(
+            _table(rows.features, categorical),
+            rows.label,
+            weight=rows.weight,
+            baseline=rows.starts(),
+            cat_features=categorical,
+            thread_count=thread_count(),
+        )
+
+    def _fitted(self, params: dict[str, Any], rows: Rows, bar: Bar, **more: Any) -> CatBooster:
+        library = _library()
+        with _refusals(self.settings.where):
+            booster = library.CatBoost(params | {"logging_level": "Silent"})
+            callbacks = None if params.get("task_type") == "GPU" else [_Shown(bar)]
+            booster.fit(self._pool(rows), callbacks=callbacks, log_cout=io.StringIO(), log_cerr=_Log(), **more)
+        return CatBooster(booster, self.settings, self._loss)
+
+
+class _Slopes:
+    """The user's objective as CatBoost calls it: on pieces of the rows, for the way up."""
+
+    def __init__(self, objective: Objective) -> None:
+        self.objective = objective
+
+    def calc_ders_range(self, approxes: Any, targets: Any, weights: Any) -> list[tuple[float, float]]:
+        label = np.asarray(targets, dtype=np.float64)
+        label = label if self.objective.kind == "number" else label.astype(np.int64)
+        weight = None if weights is None or not len(weights) else np.asarray(weights, dtype=np.float64)
+        gradient, hessian = self.objective.slopes(label, weight, np.asarray(approxes, dtype=np.float64))
+        return list(zip((-gradient).tolist(), (-hessian).tolist(), strict=True))
+
+
+class _Scored:
+    """A metric of ours as CatBoost calls it."""
+
+    def __init__(self, watched: Watched, settings: Settings, loss: str) -> None:
+        self.watched, self.settings, self.loss = watched, settings, loss
+
+    def is_max_optimal(self) -> bool:
+        return self.watched.greater_is_better
+
+    def evaluate(self, approxes: Any, target: Any, weight: Any) -> tuple[float, float]:
+        raw = np.stack([np.asarray(one, dtype=np.float64) for one in approxes], axis=1)
+        if len(raw) != len(self.watched.truth):
+            return 0.0, 1.0  # the training rows, which choose nothing
+        return self.watched.score(self._values(raw)), 1.0
+
+    def get_final_error(self, error: float, weight: float) -> float:
+        return error
+
+    def _values(self, raw: Array) -> Array:
+        if self.settings.objective is not None:
+            return self.settings.objective.values(raw)
+        kind = self.settings.kind
+        if kind == "classes":
+            return shares(sigmoid(raw)) if self.loss == "MultiClassOneVsAll" else softmax(raw)
+        if kind == "binary" or self.loss in ("Logloss", "CrossEntropy"):
+            return sigmoid(raw)
+        return np.exp(raw) if self.loss in EXPONENTS else raw
+
+
+class _Shown:
+    def __init__(self, bar: Bar) -> None:
+        self.bar = bar
+
+    def after_iteration(self, info: Any) -> bool:
+        watched = list((info.metrics or {}).get("validation", {}).items())[:1]
+        self.bar.advance(1, **{str(name): f"{values[-1]:.5f}" for name, values in watched})
+        return True
+
+
+class _Log:
+    """CatBoost's warnings are details of one training: kept for those who ask for them."""
+
+    def write(self, text: str) -> None:
+        if text.strip():
+            _log.info(text.strip())
+
+    def flush(self) -> None:
+        pass
+
+
+def _library() -> Any:
+    return load_extra("catboost", "CatBoost")
+
+
+def _table(features: NDArray[Any], categorical: list[int]) -> Any:
+    """As CatBoost takes it: categories are whole numbers, which a matrix of fractions cannot hold."""
+    if not categorical:
+        return features
+    columns: dict[int, NDArray[Any]] = dict(enumerate(features.T))
+    for place in categorical:
+        columns[place] = np.nan_to_num(features[:, place], nan=_UNKNOWN).astype(np.int32)
+    return pd.DataFrame(columns, copy=False)
+
+
+@contextlib.contextmanager
+def _refusals(where: Path) -> Iterator[None]:
+    """CatBoost's own complaints about parameters and labels, as a sentence."""
+    try:
+        yield
+    except _library().CatBoostError as error:
+        raise ConfigError(f"{where}: CatBoost refuses: {_sentence(error)}") from None
+
+
+def _sentence(error: Exception) -> str:
+    """The complaint without the place in the source."""
+    first, _, rest = str(error).strip().partition(": ")
+    return rest if first.rpartition(":")[2].isdigit() else f"{first}: {rest}" if rest else first

@@ -1,0 +1,139 @@
+"""A pipeline's view of the contest as the matrices that boosters take: codes for categories, gaps left as gaps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from outfold.data.date_parts import DATE_PARTS
+from outfold.data.table_features import Encoding
+from outfold.learners.contest_table import ContestTable
+from outfold.learners.learner import Part
+from outfold.learners.made_features import FittedFeatures
+from outfold.store.shelf import Shelf
+
+Matrix = NDArray[Any]
+FEWEST_STEPS = 2.0**16
+"""A fraction keeps its meaning in float32 where its column spreads over so many steps: no library has more bins."""
+
+
+@dataclass(frozen=True, eq=False)
+class FittedMatrix:
+    """How rows become numbers, by what a fold's training part has taught.
+
+    Attributes:
+        features: the columns that are learnt from it.
+        encoding: its categories and medians.
+        wide: some column needs float64.
+        names: of the matrix's columns.
+    """
+
+    features: FittedFeatures
+    encoding: Encoding
+    wide: bool
+    names: tuple[str, ...]
+
+    @property
+    def categorical(self) -> list[int]:
+        """The places of codes of categories."""
+        return [self.names.index(name) for name in self.encoding.categories]
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON can hold it, but for ``features``, which are put on the shelf by themselves."""
+        return {"encoding": self.encoding.to_json(), "wide": self.wide, "features": list(self.names)}
+
+
+class BoosterTable:
+    """The rows of a contest as rows of a matrix, by id.
+
+    Args:
+        table: what the pipeline sees.
+        double: the library reads float64 as it is; others make float32 of it themselves.
+    """
+
+    def __init__(self, table: ContestTable, *, double: bool) -> None:
+        self.table, self.double = table, double
+
+    @property
+    def numbers(self) -> list[str]:
+        """The features that are numbers, of the table alone."""
+        columns = self.table.columns
+        return [*columns.continuous, *(f"{name}.{part}" for name in columns.dates for part in DATE_PARTS)]
+
+    def fit(self, fold: int, ids: pd.Index) -> tuple[FittedMatrix, Matrix]:
+        """Learn from these training rows, and from no others, how rows become numbers; and their matrix."""
+        made, rows = self.table.fit(ids)
+        columns = made.columns
+        encoding = Encoding.fit(
+            rows, continuous=columns.continuous, categorical=columns.categorical, dates=columns.dates
+        )
+        images = self.table.images("train", ids, fold)
+        names = (*encoding.names, *(() if images is None else map(str, images.columns)))
+        matrix = _filled(encoding, rows, images, np.float32, check=self.double)
+        wide = matrix is None
+        if matrix is None:
+            matrix = _filled(encoding, rows, images, np.float64, check=False)
+        assert matrix is not None
+        return FittedMatrix(made, encoding, wide, names), matrix
+
+    def fit_again(self, fitted: FittedMatrix, fold: int, ids: pd.Index) -> tuple[FittedMatrix, Matrix]:
+        """As ``fit`` on some of its rows, for columns that are learnt; numbers and categories are written as before."""
+        made, rows = self.table.fit(ids)
+        again = replace(fitted, features=made)
+        return again, self._matrix(again, rows, self.table.images("train", ids, fold))
+
+    def apply(self, fitted: FittedMatrix, part: Part, ids: pd.Index, fold: int) -> Matrix:
+        """The matrix of any rows, (n, features); ``fold``: whose model they are for."""
+        return self._matrix(fitted, self.table.rows(part, ids, fitted.features), self.table.images(part, ids, fold))
+
+    def of(self, shelf: Shelf, fitted: dict[str, Any]) -> FittedMatrix:
+        """What was put on the shelf, and what ``to_json`` gave, back."""
+        encoding = Encoding.from_json(fitted["encoding"])
+        return FittedMatrix(self.table.fitted(shelf), encoding, bool(fitted["wide"]), tuple(fitted["features"]))
+
+    def names(self, part: Part, fold: int) -> list[str]:
+        """The features that the contest has now."""
+        columns = self.table.columns
+        now = Encoding(
+            tuple(columns.continuous), tuple(columns.dates), dict.fromkeys(columns.categorical, ()), medians={}
+        )
+        images = self.table.images(part, pd.Index([]), fold)
+        return [*now.names, *([] if images is None else map(str, images.columns))]
+
+    def _matrix(self, fitted: FittedMatrix, rows: pd.DataFrame, images: pd.DataFrame | None) -> Matrix:
+        matrix = _filled(fitted.encoding, rows, images, np.float64 if fitted.wide else np.float32, check=False)
+        assert matrix is not None
+        return matrix
+
+
+def _filled(
+    encoding: Encoding, rows: pd.DataFrame, images: pd.DataFrame | None, dtype: type, *, check: bool
+) -> Matrix | None:
+    """(n, features) of rows; None where a column loses what it says in this type."""
+    own = len(encoding.names)
+    matrix: Matrix = np.empty((len(rows), own + (0 if images is None else images.shape[1])), dtype=dtype)
+    for place, values in enumerate(encoding.arrays(rows)):
+        matrix[:, place] = values
+        if check and needs_double(values):
+            return None
+    if images is not None:
+        matrix[:, own:] = images.to_numpy()
+    return matrix
+
+
+def needs_double(values: NDArray[np.float64]) -> bool:
+    """Whether float32 would lose what a column says: whole numbers beyond 2^24, or small steps far from zero."""
+    with np.errstate(over="ignore"):
+        short = values.astype(np.float32)
+    lost = (short != values) & ~np.isnan(values)
+    if not lost.any():
+        return False
+    if bool((np.rint(values[lost]) == values[lost]).any()):
+        return True
+    known = values[~np.isnan(values)]
+    step = np.spacing(np.float32(np.abs(known).max()))
+    return bool(not np.isfinite(step) or known.std() < FEWEST_STEPS * float(step))
