@@ -10,6 +10,7 @@ from outfold.config.gbdt import GbdtPipeline
 from outfold.config.image import ImagePipeline
 from outfold.config.linear import LinearPipeline
 from outfold.config.model import StrictModel
+from outfold.config.sklearn_pipeline import SklearnPipeline
 
 
 class BlendConfig(StrictModel):
@@ -25,9 +26,9 @@ class BlendConfig(StrictModel):
     """Seed of whatever the combiner draws."""
 
 
-ModelPipeline = Annotated[ImagePipeline | GbdtPipeline | LinearPipeline, Field(discriminator="learner")]
+ModelPipeline = Annotated[ImagePipeline | GbdtPipeline | LinearPipeline | SklearnPipeline, Field(discriminator="learner")]
 """What can be trained."""
 MODEL: TypeAdapter[ModelPipeline] = TypeAdapter(ModelPipeline)
-Pipeline = Annotated[ImagePipeline | GbdtPipeline | LinearPipeline | BlendConfig, Field(discriminator="learner")]
+Pipeline = Annotated[ImagePipeline | GbdtPipeline | LinearPipeline | SklearnPipeline | BlendConfig, Field(discriminator="learner")]
 """What a file in ``pipelines/`` can be."""
 PIPELINE: TypeAdapter[Pipeline] = TypeAdapter(Pipeline)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from importlib import resources
 
-from outfold.config.pipeline import ImagePipeline, LinearPipeline, ModelPipeline
+from outfold.config.pipeline import ImagePipeline, LinearPipeline, ModelPipeline, SklearnPipeline
 from outfold.contest import Contest
 from outfold.learners.learner import Learner
 from outfold.learners.pseudo_task import check_pseudo
@@ -47,6 +47,10 @@ def make_learner(contest: Contest, config: ModelPipeline, name: str, reporter: R
         from outfold.learners.linear.learner import LinearLearner
 
         return LinearLearner(contest, config, name, reporter)
+    if isinstance(config, SklearnPipeline):
+        from outfold.learners.sklearn.learner import SklearnLearner
+
+        return SklearnLearner(contest, config, name, reporter)
     from outfold.learners.gbdt.learner import GbdtLearner
 
     return GbdtLearner(contest, config, name, reporter)

@@ -1,0 +1,77 @@
+"""``learner: sklearn``: any estimator with scikit-learn's interface on the contest's table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from outfold.config.model import StrictModel
+from outfold.config.pseudo import Pseudo
+from outfold.config.table_pipeline import TablePipelineBase
+
+
+class Estimator(StrictModel):
+    """An estimator by its dotted path, and its parameters."""
+
+    estimator: str
+    """The dotted path of its class: `sklearn.svm.SVC`."""
+    params: dict[str, Any] = {}
+    """Its parameters, by its own names. A mapping with a key `estimator` is an estimator again."""
+
+
+def _form(value: Any) -> str:
+    return "settings" if isinstance(value, dict | Estimator) else "path"
+
+
+Step = Annotated[Annotated[str, Tag("path")] | Annotated[Estimator, Tag("settings")], Discriminator(_form)]
+
+
+def _length(value: Any) -> str:
+    return "steps" if isinstance(value, list) else "path"
+
+
+class SklearnPipeline(TablePipelineBase):
+    """An estimator by its dotted path, from scikit-learn or with its interface."""
+
+    learner: Literal["sklearn"]
+    """sklearn: any estimator with fit and predict."""
+    estimator: Annotated[
+        Annotated[str, Tag("path")] | Annotated[list[Step], Field(min_length=1), Tag("steps")], Discriminator(_length)
+    ]
+    """The dotted path of a class: `sklearn.ensemble.ExtraTreesClassifier`. A list is a pipeline: transformers, and an estimator last, each a path or `{estimator: ..., params: ...}`."""
+    params: dict[str, Any] = {}
+    """The estimator's parameters, by its own names. A mapping with a key `estimator`, in lists too, is an estimator again."""
+    encoding: Literal["one_hot", "target", "codes"] = "one_hot"
+    """How categories become columns. one_hot: a column each. target: the mean of the target in the category, of rows in other folds inside the training part. codes: a number each, for trees."""
+    min_count: int = Field(default=5, ge=1)
+    """one_hot: categories with fewer training rows share a column."""
+    smoothing: float = Field(default=10.0, ge=0)
+    """target: a category's mean is that of its rows and so many more rows of the overall mean."""
+    scale: bool = True
+    """Bring columns of numbers to mean 0 and standard deviation 1. Gaps are filled with the median and marked either way."""
+    scale_target: bool = True
+    """Regression: learn targets of mean 0 and standard deviation 1, and predict them as they are. false for losses of amounts (Poisson, Gamma)."""
+    class_weight: Literal["balanced"] | None = None
+    """balanced: each class weighs the same, however rare; for estimators whose fit takes weights."""
+    seed: int = 0
+    """Every random_state that is not said, and the seed of the cross-fitting of encoding: target."""
+    pseudo: Pseudo | None = None
+    """Learn from test rows, too, as other pipelines predict them; for estimators whose fit takes weights."""
+
+    @property
+    def steps(self) -> Sequence[Estimator]:
+        """The transformers, and the estimator last."""
+        if isinstance(self.estimator, str):
+            return [Estimator(estimator=self.estimator, params=self.params)]
+        return [step if isinstance(step, Estimator) else Estimator(estimator=step) for step in self.estimator]
+
+    @model_validator(mode="after")
+    def _keys_of_an_encoding(self) -> SklearnPipeline:
+        for key, encoding in (("min_count", "one_hot"), ("smoothing", "target")):
+            if key in self.model_fields_set and self.encoding != encoding:
+                raise ValueError(f"{key}: belongs to encoding: {encoding}")
+        if self.params and not isinstance(self.estimator, str):
+            raise ValueError("params: belong to one estimator; of several, each has its own")
+        return self

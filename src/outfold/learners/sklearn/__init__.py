@@ -1,0 +1,1 @@
+"""Any estimator with the interface of scikit-learn."""

@@ -1,0 +1,234 @@
+"""Any estimator with the interface of scikit-learn, on the contest's table and on numbers from its images."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from outfold.config.sklearn_pipeline import SklearnPipeline
+from outfold.contest import Contest
+from outfold.ensemble.pseudo import PseudoLabels
+from outfold.errors import ConfigError, OutfoldError
+from outfold.learners.contest_table import ContestTable
+from outfold.learners.designed import DesignedTable, Encoding
+from outfold.learners.importance import write_shares
+from outfold.learners.learner import Part
+from outfold.learners.problems import Problem, problems_of
+from outfold.learners.sklearn.fit import FittedEstimator, fitted, takes_sparse, takes_weights
+from outfold.learners.sklearn.kind import check_kind
+from outfold.learners.sklearn.named import built
+from outfold.learners.sklearn.together import Together, can_learn, fitted_together
+from outfold.learners.sklearn.weigh import shares
+from outfold.learners.taught_rows import TaughtRows
+from outfold.progress import Reporter
+from outfold.store.predictions import prediction_frame
+from outfold.store.shelf import Shelf
+
+MEMBER = "sklearn"
+_FITTED, _MODELS = "fitted.json", "models.joblib"
+Model = FittedEstimator | Together
+
+
+class SklearnLearner:
+    """One estimator for a task of classes; else one a label or target, or one for all where it can learn several."""
+
+    def __init__(self, contest: Contest, config: SklearnPipeline, name: str, reporter: Reporter) -> None:
+        """Check the pipeline's file against the contest, and build its estimator once; no image is read yet.
+
+        Raises:
+            ConfigError: a path or a parameter that leads nowhere, columns, or keys that the task or the estimator has
+                no use for.
+        """
+        self.contest, self.config, self.name, self.reporter = contest, config, name, reporter
+        self._where = contest.layout.pipeline_config(name)
+        self._check_keys(self._estimator())
+        self._table = ContestTable(contest, config, name, reporter)
+        encoding = Encoding(config.encoding, config.min_count, config.smoothing, config.seed, config.scale)
+        self._designed = DesignedTable(self._table, encoding)
+
+    def check(self) -> None:
+        """Describe the images of both parts now, so that unreadable ones are told before anything is trained.
+
+        Raises:
+            DataError: images that cannot be read, all of a part told together (``on_bad_image: error``).
+        """
+        self._table.check()
+
+    def fit(
+        self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf, pseudo: PseudoLabels | None = None
+    ) -> None:
+        """Train one fold and leave its estimators, and how columns become numbers, on the shelf.
+
+        ``valid`` is not looked at.
+
+        Raises:
+            DataError: no row is left to learn from.
+            ConfigError: the estimator refuses the rows or a parameter.
+        """
+        began = time.monotonic()
+        ids = self._table.readable(train)
+        balanced = self.config.class_weight is not None and self.contest.task != "regression"
+        problems = problems_of(self.contest, ids, balanced=balanced)
+        if pseudo is not None:
+            pseudo = pseudo.some(self._table.legible("test", pseudo.ids))
+        taught = None if pseudo is None else TaughtRows.of(pseudo, self.contest)
+        design, matrix = self._designed.fit(fold, ids)
+        lessons = self._designed.lessons(design, matrix, problems, taught, fold)
+        models, looked_at = list[Model](), list[np.ndarray]()
+        with self.reporter.bar(f"{self.name} fold {fold}", len(problems), "fits") as bar:
+            for model, rows, learnt in self._models(lessons, matrix, problems, fold):
+                found = shares(model, rows, learnt, self.config.seed)
+                looked_at += [] if found is None else [found]
+                models.append(model)
+                bar.advance(len(learnt))
+        design.features.put(shelf)
+        shelf.put(_MODELS, _packed(models))
+        kept = {
+            **self._designed.kept(design, fold),
+            "shares": np.mean(looked_at, axis=0).tolist() if looked_at else None,
+            "scikit-learn": _version(),
+        }
+        shelf.put(_FITTED, (json.dumps(kept, indent=1) + "\n").encode("utf-8"))
+        facts = {} if taught is None else {"pseudo": len(taught.ids)}
+        shelf.finish(members=[MEMBER], seconds=time.monotonic() - began, **facts)
+
+    def predict(self, part: Part, ids: pd.Index, shelves: Mapping[int, Shelf]) -> pd.DataFrame:
+        """Predict rows with every fold given.
+
+        Returns:
+            A frame as in :mod:`outfold.store.predictions`: probabilities, or values in a regression.
+        """
+        frames = []
+        sparse = takes_sparse(self._estimator())
+        with self.reporter.bar(f"{self.name}: predict {part}", len(shelves), "folds") as bar:
+            for fold, shelf in shelves.items():
+                kept = _fitted(shelf)
+                design = self._designed.again(shelf, kept, part, fold)
+                matrix = _dense(self._designed.apply(design, part, ids, fold), sparse)
+                layers = [model.predict(matrix) for model in self._unpacked(shelf, kept)]
+                frames.append(prediction_frame(ids, fold, MEMBER, self.contest.outputs, np.hstack(layers)))
+                bar.advance(1)
+        return pd.concat(frames, ignore_index=True)
+
+    def summarise(self, shelves: Mapping[int, Shelf], folder: Path) -> None:
+        """Write ``importance.csv`` and ``importance.png``, where the estimator's columns can be weighed."""
+        by_fold = {}
+        for fold, shelf in shelves.items():
+            kept = _fitted(shelf)
+            if kept["shares"] is not None:
+                by_fold[fold] = pd.Series(kept["shares"], index=pd.Index(kept["features"], name="feature"))
+        if by_fold:
+            write_shares(by_fold, Path(folder), title=self.name)
+
+    def _estimator(self) -> Any:
+        """The estimator, new, every random state that is not said set to the seed."""
+        made = built(self.config.steps, self._where)
+        if hasattr(made, "get_params"):
+            states = {name: value for name, value in made.get_params().items() if name.endswith("random_state")}
+            made.set_params(**{name: self.config.seed for name, value in states.items() if value is None})
+        return made
+
+    def _models(
+        self, lessons: Iterator[tuple[str, Any, Problem]], matrix: Any, problems: Mapping[str, Problem], fold: int
+    ) -> Iterator[tuple[Model, Any, list[Problem]]]:
+        """The models of a fold, with the rows that each has learnt from and what these taught."""
+        made = self._estimator()
+        sparse, scaled = takes_sparse(made), self.config.scale_target
+        if self.config.pseudo is None and can_learn(made, every := list(problems.values())):
+            rows = _dense(matrix, sparse)
+            with self._refusals():
+                together, told = fitted_together(made, rows, every, scaled=scaled)
+            self._tell(fold, "", told)
+            yield together, rows, every
+            return
+        for name, own, problem in lessons:
+            rows = _dense(own, sparse)
+            with self._refusals():
+                one, told = fitted(self._estimator(), rows, problem, scaled=scaled)
+            self._tell(fold, name, told)
+            yield one, rows, [problem]
+
+    def _check_keys(self, estimator: Any) -> None:
+        check_kind(estimator, self.config.steps[-1].estimator, self.contest.task, self._where)
+        regression = self.contest.task == "regression"
+        if "scale_target" in self.config.model_fields_set and not regression and not self._several:
+            raise ConfigError(
+                f"{self._where}: scale_target: is for numbers; this contest's task is {self.contest.task}"
+            )
+        if self.config.class_weight is not None and regression and not self._several:
+            raise ConfigError(f"{self._where}: class_weight: a regression has no classes")
+        weighs = [key for key in ("class_weight", "pseudo") if getattr(self.config, key) is not None]
+        if weighs and not takes_weights(estimator):
+            raise ConfigError(
+                f"{self._where}: {weighs[0]}: needs an estimator that takes weights, and "
+                f"{self.config.steps[-1].estimator} does not",
+                remedy="Leave the key out, or take an estimator whose fit has sample_weight.",
+            )
+
+    @contextlib.contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """What an estimator says against its parameters or the rows, as a sentence."""
+        try:
+            yield
+        except (OutfoldError, MemoryError):
+            raise
+        except Exception as error:  # of any library
+            path = self.config.steps[-1].estimator
+            raise ConfigError(
+                f"{self._where}: {path} refuses: {type(error).__name__}: {' '.join(str(error).split())}",
+                remedy="Mend its parameters; --debug shows where it happened.",
+            ) from error
+
+    @property
+    def _several(self) -> bool:
+        """Whether the contest has targets of several kinds, of which each takes the keys of its own."""
+        return self.contest.config.task == "multitask"
+
+    def _tell(self, fold: int, name: str, told: list[str]) -> None:
+        for sentence in told:
+            self.reporter.warn(f"{self.name} fold {fold}{' ' if name else ''}{name}: {sentence}")
+
+    def _unpacked(self, shelf: Shelf, kept: Mapping[str, Any]) -> list[Model]:
+        import joblib
+
+        if kept["scikit-learn"] != _version():
+            self.reporter.warn(
+                f"{self.name}: trained with scikit-learn {kept['scikit-learn']}, and this is {_version()}: predictions "
+                f"may differ; without {shelf.folder}, `outfold train {self.name}` trains again"
+            )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return list(joblib.load(io.BytesIO(shelf.path(_MODELS).read_bytes())))
+
+
+def _dense(matrix: Any, sparse: bool) -> Any:
+    """The matrix in a form that the estimator takes."""
+    return matrix if sparse or isinstance(matrix, np.ndarray) else matrix.toarray()
+
+
+def _packed(models: list[Model]) -> bytes:
+    """Estimators of any library have no other common form than pickle's, which joblib writes."""
+    import joblib
+
+    buffer = io.BytesIO()
+    joblib.dump(models, buffer, compress=3)
+    return buffer.getvalue()
+
+
+def _version() -> str:
+    import sklearn
+
+    return str(sklearn.__version__)
+
+
+def _fitted(shelf: Shelf) -> dict[str, Any]:
+    return dict(json.loads(shelf.path(_FITTED).read_text(encoding="utf-8")))
