@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
     BeforeValidator,
@@ -14,12 +14,19 @@ from pydantic import (
     model_validator,
 )
 
+from outfold.config.learnt_features import Aggregate, Bins, Count, Frequency, Rank, Rare, TargetEncoding
 from outfold.config.model import StrictModel
+from outfold.config.row_features import (
+    Cyclical,
+    DateParts,
+    Extract,
+    Interaction,
+    Missing,
+    MissingCount,
+    TextLength,
+    Transform,
+)
 from outfold.config.time_features import Elapsed, History, Lags, Rolling
-
-
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
 
 
 def _columns(value: Any) -> Any:
@@ -27,49 +34,53 @@ def _columns(value: Any) -> Any:
     return {"columns": value} if isinstance(value, str | list) else value
 
 
-Names = Annotated[list[str], BeforeValidator(_listed), Field(min_length=1)]
-"""Columns."""
-Keys = Annotated[list[str | Annotated[list[str], Field(min_length=2)]], BeforeValidator(_listed), Field(min_length=1)]
-"""Columns, each by itself; a list among them is the combination of its columns."""
+def _columns_or_all(value: Any) -> Any:
+    return {} if value == "all" else _columns(value)
+
+
+def _hook(value: Any) -> Any:
+    return {"hook": value} if isinstance(value, str) else value
+
+
 Short = BeforeValidator(_columns)
 
 
-class Count(StrictModel):
-    """How many training rows have the same value."""
+class Function(StrictModel):
+    """Columns by a function of `hooks.py`."""
 
-    columns: Keys
-    """Columns; a list among them is a combination. Each makes a column: `Store.count`, `Store+Promo.count`."""
-    name: str | None = None
-    """What to call the column, where one is made."""
-
-
-class Interaction(StrictModel):
-    """Columns together as one."""
-
-    columns: Annotated[list[str], Field(min_length=2)]
-    """The columns: two or more for combined, sum and product, two for ratio and difference."""
-    how: Literal["combined", "product", "ratio", "difference", "sum"] = "combined"
-    """combined: a category for each combination of their values (`Sex+Pclass`). The others are of numbers (`a.times_b`, `a.over_b`, `a.minus_b`, `a.plus_b`)."""
-    name: str | None = None
-    """What to call the column."""
-
-
-class TargetEncoding(StrictModel):
-    """The mean of the target among the training rows of the same value; training rows get that of other rows, cross-fitted."""
-
-    columns: Keys
-    """Columns; a list among them is a combination. Each makes a column for each output: `Sales.mean_by_Store`."""
-    smoothing: float = Field(default=10.0, ge=0)
-    """The mean is that of the value's rows and of so many more rows of the overall mean."""
-    name: str | None = None
-    """What to call the column, where one is made."""
+    hook: str = Field(pattern=r"^hooks\.py:[A-Za-z_]\w*$")
+    """`hooks.py:name`, a function `name(train, rows)` of two DataFrames by id: the training part with its targets, and rows without; it returns new columns for `rows`, by id."""
 
 
 class Feature(StrictModel):
     """One entry of `features`: one of these keys, which is the kind of feature."""
 
+    date_parts: Annotated[DateParts, Short] | None = None
+    """Parts of dates, chosen: years, months, quarters, weekends."""
+    cyclical: Cyclical | None = None
+    """The sine and cosine of what comes round: hours, months."""
+    missing: Annotated[Missing, BeforeValidator(_columns_or_all)] | None = None
+    """Whether a value is missing."""
+    missing_count: Annotated[MissingCount, BeforeValidator(_columns_or_all)] | None = None
+    """How many values a row lacks."""
+    text_length: Annotated[TextLength, Short] | None = None
+    """Characters, words, and shares of a text."""
+    extract: Extract | None = None
+    """What a regular expression finds in a text."""
+    transform: Annotated[Transform, Short] | None = None
+    """The logarithm, the root or the square of a number."""
     count: Annotated[Count, Short] | None = None
     """How many training rows have the same value, or combination of values."""
+    frequency: Annotated[Frequency, Short] | None = None
+    """Which share of the training rows has the same value, or combination of values."""
+    rare: Annotated[Rare, Short] | None = None
+    """A category with its rare levels as one."""
+    aggregate: Aggregate | None = None
+    """The mean, spread, extremes, median or number of values of a group, and a row beside them."""
+    bins: Annotated[Bins, Short] | None = None
+    """Quantile bins of a number, as categories."""
+    rank: Annotated[Rank, Short] | None = None
+    """A number as its place among the training rows' values."""
     interaction: Annotated[Interaction, Short] | None = None
     """Several columns as one: combined categories, or products, ratios, differences and sums of numbers."""
     target_encoding: Annotated[TargetEncoding, Short] | None = None

@@ -2,37 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import pandas as pd
 
 _FLAGS = ("month_start", "month_end", "quarter_start", "quarter_end", "year_start", "year_end")
 DATE_PARTS = ("seconds", "year", "month", "week", "day", "day_of_week", "day_of_year", "hour", *_FLAGS)
+"""Those that learners make of a date by themselves."""
 
 EPOCH = pd.Timestamp("1970-01-01", tz="UTC").as_unit("s")
 """In seconds, so that the difference has room for any year: in nanoseconds it holds 292."""
 
 
-def date_parts(dates: pd.Series) -> pd.DataFrame:
-    """The parts of each date as float64, one column each of :data:`DATE_PARTS`; NaN throughout where it is missing.
+def date_parts(dates: pd.Series, parts: Sequence[str] = DATE_PARTS) -> pd.DataFrame:
+    """Parts of each date as float64, a column each; NaN throughout where it is missing.
 
     A time zone is converted to UTC; text is parsed, and is missing where it is no date. ``week`` is ISO 8601's,
     ``day_of_week`` counts from Monday = 0.
+
+    Args:
+        parts: those that ``DatePart`` of :mod:`outfold.config.row_features` names.
     """
     moments = pd.to_datetime(dates, utc=True, errors="coerce")
     known = moments.notna().to_numpy()
-    at = moments.dt
-    parts: dict[str, pd.Series] = {
-        "seconds": (moments - EPOCH) / np.timedelta64(1, "s"),
-        "year": at.year,
-        "month": at.month,
-        "week": at.isocalendar().week,
-        "day": at.day,
-        "day_of_week": at.dayofweek,
-        "day_of_year": at.dayofyear,
-        "hour": at.hour,
-        **{flag: getattr(at, f"is_{flag}") for flag in _FLAGS},
-    }
-    numbers = {name: part.to_numpy(dtype=np.float64, na_value=np.nan) for name, part in parts.items()}
-    frame = pd.DataFrame(numbers, index=dates.index, columns=list(DATE_PARTS))
+    numbers = {part: _PARTS[part](moments).to_numpy(dtype=np.float64, na_value=np.nan) for part in parts}
+    frame = pd.DataFrame(numbers, index=dates.index, columns=list(parts))
     frame.loc[~known] = np.nan
     return frame
+
+
+def _seconds(moments: pd.Series) -> pd.Series:
+    return (moments - EPOCH) / np.timedelta64(1, "s")
+
+
+def _attribute(name: str) -> Callable[[pd.Series], pd.Series]:
+    return lambda moments: getattr(moments.dt, name)
+
+
+_PARTS: dict[str, Callable[[pd.Series], pd.Series]] = {
+    "seconds": _seconds,
+    "week": lambda moments: moments.dt.isocalendar().week,
+    "day_of_week": _attribute("dayofweek"),
+    "day_of_year": _attribute("dayofyear"),
+    "weekend": lambda moments: moments.dt.dayofweek >= 5,
+    **{part: _attribute(part) for part in ("year", "quarter", "month", "day", "days_in_month")},
+    **{part: _attribute(part) for part in ("hour", "minute", "second")},
+    **{flag: _attribute(f"is_{flag}") for flag in _FLAGS},
+}

@@ -82,6 +82,7 @@ class _Planner:
     def __init__(self, contest: Contest) -> None:
         self.contest = contest
         self.roles: dict[str, Role] = dict(_own_roles(contest))
+        self._own = list(self.roles)
         self.made: dict[str, Role] = {}
         self.early: list[Plain] = []
         self.late: list[Step] = []
@@ -97,7 +98,7 @@ class _Planner:
     def add_one(self, entry: Feature, where: str) -> None:
         """The steps of one entry."""
         lacking = [name for name in self.contest.train.columns if name not in self.contest.test.columns]
-        setting = Setting(f"{where}.{entry.kind}", self.roles, self.contest.outputs, lacking, self._gaps)
+        setting = Setting(f"{where}.{entry.kind}", self.roles, self.contest.outputs, lacking, self._own, self._gaps)
         for step in KINDS[entry.kind](entry.keys, setting):
             self._check(step, setting)
             sources = set(step.sources)
@@ -167,7 +168,7 @@ class _Planner:
             )
 
     def _gaps(self) -> list[str]:
-        return [name for name in self.roles if name not in self.made and self.contest.train[name].hasnans]
+        return [name for name in self._own if self.contest.train[name].hasnans]
 
 
 def _own_roles(contest: Contest) -> Iterator[tuple[str, Role]]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from outfold.config.features import Interaction
+from outfold.config.row_features import Interaction
 from outfold.data.features.kind import Made, Plain, Setting, framed, label
 from outfold.data.features.levels import distinct
 from outfold.data.table_features import as_number

@@ -99,6 +99,7 @@ class Setting:
         roles: the columns there are, own and made before, and what each holds.
         outputs: the names of a model's outputs.
         lacking: columns of the training table that the test set has not.
+        own: the contest's columns that a feature may be made of.
         gaps: tells the contest's own columns of which some training row has no value.
     """
 
@@ -106,6 +107,7 @@ class Setting:
     roles: Mapping[str, Role]
     outputs: Sequence[str]
     lacking: Sequence[str]
+    own: Sequence[str]
     gaps: Callable[[], Sequence[str]]
 
     def refuse(self, message: str, remedy: str | None = None) -> NoReturn:
@@ -134,7 +136,9 @@ class Setting:
         """
         for name in self.known(names):
             if self.roles[name] != role:
-                self.refuse(f"'{name}' holds {_PLURAL[self.roles[name]]}; expected a column of {plural}")
+                self.refuse(
+                    f"'{name}' holds {_PLURAL[self.roles[name]]}; expected a column of {plural}", _REMEDY.get(role)
+                )
         return tuple(names)
 
     def numbers(self, names: Sequence[str]) -> tuple[str, ...]:
@@ -154,6 +158,10 @@ class Setting:
         return [override]
 
 
+_REMEDY: dict[Role, str] = {
+    "date": "Dates that are text are named in competition/competition.yaml: `columns: {dates: [...]}`.",
+    "number": "Codes that are numbers are named in competition/competition.yaml: `columns: {continuous: [...]}`.",
+}
 _PLURAL: dict[Role, str] = {"number": "numbers", "category": "categories", "date": "dates", "text": "text"}
 
 

@@ -30,14 +30,14 @@ def distinct(rows: pd.DataFrame, key: Sequence[str]) -> tuple[Codes, pd.DataFram
         which combination each row has, (n,), and the combinations, sorted: ``level.0``, ``level.1`` ... as text, None
         where a value is missing.
     """
-    codes, texts = zip(*(_coded(rows[name]) for name in key), strict=True)
+    codes, words_of = zip(*(_coded(rows[name]) for name in key), strict=True)
     joined = np.zeros(len(rows), dtype=np.int64)
-    for own, words in zip(codes, texts, strict=True):
+    for own, words in zip(codes, words_of, strict=True):
         joined, _ = _compressed(joined * (len(words) + 1) + own)
     joined, first = _compressed(joined)
     table = {
         level(place): np.array([*words, None], dtype=object)[own[first]]
-        for place, (own, words) in enumerate(zip(codes, texts, strict=True))
+        for place, (own, words) in enumerate(zip(codes, words_of, strict=True))
     }
     return joined, pd.DataFrame(table, dtype=object)
 
@@ -59,11 +59,16 @@ def places(rows: pd.DataFrame, key: Sequence[str], table: pd.DataFrame) -> Codes
     return order[at]
 
 
+def texts(column: pd.Series) -> tuple[Codes, NDArray[np.object_]]:
+    """Which of the column's values each cell holds, (n,), -1 where it is missing; and the values, as text."""
+    found, values = pd.factorize(column)
+    return found.astype(np.int64), np.array([as_text(value) for value in values], dtype=object)
+
+
 def _coded(column: pd.Series) -> tuple[Codes, list[str]]:
     """Each cell's place among the column's levels as text, which are sorted; missing ones come last."""
-    found, values = pd.factorize(column)
-    texts = np.array([as_text(value) for value in values], dtype=object)
-    words, place = np.unique(texts, return_inverse=True) if len(texts) else (texts, np.empty(0, dtype=np.int64))
+    found, held = texts(column)
+    words, place = np.unique(held, return_inverse=True) if len(held) else (held, np.empty(0, dtype=np.int64))
     return np.append(place, len(words)).astype(np.int64)[found], [str(word) for word in words]
 
 

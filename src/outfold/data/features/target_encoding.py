@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from outfold.config.features import TargetEncoding
+from outfold.config.learnt_features import TargetEncoding
 from outfold.data.features.kind import Fitted, Made, Setting, Targets, framed, keys_of, label
 from outfold.data.features.levels import distinct, places
 
