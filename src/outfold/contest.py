@@ -195,7 +195,7 @@ def load_contest(root: Path, config: CompetitionConfig | None = None) -> Contest
     notes += target.notes
     check_sample(sample.frame, target, id_column, config.target, sample.path, metric.subtasks)
     rows, test_rows = _features(config, hooks, whole, test)
-    learnt = rows.index.isin(train.frame.index)
+    learnt = train.frame.index.get_indexer(rows.index) >= 0
     roles, left = infer_roles(config.columns, _some(rows, learnt), test_rows, _reserved(config), image=bool(images))
     notes += left
     rows, test_rows, typed = typed_by_role(roles, rows, test_rows, train.path, test.path)

@@ -97,7 +97,7 @@ class Hooks:
         if not after.index.is_unique:
             twice = after.index[after.index.duplicated()].unique()
             raise ConfigError(f"{self.path}: features returned ids of {part} twice: {some(twice)}", remedy=remedy)
-        if len(after) != len(before) or not after.index.isin(before.index).all():
+        if len(after) != len(before) or (before.index.get_indexer(after.index) < 0).any():
             odd = before.index.symmetric_difference(after.index)
             raise ConfigError(
                 f"{self.path}: features did not keep the ids of {part}: {len(before)} rows went in, "
