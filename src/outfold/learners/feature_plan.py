@@ -98,7 +98,7 @@ class _Planner:
     def add_one(self, entry: Feature, where: str) -> None:
         """The steps of one entry."""
         lacking = [name for name in self.contest.train.columns if name not in self.contest.test.columns]
-        setting = Setting(f"{where}.{entry.kind}", self.roles, self.contest.outputs, lacking, self._own, self._gaps)
+        setting = Setting(f"{where}.{entry.kind}", self.roles, self.contest.outputs, lacking, self._gaps, self._own)
         for step in KINDS[entry.kind](entry.keys, setting):
             self._check(step, setting)
             sources = set(step.sources)

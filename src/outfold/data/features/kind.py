@@ -99,16 +99,16 @@ class Setting:
         roles: the columns there are, own and made before, and what each holds.
         outputs: the names of a model's outputs.
         lacking: columns of the training table that the test set has not.
-        own: the contest's columns that a feature may be made of.
         gaps: tells the contest's own columns of which some training row has no value.
+        own: the contest's columns that a feature may be made of.
     """
 
     where: str
     roles: Mapping[str, Role]
     outputs: Sequence[str]
     lacking: Sequence[str]
-    own: Sequence[str]
     gaps: Callable[[], Sequence[str]]
+    own: Sequence[str] = ()
 
     def refuse(self, message: str, remedy: str | None = None) -> NoReturn:
         """Raises ConfigError with the place."""
