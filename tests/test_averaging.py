@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from outfold.config.phase import Phase
 from outfold.contest import Contest
-from outfold.learners.image.history import read_history
+from outfold.learners.neural.history import read_history
 from outfold.store.shelf import Shelf
 from outfold.training.averaging import retake_statistics
 from outfold.training.checkpoint import load_member

@@ -15,8 +15,8 @@ from ruamel.yaml import YAML
 from outfold.config.image import ImagePipeline
 from outfold.contest import Contest, load_contest
 from outfold.errors import ConfigError, OutfoldError
-from outfold.learners.image.history import read_history
 from outfold.learners.image.learner import ImageLearner
+from outfold.learners.neural.history import read_history
 from outfold.progress import LineReporter
 from outfold.progress import Reporter as Quiet
 from outfold.stages.context import Context

@@ -19,8 +19,8 @@ from outfold.config.image import ImagePipeline
 from outfold.contest import Contest, load_contest
 from outfold.ensemble import COMBINERS, blend
 from outfold.errors import ConfigError, DataError, SubmissionError
-from outfold.learners.image.loss import network_width, training_loss
-from outfold.learners.image.task import check_task
+from outfold.learners.neural.loss import network_width, training_loss
+from outfold.learners.neural.task import check_task
 from outfold.metrics import columns_by_target
 from outfold.stages.check import check
 from outfold.stages.context import Context

@@ -21,8 +21,8 @@ from outfold.contest import Contest, load_contest
 from outfold.data.activation_cache import open_activations
 from outfold.errors import ConfigError
 from outfold.learners.image.activations import PhaseActivations
-from outfold.learners.image.history import read_history
 from outfold.learners.image.learner import ImageLearner
+from outfold.learners.neural.history import read_history
 from outfold.progress import Reporter
 from outfold.store.shelf import Shelf
 from outfold.training.activations import HeadAlone, activations, backbone_hash

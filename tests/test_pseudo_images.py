@@ -19,10 +19,10 @@ from outfold.data.image_batches import ImageSource
 from outfold.data.joined_images import JoinedTensors
 from outfold.ensemble.pseudo import PseudoLabels
 from outfold.learners.image.activations import PhaseActivations
-from outfold.learners.image.history import read_history
 from outfold.learners.image.learner import ImageLearner
-from outfold.learners.image.lr import find_lr
 from outfold.learners.image.rows import PhaseImages
+from outfold.learners.neural.history import read_history
+from outfold.learners.neural.lr import find_lr
 from outfold.progress import Reporter
 from outfold.store.shelf import Shelf
 from outfold.training.losses import Loss, LossName

@@ -16,9 +16,9 @@ from test_training import recipe, results, train
 
 from outfold.contest import Contest
 from outfold.errors import ConfigError
-from outfold.learners.image.history import read_history
 from outfold.learners.image.learner import ImageLearner
 from outfold.learners.image.rows import PhaseImages
+from outfold.learners.neural.history import read_history
 from outfold.progress import Reporter
 from outfold.store.shelf import Shelf
 from outfold.training.models import build_model

@@ -18,8 +18,8 @@ from torch import nn
 from outfold.config.image import ImagePipeline
 from outfold.contest import Contest, load_contest
 from outfold.errors import ConfigError, OutfoldError
-from outfold.learners.image.history import read_history
 from outfold.learners.image.learner import ImageLearner
+from outfold.learners.neural.history import read_history
 from outfold.progress import Reporter
 from outfold.store.predictions import write_predictions
 from outfold.store.shelf import Shelf

@@ -24,8 +24,8 @@ from outfold.errors import ConfigError
 from outfold.learners.image import learner as learner_module
 from outfold.learners.image import predict as predict_module
 from outfold.learners.image.learner import ImageLearner
-from outfold.learners.image.loss import voting_loss
 from outfold.learners.image.voters import voters_of
+from outfold.learners.neural.loss import voting_loss
 from outfold.progress import Reporter
 from outfold.store.shelf import Shelf
 

@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 from outfold.config.competition import CompetitionConfig
 from outfold.config.gbdt import GbdtPipeline
 from outfold.config.pipeline import BlendConfig, ImagePipeline, LinearPipeline
+from outfold.config.tabular import TabularPipeline
 from outfold.metrics import METRICS, get_metric
 from outfold.metrics.metric import Wants
 from outfold.metrics.truth import TASKS
@@ -21,6 +22,7 @@ FILES: dict[type[BaseModel], str] = {
     ImagePipeline: "A pipeline with `learner: image`",
     GbdtPipeline: "A pipeline with `learner: gbdt`",
     LinearPipeline: "A pipeline with `learner: linear`",
+    TabularPipeline: "A pipeline with `learner: tabular`",
     BlendConfig: "pipelines/blend.yaml",
 }
 PREFACE = """\

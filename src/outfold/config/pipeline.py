@@ -11,6 +11,7 @@ from outfold.config.image import ImagePipeline
 from outfold.config.linear import LinearPipeline
 from outfold.config.model import StrictModel
 from outfold.config.sklearn_pipeline import SklearnPipeline
+from outfold.config.tabular import TabularPipeline
 
 
 class BlendConfig(StrictModel):
@@ -26,9 +27,14 @@ class BlendConfig(StrictModel):
     """Seed of whatever the combiner draws."""
 
 
-ModelPipeline = Annotated[ImagePipeline | GbdtPipeline | LinearPipeline | SklearnPipeline, Field(discriminator="learner")]
+ModelPipeline = Annotated[
+    ImagePipeline | GbdtPipeline | LinearPipeline | TabularPipeline | SklearnPipeline, Field(discriminator="learner")
+]
 """What can be trained."""
 MODEL: TypeAdapter[ModelPipeline] = TypeAdapter(ModelPipeline)
-Pipeline = Annotated[ImagePipeline | GbdtPipeline | LinearPipeline | SklearnPipeline | BlendConfig, Field(discriminator="learner")]
+Pipeline = Annotated[
+    ImagePipeline | GbdtPipeline | LinearPipeline | TabularPipeline | SklearnPipeline | BlendConfig,
+    Field(discriminator="learner"),
+]
 """What a file in ``pipelines/`` can be."""
 PIPELINE: TypeAdapter[Pipeline] = TypeAdapter(Pipeline)

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from outfold.config.image_features import ImageFeatures
 from outfold.config.neural import NeuralPipeline
 from outfold.config.phase import Phase
+from outfold.config.table_pipeline import TablePipelineBase
 
 OF_IMAGES = ("size", "resize", "augment", "strength", "mixup", "cutmix", "erase", "precompute", "tta", "workers")
 """Keys of an image pipeline and of its phases that a table has no use for."""
@@ -36,7 +36,7 @@ class TabularPhase(Phase):
         return _without_images(given)
 
 
-class TabularPipeline(NeuralPipeline):
+class TabularPipeline(NeuralPipeline, TablePipelineBase):
     """A vector for each category, beside the numbers, through a few layers (Guo & Berkhahn 2016)."""
 
     learner: Literal["tabular"]
@@ -51,10 +51,6 @@ class TabularPipeline(NeuralPipeline):
     """Numbers a category, for c categories, the missing one among them. fastai_07: min(50, (c + 1) // 2). fastai_2: min(600, round(1.6 c^0.56)). Or one number for all columns."""
     batch_size: int = Field(default=128, ge=1)
     """Rows a batch."""
-    image_features: ImageFeatures = ImageFeatures()
-    """Features from images, where the contest has them."""
-    features: list[str] | None = None
-    """Use these columns only; `image` stands for the features from images."""
     phases: list[TabularPhase] = Field(
         default=[TabularPhase(cycles=3, cycle_len=1, cycle_mult=2, lr=1e-3, snapshots=True)], min_length=1
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from outfold.contest import Contest
@@ -118,8 +119,8 @@ class MadeFeatures:
         return self._early
 
     def _targets(self, ids: pd.Index) -> Targets:
-        values, names = target_table(problems_of(self.contest, ids, balanced=False), self.contest.outputs)
-        return Targets(names, values)
+        asked = [target_table(problems_of(one, ids, balanced=False), one.outputs) for one in self.contest.questions]
+        return Targets([name for _, names in asked for name in names], np.hstack([values for values, _ in asked]))
 
 
 def _crossed(step: Fitted, rows: pd.DataFrame, targets: Targets | None, parts: Sequence[Places]) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import json
 from importlib import resources
 
 from outfold.config.pipeline import ImagePipeline, LinearPipeline, ModelPipeline, SklearnPipeline
+from outfold.config.tabular import TabularPipeline
 from outfold.contest import Contest
 from outfold.learners.learner import Learner
 from outfold.learners.pseudo_task import check_pseudo
@@ -39,6 +40,10 @@ def make_learner(contest: Contest, config: ModelPipeline, name: str, reporter: R
         from outfold.learners.image.learner import ImageLearner
 
         return ImageLearner(contest, config, name, reporter)
+    if isinstance(config, TabularPipeline):
+        from outfold.learners.tabular.learner import TabularLearner
+
+        return TabularLearner(contest, config, name, reporter)
     if contest.task == "multitask":
         from outfold.learners.by_target import ByTarget
 

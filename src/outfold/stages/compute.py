@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from outfold.config.pipeline import ImagePipeline, ModelPipeline
+from outfold.config.neural import NeuralPipeline
+from outfold.config.pipeline import ModelPipeline
 from outfold.errors import ConfigError
 
 
@@ -38,7 +39,7 @@ class Compute:
         Raises:
             ConfigError: no such device here.
         """
-        if not isinstance(config, ImagePipeline):
+        if not isinstance(config, NeuralPipeline):
             return []
         from outfold.training.device import every_gpu, pick_device
 
@@ -51,7 +52,7 @@ class Compute:
     def jobs_for(self, config: ModelPipeline) -> int:
         """Folds side by side: what is said, or as many as there are devices that are said."""
         said = self.jobs or config.jobs
-        if said is None and isinstance(config, ImagePipeline):
+        if said is None and isinstance(config, NeuralPipeline):
             said = len([*self.devices] or config.devices)
         return said or 1
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 
 from outfold.stages.context import Context
-from outfold.stages.network import checked_phase, image_learner
+from outfold.stages.network import checked_phase, neural_learner
 from outfold.stages.teachers import pseudo_labels
 from outfold.store.fingerprint import fingerprint
 from outfold.store.lock import only_writer
@@ -29,18 +29,20 @@ def lr_find(context: Context, name: str, *, phase: int = 1, fold: int | None = N
     Raises:
         ConfigError: no such phase or fold, or a pipeline without a network.
     """
-    learner = image_learner(context, name, "learning rate to find")
-    checked_phase(learner.config, phase)
     fold = context.folds.numbers()[0] if fold is None else context.checked_fold(fold)
-    from outfold.learners.image.lr import MEANINGS, draw_sweep, find_lr
+    learner, scales = neural_learner(context, name, "learning rate to find", fold)
+    checked_phase(learner.config, phase)
+    from outfold.learners.neural.lr import MEANINGS, draw_sweep, find_lr
 
     folder = context.layout.pipeline(name)
     with only_writer(folder):
-        made_of = fingerprint(fit=context.fit_fingerprint(learner.config), phase=phase, fold=fold)
+        made_of = fingerprint(fit=context.fit_fingerprint(context.model_config(name)), phase=phase, fold=fold)
         scratch = folder / "lr_find"
         shelf = Shelf.open(scratch / str(fold), made_of)
         train, valid = context.folds.train(fold), context.folds.valid(fold)
-        sweep = find_lr(learner, phase, fold, train, valid, shelf, pseudo_labels(context, name, fold))
+        taught = pseudo_labels(context, name, fold)
+        taught = scales.pseudo(taught) if taught is not None and scales.transforms else taught
+        sweep = find_lr(learner, phase, fold, train, valid, shelf, taught)
         draw_sweep(sweep, f"{name}, phase {phase}, fold {fold}", folder / PICTURE)
         shutil.rmtree(scratch)
     found = sweep.suggestions()

@@ -5,37 +5,66 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from outfold.config.image import ImagePipeline
+from outfold.config.neural import NeuralPipeline
+from outfold.config.tabular import TabularPipeline
 from outfold.errors import ConfigError
 from outfold.stages.context import Context
 
 if TYPE_CHECKING:
     from outfold.learners.image.learner import ImageLearner
+    from outfold.learners.tabular.learner import TabularLearner
+    from outfold.learners.transformed import Scales
 
 
-def network(context: Context, name: str, what: str) -> ImagePipeline:
-    """The configuration of a pipeline that has a network.
+def neural_learner(
+    context: Context, name: str, what: str, fold: int | None = None
+) -> tuple[ImageLearner | TabularLearner, Scales]:
+    """The learner of a pipeline that has a network, of the targets as it learns them, and how it learns them.
+
+    Args:
+        what: it is needed for.
+        fold: whose keys, where they differ (``by_fold``).
 
     Raises:
-        ConfigError: it has none; ``what`` it would be needed for.
+        ConfigError: the pipeline has no network.
+    """
+    from outfold.learners.transformed import as_learnt
+
+    config = context.model_config(name)
+    where = context.layout.pipeline_config(name)
+    if not isinstance(config, NeuralPipeline):
+        raise ConfigError(f"{where}: learner: {config.learner} has no network, so there is no {what}")
+    if config.by_fold and fold is not None:
+        config = config.for_fold(fold)
+    contest, config, scales = as_learnt(context.contest, config, where)
+    if isinstance(config, TabularPipeline):
+        from outfold.learners.tabular.learner import TabularLearner
+
+        return TabularLearner(contest, config, name, context.reporter), scales
+    from outfold.learners.image.learner import ImageLearner
+
+    assert isinstance(config, ImagePipeline)
+    return ImageLearner(contest, config, name, context.reporter), scales
+
+
+def image_learner(context: Context, name: str, what: str) -> ImageLearner:
+    """The learner of a pipeline whose network sees images, of the targets as it learns them.
+
+    Raises:
+        ConfigError: it has no such network; ``what`` it would be needed for.
     """
     config = context.model_config(name)
     if not isinstance(config, ImagePipeline):
         path = context.layout.pipeline_config(name)
-        raise ConfigError(f"{path}: learner: {config.learner} has no network, so there is no {what}")
-    return config
-
-
-def image_learner(context: Context, name: str, what: str) -> ImageLearner:
-    """The learner of a pipeline that has a network, of the targets as it learns them."""
+        raise ConfigError(f"{path}: learner: {config.learner} has no network of images, so there is no {what}")
     from outfold.learners.image.learner import ImageLearner
-    from outfold.learners.transformed import as_learnt
 
-    where = context.layout.pipeline_config(name)
-    contest, config, _ = as_learnt(context.contest, network(context, name, what), where)
-    return ImageLearner(contest, config, name, context.reporter)
+    learner, _ = neural_learner(context, name, what)
+    assert isinstance(learner, ImageLearner)
+    return learner
 
 
-def checked_phase(config: ImagePipeline, phase: int) -> int:
+def checked_phase(config: NeuralPipeline, phase: int) -> int:
     """The phase's number, if the pipeline has it.
 
     Raises:

@@ -21,7 +21,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from outfold.config.pipeline import ImagePipeline, ModelPipeline
+from outfold.config.neural import NeuralPipeline
+from outfold.config.pipeline import ModelPipeline
 from outfold.errors import ConfigError, OutfoldError
 from outfold.exits import BUG, USER_ERROR
 from outfold.progress import Reporter
@@ -68,7 +69,7 @@ def train_in_ranks(context: Context, compute: Compute, stage: Callable[[], objec
 
 def call_ranks(config: ModelPipeline, name: str, folds: Sequence[int], made_of: str) -> None:
     """Have the other ranks fit these folds with this one, one after the other; without other ranks, do nothing."""
-    if started_by_torchrun() and isinstance(config, ImagePipeline) and folds:
+    if started_by_torchrun() and isinstance(config, NeuralPipeline) and folds:
         _told((name, list(folds), made_of))
 
 

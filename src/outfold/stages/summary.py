@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from outfold.stages.context import Context
-from outfold.stages.network import image_learner
+from outfold.stages.network import neural_learner
 
 if TYPE_CHECKING:
-    from outfold.learners.image.summary import NetworkSummary
+    from outfold.learners.neural.summary import NetworkSummary
 
 
 def summary(context: Context, name: str) -> NetworkSummary:
@@ -17,14 +19,24 @@ def summary(context: Context, name: str) -> NetworkSummary:
     Raises:
         ConfigError: a pipeline without a network, or a recipe that does not fit it.
     """
-    learner = image_learner(context, name, "summary")
-    from outfold.learners.image.schedule import PICTURE
-    from outfold.learners.image.summary import summarise_network
+    fold = context.folds.numbers()[0] if context.layout.folds.exists() else None
+    learner, _ = neural_learner(context, name, "summary", fold)
+    from outfold.learners.image.learner import ImageLearner
+    from outfold.learners.neural.schedule import PICTURE, draw_schedule
 
     path = context.layout.pipeline(name) / PICTURE
-    found = summarise_network(learner, _training_rows(context), path)
+    ids, rows = _training_part(context, fold)
+    if isinstance(learner, ImageLearner):
+        from outfold.learners.image.summary import summarise_images
+
+        title, found = learner.config.model, summarise_images(learner, rows)
+    else:
+        from outfold.learners.tabular.summary import summarise_table
+
+        title, found = learner.config.learner, summarise_table(learner, ids, rows)
+    draw_schedule(found.plans, len(found.groups), name, path)
     reporter = context.reporter
-    reporter.table(f"{name}: {learner.config.model}", *found.layer_table())
+    reporter.table(f"{name}: {title}", *found.layer_table())
     reporter.table("phases", *found.phase_table())
     reporter.note(
         f"parameters: {found.count:,} in {len(found.groups)} layer groups; {found.weight_bytes / 2**20:,.1f} MiB"
@@ -36,9 +48,11 @@ def summary(context: Context, name: str) -> NetworkSummary:
     return found
 
 
-def _training_rows(context: Context) -> int:
-    """The rows of a fold's training part; nearly so before the split."""
-    if context.layout.folds.exists():
-        return len(context.folds.train(context.folds.numbers()[0]))
+def _training_part(context: Context, fold: int | None) -> tuple[pd.Index, int]:
+    """The ids of a fold's training part and their number; before the split all rows, and nearly the number."""
+    if fold is not None:
+        ids = context.folds.train(fold)
+        return ids, len(ids)
     n = context.competition.folds.n
-    return max(len(context.contest.train) * (n - 1) // n, 1)
+    ids = context.contest.train.index
+    return ids, max(len(ids) * (n - 1) // n, 1)

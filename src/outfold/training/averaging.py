@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from outfold.training.device import Precision
+from outfold.training.inputs import Inputs
 from outfold.training.recipe import PhasePlan
 
 
@@ -58,7 +59,7 @@ class Averaging:
         finally:
             self._put(before)
 
-    def finish(self, learns: nn.Module, layers: Iterable[nn.Module], inputs: Iterable[Tensor], how: Precision) -> None:
+    def finish(self, learns: nn.Module, layers: Iterable[nn.Module], inputs: Iterable[Inputs], how: Precision) -> None:
         """Give the model its SWA for good; without one, do nothing.
 
         Args:
@@ -92,7 +93,7 @@ def norms_that_learn(model: nn.Module) -> list[nn.Module]:
 
 
 def retake_statistics(
-    model: nn.Module, layers: Iterable[nn.Module], inputs: Iterable[Tensor], precision: Precision
+    model: nn.Module, layers: Iterable[nn.Module], inputs: Iterable[Inputs], precision: Precision
 ) -> None:
     """Set these BatchNorm layers' mean and variance to the averages over batches, everything else in eval mode."""
     norms = [layer for layer in layers if isinstance(layer, nn.modules.batchnorm._BatchNorm)]

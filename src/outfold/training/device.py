@@ -64,16 +64,16 @@ class Precision:
         return torch.amp.GradScaler(self.device.type, enabled=self.name == "fp16")
 
 
-def pick_precision(name: str, device: torch.device, size: int, where: str) -> Precision:
+def pick_precision(name: str, device: torch.device, size: int | None, where: str) -> Precision:
     """``auto`` is bf16 where the device is fast at it, else fp16 on a GPU, else fp32.
 
     Args:
-        size: pixels a side of the smallest images: see :data:`SAFE_BF16_PIXELS`.
+        size: pixels a side of the smallest images: see :data:`SAFE_BF16_PIXELS`; None without images.
 
     Raises:
         ConfigError: fp16 without a CUDA GPU, or bf16 for tiny images on a CPU.
     """
-    small = device.type == "cpu" and size < SAFE_BF16_PIXELS
+    small = device.type == "cpu" and size is not None and size < SAFE_BF16_PIXELS
     if name == "bf16" and small:
         raise ConfigError(
             f"{where}: precision: bf16 on a CPU needs a size: of {SAFE_BF16_PIXELS} or more; it is {size}"

@@ -21,6 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from outfold.errors import OutfoldError
 from outfold.randomness import derive_seed
+from outfold.training.inputs import Inputs
 from outfold.training.step import Step
 
 
@@ -95,7 +96,7 @@ class Ranks:
 class _SharedStep(Step):
     ranks: Ranks
 
-    def __call__(self, number: int, batches: Iterator[tuple[Tensor, Tensor]], rows: int | float) -> Tensor:
+    def __call__(self, number: int, batches: Iterator[tuple[Inputs, Tensor]], rows: int | float) -> Tensor:
         """As that of one process, with ``rows`` those of all ranks; the loss is of all ranks, too."""
         total = super().__call__(number, batches, rows / self.ranks.world)
         dist.all_reduce(total)

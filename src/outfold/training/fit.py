@@ -28,6 +28,7 @@ from outfold.training.compiled import Compiled
 from outfold.training.device import Precision
 from outfold.training.distributed import ranks
 from outfold.training.epoch import augmentation_seed, epoch_order, epoch_seed, mixing_seed, phase_rows
+from outfold.training.inputs import Inputs
 from outfold.training.losses import Loss
 from outfold.training.lr_finder import Sweep, SweepPlan, leaving_nothing, sweep
 from outfold.training.memory import memory_told
@@ -48,14 +49,14 @@ class Data(Protocol):
 
     def batches(
         self, batches: Sequence[NDArray[np.int64]], strengths: Sequence[float], seed: int
-    ) -> Iterator[tuple[Tensor, Tensor]]:
+    ) -> Iterator[tuple[Inputs, Tensor]]:
         """Inputs and targets of each batch of rows, on the device; what is random in them comes from ``seed``.
 
         Args:
             strengths: of the augmentation, one a batch.
         """
 
-    def plain(self, batches: Sequence[NDArray[np.int64]]) -> Iterator[Tensor]:
+    def plain(self, batches: Sequence[NDArray[np.int64]]) -> Iterator[Inputs]:
         """Inputs of each batch of rows, on the device, without augmentation."""
 
     def validate(self, model: nn.Module) -> dict[str, float]:
@@ -212,7 +213,7 @@ class _Loop:
 
     def _endless(
         self, plan: PhasePlan, data: Data, seed: int
-    ) -> Generator[tuple[Iterator[tuple[Tensor, Tensor]], int], None, None]:
+    ) -> Generator[tuple[Iterator[tuple[Inputs, Tensor]], int], None, None]:
         """The batches of each step and their rows, epoch after epoch."""
         for epoch in itertools.count():
             order, batches = self._order(plan, data, derive_seed(seed, epoch), 0)
@@ -221,7 +222,7 @@ class _Loop:
 
     def _order(
         self, plan: PhasePlan, data: Data, seed: int, first: int
-    ) -> tuple[list[list[NDArray[np.int64]]], Iterator[tuple[Tensor, Tensor]]]:
+    ) -> tuple[list[list[NDArray[np.int64]]], Iterator[tuple[Inputs, Tensor]]]:
         """The rows of an epoch's steps, each a list of batches, and one after the other what is in these batches."""
         order = epoch_order(plan, *self._rows(plan), data.kinds, seed, first)
         strengths = [plan.at("strength", number) for number, group in enumerate(order, start=first) for _ in group]
@@ -256,8 +257,8 @@ class _Loop:
         bar.advance(0, **{key: _short(value) for key, value in entry.items() if key in watch.shown(entry)})
 
     def _waiting_for(
-        self, batches: Iterator[tuple[Tensor, Tensor]], count: int, watch: Watch
-    ) -> Iterator[tuple[Tensor, Tensor]]:
+        self, batches: Iterator[tuple[Inputs, Tensor]], count: int, watch: Watch
+    ) -> Iterator[tuple[Inputs, Tensor]]:
         """The next batches, the time to get them being counted as waiting."""
         for _ in range(count):
             began = time.perf_counter()

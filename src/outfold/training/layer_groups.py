@@ -1,7 +1,7 @@
 """Layer groups: which parameters share a learning rate, from the stem to the head.
 
-Resnets, VGGs and densenets have the three groups of the fast.ai course. Every other model has the coarse groups of its
-own ``group_matcher`` (stem, each stage or block, head).
+Resnets, VGGs and densenets have the three groups of the fast.ai course, and a network of ours those that it names
+itself. Every other model has the coarse groups of its own ``group_matcher`` (stem, each stage or block, head).
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ def layer_groups(model: nn.Module) -> list[list[str]]:
         ConfigError: the model says nothing of its groups.
     """
     names = [name for name, _ in model.named_parameters()]
+    if hasattr(model, "layer_groups"):
+        groups: list[list[str]] = model.layer_groups()  # type: ignore[operator]
+        return [group for group in groups if group]
     patterns = _vgg_patterns(model) if type(model).__name__ == "VGG" else _THREE_GROUPS.get(type(model).__name__)
     if patterns is not None:
         first = [name for name in names if re.match(patterns[0], name)]

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from outfold.randomness import derive_seed
 from outfold.training.activations import HeadAlone
 from outfold.training.device import Precision
+from outfold.training.inputs import Inputs
 from outfold.training.layer_groups import Freezing, freeze, layer_groups, spread_lr
 from outfold.training.losses import Loss
-from outfold.training.mixing import mix
+from outfold.training.mixing import Mixture, mix
 from outfold.training.optimizers import Rule, make_optimizer, set_rates
 from outfold.training.recipe import PhasePlan
 
@@ -52,16 +53,16 @@ class Step:
         learns = HeadAlone(model) if plan.precompute else model
         return cls(learns, freezing, updates, precision.scaler(), precision, loss, plan, seed)
 
-    def __call__(self, number: int, batches: Iterator[tuple[Tensor, Tensor]], rows: float) -> Tensor:
+    def __call__(self, number: int, batches: Iterator[tuple[Inputs, Tensor]], rows: float) -> Tensor:
         """Returns the mean loss of the step's rows, on the device, without waiting for it."""
         self.freezing.train()
         plan = self.plan
         set_rates(self.optimizer, plan.lr_scale(number), plan.momentum_at(number), plan.at("weight_decay", number))
-        measure = replace(self.loss, smoothing=plan.at("label_smoothing", number))
+        smoothing = plan.at("label_smoothing", number)
+        measure = self.loss if smoothing == self.loss.smoothing else replace(self.loss, smoothing=smoothing)
         total = torch.zeros((), device=self.precision.device)
         for part, (inputs, targets) in enumerate(batches):
-            seed = derive_seed(self.seed, number, part)
-            mixture = mix(inputs, plan.at("mixup", number), plan.at("cutmix", number), seed)
+            mixture = self._mixture(inputs, number, part)
             with self.precision.autocast():
                 outputs = self.model(inputs if mixture is None else mixture.inputs)
             # the mean over all rows of the step, however they are cut into batches
@@ -76,3 +77,11 @@ class Step:
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
         return total
+
+    def _mixture(self, inputs: Inputs, number: int, part: int) -> Mixture | None:
+        """A batch's rows blended, where the phase asks for it."""
+        mixup, cutmix = self.plan.at("mixup", number), self.plan.at("cutmix", number)
+        if not mixup and not cutmix:
+            return None
+        assert isinstance(inputs, Tensor)
+        return mix(inputs, mixup, cutmix, derive_seed(self.seed, number, part))

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from outfold.training.activations import HeadAlone, activations
 from outfold.training.device import Precision
+from outfold.training.inputs import Inputs, repeated
 from outfold.training.layer_groups import Freezing, freeze, layer_groups, spread_lr
 from outfold.training.recipe import PhasePlan
 
@@ -26,7 +27,7 @@ class LayerRow:
     Attributes:
         name: of the module, or of a parameter that belongs to no layer (a class token).
         kind: the module's class.
-        shape: of its output for one image, without the batch; None where it gives no single tensor.
+        shape: of its output for one row, without the batch; None where it gives no single tensor.
         parameters: the names of all parameters in it.
         count: how many numbers they hold.
         groups: the layer groups that they belong to.
@@ -40,16 +41,16 @@ class LayerRow:
     groups: tuple[int, ...]
 
 
-def layer_rows(model: nn.Module, images: Tensor, most: int = MOST_ROWS) -> list[LayerRow]:
-    """The leaf modules in the order in which images pass through them; blocks where the leaves are more than ``most``.
+def layer_rows(model: nn.Module, inputs: Inputs, most: int = MOST_ROWS) -> list[LayerRow]:
+    """The leaf modules in the order in which inputs pass through them; blocks where the leaves are more than ``most``.
 
     Every parameter of the model is in exactly one row; layers that hand on what they get have none.
 
     Args:
-        images: (n, channels, size, size), for the shapes.
+        inputs: (n, ...) of the model, for the shapes.
     """
     modules = dict(model.named_modules())
-    shapes = _output_shapes(model, images)
+    shapes = _output_shapes(model, inputs)
     owners = {name: _unit(modules, name) for name, _ in model.named_parameters()}
     leaves = [name for name in shapes if _does_something(modules[name])]
     units = list(dict.fromkeys([*leaves, *owners.values()]))
@@ -88,11 +89,11 @@ def _cut(name: str, depth: int) -> str:
     return ".".join(name.split(".")[:depth])
 
 
-def _output_shapes(model: nn.Module, images: Tensor) -> dict[str, tuple[int, ...]]:
+def _output_shapes(model: nn.Module, inputs: Inputs) -> dict[str, tuple[int, ...]]:
     """The shape that each module puts out, by name, in the order in which they finish."""
     shapes: dict[str, tuple[int, ...]] = {}
 
-    def seen(name: str, module: nn.Module, inputs: Any, output: Any) -> None:
+    def seen(name: str, module: nn.Module, given: Any, output: Any) -> None:
         if isinstance(output, Tensor):
             shapes.setdefault(name, tuple(output.shape[1:]))
 
@@ -102,7 +103,7 @@ def _output_shapes(model: nn.Module, images: Tensor) -> dict[str, tuple[int, ...
     model.eval()
     try:
         with torch.no_grad():
-            model(images)
+            model(inputs)
     finally:
         for handle in handles:
             handle.remove()
@@ -117,7 +118,7 @@ class PhaseFacts:
         rates: the peak learning rate of each layer group, as a share of the rate found where it ``finds`` it.
         learning: the names of the parameters that learn.
         count: how many numbers they hold.
-        flops: of the forward pass of one image (a multiplication and an addition are two); of the head alone, where
+        flops: of the forward pass of one row (a multiplication and an addition are two); of the head alone, where
             the phase takes precomputed activations.
         activations: bytes that the backward pass needs at the phase's batch size.
     """
@@ -130,53 +131,56 @@ class PhaseFacts:
     activations: int
 
 
-def phase_facts(model: nn.Module, plan: PhasePlan, channels: int, precision: Precision) -> PhaseFacts:
-    """Measure what a phase takes, on a few empty images of its size.
+def phase_facts(model: nn.Module, plan: PhasePlan, example: Inputs, precision: Precision) -> PhaseFacts:
+    """Measure what a phase takes, on a few empty rows.
 
     Args:
         model: on the CPU; its BatchNorm statistics are not kept as they were.
-        channels: of the images.
+        example: (1, ...) of a row as the phase has it.
     """
     groups = layer_groups(model)
     freezing = freeze(model, groups, plan.train, train_bn=plan.train_bn, where=plan.where)
     sizes = {name: value.numel() for name, value in model.named_parameters() if value.requires_grad}
-    image, runs = torch.zeros(1, channels, plan.size, plan.size), model
+    runs = model
     if plan.precompute:
+        assert isinstance(example, Tensor)
         with torch.no_grad():
-            image, runs = activations(model.eval(), image), HeadAlone(model)
+            example, runs = activations(model.eval(), example), HeadAlone(model)
     return PhaseFacts(
         rates=spread_lr(plan.lr, plan.lr_ratio, len(groups), plan.where),
         finds=plan.finds_lr,
         learning=frozenset(sizes),
         count=sum(sizes.values()),
-        flops=forward_flops(runs, image),
-        activations=activation_bytes(runs, freezing, image, plan.batch_size, precision),
+        flops=forward_flops(runs, example),
+        activations=activation_bytes(runs, freezing, example, plan.batch_size, precision),
     )
 
 
-def forward_flops(model: nn.Module, images: Tensor) -> int:
+def forward_flops(model: nn.Module, inputs: Inputs) -> int:
     """Floating-point operations of one forward pass, as torch counts them: convolutions and matrix products."""
     from torch.utils.flop_counter import FlopCounterMode
 
     model.eval()
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model(images)
+        model(inputs)
     return int(counter.get_total_flops())
 
 
-def activation_bytes(model: nn.Module, freezing: Freezing, image: Tensor, batch_size: int, precision: Precision) -> int:
+def activation_bytes(
+    model: nn.Module, freezing: Freezing, example: Inputs, batch_size: int, precision: Precision
+) -> int:
     """Bytes that autograd keeps of a forward pass for the backward pass, for a batch of this size.
 
-    Measured for two and for four images and extended in a straight line; the weights themselves are not counted.
+    Measured for two and for four rows and extended in a straight line; the weights themselves are not counted.
 
     Args:
-        image: (1, ...) what the model takes.
+        example: (1, ...) what the model takes.
     """
-    few, more = (_kept(model, freezing, image.expand(n, *image.shape[1:]), precision) for n in (2, 4))
+    few, more = (_kept(model, freezing, repeated(example, n), precision) for n in (2, 4))
     return max(few + (more - few) * (batch_size - 2) // 2, 0)
 
 
-def _kept(model: nn.Module, freezing: Freezing, images: Tensor, precision: Precision) -> int:
+def _kept(model: nn.Module, freezing: Freezing, inputs: Inputs, precision: Precision) -> int:
     weights = {tensor.untyped_storage().data_ptr() for tensor in (*model.parameters(), *model.buffers())}
     kept: dict[int, int] = {}
 
@@ -189,7 +193,7 @@ def _kept(model: nn.Module, freezing: Freezing, images: Tensor, precision: Preci
     freezing.train()
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor), precision.autocast():
         # the output holds the graph, and the graph what is kept: no address is used twice while it lives
-        output = model(images.clone())
+        output = model(inputs)
     del output
     model.eval()
     return sum(kept.values())

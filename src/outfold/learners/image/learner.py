@@ -24,16 +24,17 @@ from outfold.errors import DataError, some
 from outfold.learners.image.activations import precomputed
 from outfold.learners.image.batch_size import settled
 from outfold.learners.image.check import check_augmentation, check_channels, check_network
-from outfold.learners.image.history import draw_history
-from outfold.learners.image.loss import network_width, training_loss, voting_loss
 from outfold.learners.image.predict import Inference
 from outfold.learners.image.pseudo import TaughtRows, joined, learnt, own_rows
 from outfold.learners.image.rows import ContestImages, PhaseImages
-from outfold.learners.image.schedule import PICTURE as SCHEDULE
-from outfold.learners.image.schedule import draw_trained
-from outfold.learners.image.task import check_range, check_task
 from outfold.learners.image.voters import MODEL, voters_of
 from outfold.learners.learner import Part
+from outfold.learners.neural.history import draw_history
+from outfold.learners.neural.learner import facts_of
+from outfold.learners.neural.loss import described, network_width, training_loss, voting_loss
+from outfold.learners.neural.schedule import PICTURE as SCHEDULE
+from outfold.learners.neural.schedule import draw_trained
+from outfold.learners.neural.task import check_range, check_task
 from outfold.progress import Reporter
 from outfold.randomness import derive_seed
 from outfold.store.predictions import prediction_frame
@@ -41,7 +42,6 @@ from outfold.store.shelf import Shelf
 from outfold.training.checkpoint import CHECKPOINT
 from outfold.training.device import pick_device, pick_precision, reproducible
 from outfold.training.fit import Data, Fit, fit
-from outfold.training.layer_groups import layer_groups
 from outfold.training.losses import Loss
 from outfold.training.models import DROP_PATH, ModelSpec, build_model, normalisation
 from outfold.training.optimizers import Rule
@@ -92,27 +92,16 @@ class ImageLearner:
         mean, std = self._normal[fold]
         own = own_rows(job.rows, len(contest.y))
         loss = self._loss(contest.y[own])
-        described = {
+        facts = {
             "model": config.model,
             "members": done.members,
             "outputs": contest.outputs,
             "mean": mean,
             "std": std,
-            "center": loss.center.tolist(),
-            "scale": loss.scale.tolist(),
+            **described(loss),
         }
-        shelf.put(MODEL, (json.dumps(described, indent=2) + "\n").encode())
-        seconds = sum(entry["seconds"] for entry in done.history)
-        shelf.finish(
-            members=[member["name"] for member in done.members],
-            epochs=len(done.history),
-            seconds=seconds,
-            waited=sum(entry["waiting"] * entry["seconds"] for entry in done.history),
-            rows=len(job.rows),
-            batch_size=[plan.batch_size for plan in job.phases],
-            **({} if pseudo is None else {"pseudo": len(job.rows) - len(own)}),
-            groups=len(layer_groups(model)),
-        )
+        shelf.put(MODEL, (json.dumps(facts, indent=2) + "\n").encode())
+        shelf.finish(**facts_of(job, model, done, len(own), pseudo))
         shelf.discard(CHECKPOINT)
 
     def job(

@@ -21,6 +21,7 @@ from outfold.data.image_cache import MARGIN, ImageCache, ImageSet, open_cache
 from outfold.data.resident import free_bytes, resident
 from outfold.errors import some
 from outfold.learners.learner import Part
+from outfold.learners.neural.figures import figures
 from outfold.metrics import Metric
 from outfold.progress import Reporter
 from outfold.training.device import Precision
@@ -170,12 +171,5 @@ class PhaseImages:
 
     def figures(self, outputs: Tensor) -> dict[str, float]:
         """The same, of the model's outputs for the watched rows: (watched, outputs) float32."""
-        loss = self.loss.plain()
         targets = self.targets[torch.from_numpy(self.watched)].to(outputs.device)
-        predicted = loss.predictions(outputs).cpu().numpy()
-        return {
-            "valid_loss": float(loss.rows(outputs, targets).mean()),
-            self.metric.name: self.metric.score(self.truth, predicted)
-            if np.isfinite(predicted).all()
-            else float("nan"),
-        }
+        return figures(self.loss, self.metric, outputs, targets, self.truth)

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from outfold.contest import Contest
 from outfold.errors import DataError
 from outfold.learners.image.learner import ImageLearner
-from outfold.learners.image.loss import training_loss
 from outfold.learners.image.rows import PhaseImages
+from outfold.learners.neural.loss import training_loss
 from outfold.metrics import PER_CLASS
 from outfold.plots import drawing, new_figure, save
 from outfold.randomness import derive_seed, row_uniforms

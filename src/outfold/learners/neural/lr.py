@@ -1,4 +1,4 @@
-"""The learning-rate finder on an image pipeline, and its picture."""
+"""The learning-rate finder on a pipeline with a network, and its picture."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from outfold.ensemble.pseudo import PseudoLabels
-from outfold.learners.image.learner import ImageLearner
+from outfold.learners.neural.learner import NeuralLearner
 from outfold.plots import COLOURS, drawing, new_figure, save
 from outfold.store.shelf import Shelf
 from outfold.training import fit as engine
@@ -24,7 +24,7 @@ MEANINGS = {
 
 
 def find_lr(
-    learner: ImageLearner,
+    learner: NeuralLearner,
     number: int,
     fold: int,
     train: pd.Index,

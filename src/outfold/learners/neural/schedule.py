@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from outfold.config.image import ImagePipeline
-from outfold.learners.image.history import read_history
+from outfold.config.neural import NeuralPipeline
+from outfold.learners.neural.history import read_history
 from outfold.plots import COLOURS, drawing, new_figure, save
 from outfold.store.shelf import Shelf
 from outfold.training.recipe import PhasePlan, plan_phases
@@ -17,7 +17,7 @@ from outfold.training.schedule_curves import schedule_curves
 PICTURE = "schedule.png"
 
 
-def draw_trained(shelf: Shelf, config: ImagePipeline, name: str, where: str, path: Path) -> None:
+def draw_trained(shelf: Shelf, config: NeuralPipeline, name: str, where: str, path: Path) -> None:
     """Write the picture of a fold that is trained, with the learning rates and batch sizes that it found."""
     done = shelf.done or {}
     if not {"rows", "groups"} <= done.keys():

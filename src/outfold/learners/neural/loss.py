@@ -1,4 +1,4 @@
-"""The loss of an image pipeline on a contest: of its one target, or of several together."""
+"""The loss of a network on a contest: of its one target, or of several together."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 
-from outfold.config.image import ImagePipeline
+from outfold.config.neural import NeuralPipeline
 from outfold.contest import Contest
 from outfold.training.joint_loss import JointLoss, Share
 from outfold.training.losses import Loss, width
@@ -19,7 +19,7 @@ def network_width(contest: Contest) -> int:
     return sum(width(one.task, len(one.outputs)) for one in contest.questions)
 
 
-def training_loss(contest: Contest, config: ImagePipeline, y: NDArray) -> Loss:
+def training_loss(contest: Contest, config: NeuralPipeline, y: NDArray) -> Loss:
     """The loss for the training part of a fold, on the CPU.
 
     Args:
@@ -34,7 +34,7 @@ def training_loss(contest: Contest, config: ImagePipeline, y: NDArray) -> Loss:
     return JointLoss.of(list(_shares(contest, config, losses)))
 
 
-def voting_loss(contest: Contest, config: ImagePipeline, facts: Mapping[str, Any]) -> Loss:
+def voting_loss(contest: Contest, config: NeuralPipeline, facts: Mapping[str, Any]) -> Loss:
     """What turns the outputs of a trained network into predictions, from its model.json."""
     center, scale = torch.tensor(facts["center"]), torch.tensor(facts["scale"])
     if contest.task != "multitask":
@@ -46,7 +46,12 @@ def voting_loss(contest: Contest, config: ImagePipeline, facts: Mapping[str, Any
     return JointLoss.of(list(_shares(contest, config, losses)))
 
 
-def _alone(contest: Contest, config: ImagePipeline, y: NDArray) -> Loss:
+def described(loss: Loss) -> dict[str, list[float]]:
+    """What :func:`voting_loss` needs of it."""
+    return {"center": loss.center.tolist(), "scale": loss.scale.tolist()}
+
+
+def _alone(contest: Contest, config: NeuralPipeline, y: NDArray) -> Loss:
     balanced = config.class_weight == "balanced" and contest.task != "regression"
     loss = Loss.for_rows(contest.task, y, len(contest.outputs), balanced=balanced)
     if contest.task == "regression":
@@ -54,7 +59,7 @@ def _alone(contest: Contest, config: ImagePipeline, y: NDArray) -> Loss:
     return loss.named(config.loss, config.gamma)
 
 
-def _shares(contest: Contest, config: ImagePipeline, losses: list[Loss]) -> Iterator[Share]:
+def _shares(contest: Contest, config: NeuralPipeline, losses: list[Loss]) -> Iterator[Share]:
     start = 0
     for subtask, one, loss in zip(contest.subtasks, contest.questions, losses, strict=True):
         end = start + width(one.task, len(one.outputs))

@@ -1,4 +1,4 @@
-"""Keys of an image pipeline that make sense for some tasks only."""
+"""Keys of a network's pipeline that make sense for some tasks only."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from outfold.config.image import ImagePipeline
+from outfold.config.neural import NeuralPipeline
 from outfold.contest import Contest
 from outfold.errors import ConfigError, nearest, some
 from outfold.metrics import PER_CLASS
 
 
-def check_task(config: ImagePipeline, contest: Contest, where: str) -> None:
+def check_task(config: NeuralPipeline, contest: Contest, where: str) -> None:
     """Raises ConfigError for a key that the contest's task has no use for."""
     asked = contest.task
     tasks = {one.task for one in contest.questions}
@@ -40,7 +40,7 @@ def check_task(config: ImagePipeline, contest: Contest, where: str) -> None:
     _check_loss_weights(config, contest, where)
 
 
-def _check_loss_weights(config: ImagePipeline, contest: Contest, where: str) -> None:
+def _check_loss_weights(config: NeuralPipeline, contest: Contest, where: str) -> None:
     weights = config.loss_weights
     if weights and not contest.subtasks:
         raise ConfigError(f"{where}: loss_weights: is for several targets; this contest's task is {contest.task}")

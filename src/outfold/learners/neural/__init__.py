@@ -1,0 +1,1 @@
+"""What the learners of all networks have in common: losses, checks, pictures, the learning-rate finder."""

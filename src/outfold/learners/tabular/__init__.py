@@ -1,0 +1,1 @@
+"""The tabular learner: entity embeddings on the contest's table."""

@@ -1,0 +1,172 @@
+"""The tabular learner: a network of entity embeddings, trained by the engine on tensors that hold the whole table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from outfold.config.tabular import TabularPipeline
+from outfold.contest import Contest
+from outfold.ensemble.pseudo import PseudoLabels
+from outfold.learners.contest_table import ContestTable
+from outfold.learners.learner import Part
+from outfold.learners.neural.history import draw_history
+from outfold.learners.neural.learner import facts_of
+from outfold.learners.neural.loss import described, network_width, training_loss
+from outfold.learners.neural.schedule import PICTURE as SCHEDULE
+from outfold.learners.neural.schedule import draw_trained
+from outfold.learners.neural.task import check_range, check_task
+from outfold.learners.tabular.encoded import FoldTable, rows_of
+from outfold.learners.tabular.network import EmbeddingNetwork, NetworkSpec
+from outfold.learners.tabular.predict import MODEL, predictions
+from outfold.learners.tabular.rows import PhaseRows
+from outfold.progress import Reporter
+from outfold.randomness import derive_seed
+from outfold.store.predictions import prediction_frame
+from outfold.store.shelf import Shelf
+from outfold.training.checkpoint import CHECKPOINT
+from outfold.training.device import pick_device, pick_precision, reproducible
+from outfold.training.embeddings import embedding_width
+from outfold.training.fit import Fit, fit
+from outfold.training.losses import Loss
+from outfold.training.optimizers import Rule
+from outfold.training.recipe import plan_phases
+from outfold.training.recipe_check import check_batches, check_recipe
+from outfold.training.sampling import strata
+from outfold.training.soft_targets import soft_targets
+
+
+class TabularLearner:
+    """Entity embeddings on the contest's table: the ``learner: tabular`` of a pipeline."""
+
+    def __init__(self, contest: Contest, config: TabularPipeline, name: str, reporter: Reporter) -> None:
+        self.contest, self.config, self.name, self.reporter = contest, config, name, reporter
+        self.where = str(contest.layout.pipeline_config(name))
+        self.table = ContestTable(contest, config, name, reporter)
+        self.device = pick_device(config.device, self.where)
+        self.precision = pick_precision(config.precision, self.device, None, self.where)
+
+    def check(self) -> None:
+        """Raise what would stop ``fit`` before it begins."""
+        check_task(self.config, self.contest, self.where)
+        check_range(self.config.target_ranges, self.contest, self.where)
+        # any network of these layers has the same groups
+        check_recipe(EmbeddingNetwork(self.spec([2], 1)), self.config.phases, self.where)
+        self.table.check()
+
+    def fit(
+        self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf, pseudo: PseudoLabels | None = None
+    ) -> None:
+        """Train one fold and leave its members, what it has learnt of the columns, and the history on the shelf."""
+        with reproducible(self.device):
+            job, model = self.job(fold, train, valid, shelf, pseudo)
+            done = fit(job, model)
+        own = self.table.readable(train)
+        facts = {
+            "members": [member["name"] for member in done.members],
+            "outputs": self.contest.outputs,
+            **described(self._loss(own, weighted=False)),
+        }
+        shelf.put(MODEL, (json.dumps(facts, indent=2) + "\n").encode())
+        shelf.finish(**facts_of(job, model, done, len(own), pseudo))
+        shelf.discard(CHECKPOINT)
+
+    def job(
+        self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf, pseudo: PseudoLabels | None = None
+    ) -> tuple[Fit, nn.Module]:
+        """What the engine needs to train one fold, and the network as it begins; to be used within ``reproducible``."""
+        config, contest = self.config, self.contest
+        own = self.table.readable(train)
+        if pseudo is not None:
+            pseudo = pseudo.some(self.table.legible("test", pseudo.ids))
+        fitted, codes, numbers = FoldTable.fit(self.table, own, fold)
+        fitted.put(shelf)
+        parts = [(codes, numbers), fitted.apply("train", valid)]
+        if pseudo is not None:
+            parts.append(fitted.apply("test", pseudo.ids))
+        every = [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
+        first = len(own) + len(valid)
+        learnt = np.arange(len(own))
+        truth = contest.leading.truth(own)
+        if pseudo is not None:
+            learnt = np.concatenate([learnt, first + np.arange(len(pseudo.ids))])
+            truth = np.concatenate([truth, pseudo.truth(contest.task)])
+        plans = plan_phases(config, len(learnt), self.where)
+        check_batches(plans)
+        torch.manual_seed(derive_seed(config.seed, fold, "weights"))
+        model = EmbeddingNetwork(self.spec(fitted.categories, numbers.shape[1]))
+        loss = self._loss(own, weighted=pseudo is not None)
+        rows = PhaseRows(
+            table=rows_of(model.embeddings, every[0], every[1], self.device),
+            targets=self._targets(loss, own.append(valid), pseudo).to(self.device),
+            truth=contest.truth(valid),
+            watched=np.arange(len(own), first),
+            loss=loss,
+            precision=self.precision,
+            metric=contest.metric,
+        )
+        model.to(self.device)
+        job = Fit(
+            label=self.name,
+            fold=fold,
+            seed=config.seed,
+            rows=learnt,
+            strata=strata(truth, contest.leading.task),
+            phases=plans,
+            data=lambda plan: rows,
+            loss=lambda plan: loss,
+            optimizer=Rule(config.optimizer, config.beta2),
+            precision=self.precision,
+            shelf=shelf,
+            reporter=self.reporter,
+            compile=config.compile,
+        )
+        return job, model
+
+    def spec(self, categories: list[int], numbers: int) -> NetworkSpec:
+        """What is needed to build a network for columns of so many categories each, and so many of numbers."""
+        config = self.config
+        return NetworkSpec(
+            categories=categories,
+            widths=[embedding_width(config.embedding_width, count) for count in categories],
+            numbers=numbers,
+            layers=config.layers,
+            dropouts=config.layer_dropouts,
+            embedding_dropout=config.embedding_dropout,
+            outputs=network_width(self.contest),
+        )
+
+    def _loss(self, own: pd.Index, *, weighted: bool) -> Loss:
+        loss = training_loss(self.contest, self.config, self.contest.truth(own))
+        return replace(loss, weighted=weighted).to(self.device)
+
+    def _targets(self, loss: Loss, ids: pd.Index, pseudo: PseudoLabels | None) -> torch.Tensor:
+        y: NDArray = self.contest.truth(ids)
+        return loss.targets(y) if pseudo is None else soft_targets(loss, y, pseudo.targets, pseudo.weight)
+
+    def predict(self, part: Part, ids: pd.Index, shelves: Mapping[int, Shelf]) -> pd.DataFrame:
+        """Every member of every fold on these rows, in float32.
+
+        Returns:
+            id, fold, member, and the outputs.
+        """
+        frames = []
+        with reproducible(self.device), self.reporter.bar(f"{self.name}: predict {part}", len(shelves), "folds") as bar:
+            for fold, shelf in sorted(shelves.items()):
+                for member, values in predictions(self, part, ids, fold, shelf):
+                    frames.append(prediction_frame(ids, fold, member, self.contest.outputs, values))
+                bar.advance(1)
+        return pd.concat(frames, ignore_index=True)
+
+    def summarise(self, shelves: Mapping[int, Shelf], folder: Path) -> None:
+        """``history.png``: loss, metric and learning rate by epoch, a line a fold; ``schedule.png``: rates by step."""
+        draw_history(shelves, self.name, self.contest.metric.name, Path(folder) / "history.png")
+        draw_trained(shelves[min(shelves)], self.config, self.name, self.where, Path(folder) / SCHEDULE)
