@@ -163,6 +163,20 @@ def check(
     stage(_context(), fix=fix)
 
 
+@_stage
+def columns(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")] = False,
+) -> None:
+    """Show each column: its role, its type, what is missing, how the test set differs, and what to distrust."""
+    from outfold.stages.columns import columns as stage
+
+    pin_threads()
+    if as_json:
+        print(stage(_context(Reporter()), as_json=True))
+    else:
+        stage(_context())
+
+
 Network = Annotated[str, typer.Argument(metavar="PIPELINE", help="A pipeline with a network.")]
 
 

@@ -8,6 +8,7 @@ from outfold.contest import Contest
 from outfold.errors import ConfigError, OutfoldError, some
 from outfold.learners.registry import make_learner
 from outfold.stages.check_images import check_images, move_aside
+from outfold.stages.columns import suspicious_rows
 from outfold.stages.context import Context
 from outfold.stages.split import fold_kind
 
@@ -25,6 +26,8 @@ def check(context: Context, *, fix: bool = False) -> None:
     context.warn_of_the_data()
     config = context.competition
     reporter.table(f"{config.slug} ({config.host})", ["", "found"], _facts(contest, context))
+    for warning in suspicious_rows(contest):
+        reporter.warn(warning)
     if contest.roles.image:
         found = check_images(context)
         if fix and move_aside(context, found):
