@@ -92,7 +92,8 @@ class Design:
         The arguments are those of :meth:`TargetMeans.crossed`.
         """
         encoding, crossed = TargetMeans.crossed(words, y, targets, smoothing, parts)
-        table = pd.concat([numbers, crossed], axis=1)
+        # without a category there is nothing to have rows
+        table = pd.concat([numbers, crossed], axis=1) if words else numbers
         standard = Standard.fit(table, scaled=scaled)
         return cls(encoding, standard), standard.apply(table)
 
@@ -104,7 +105,8 @@ class Design:
     def apply(self, numbers: pd.DataFrame, words: Words) -> Any:
         """(n, columns) float64: an array, or a scipy CSR matrix."""
         if isinstance(self.encoding, TargetMeans):
-            return self.standard.apply(pd.concat([numbers, self.encoding.apply(words)], axis=1))
+            means = [self.encoding.apply(words)] if words else []
+            return self.standard.apply(pd.concat([numbers, *means], axis=1))
         if isinstance(self.encoding, CategoryCodes):
             return self.standard.apply(pd.concat([numbers, self.encoding.apply(words, numbers.index)], axis=1))
         dense = self.standard.apply(numbers)
