@@ -185,3 +185,56 @@ def playground(root: Path) -> None:
     leaning = 0.12 * (table["Age"] - 48) + 2 * (table["NumOfProducts"] == 3) + (table["Geography"] == "Germany")
     table["Exited"] = (rng.random(n) < 1 / (1 + np.exp(-leaning))).astype(int)
     write_tables(root, table, 180, "Exited", "sample_submission.csv", 0.5)
+
+
+def rossmann(root: Path) -> None:
+    """Four files for a few shops, real ones where there are some: closed on Sundays, busier in a promotion."""
+    real = REAL / "rossmann" if REAL is not None else None
+    if real is not None and (real / "train_clean.parquet").exists():
+        found = pd.read_parquet(real / "train_clean.parquet", columns=ROSSMANN, filters=[("Store", "<=", 5)])
+        days, shops = found[found["Date"] >= "2014-12-01"], pd.read_csv(real / "store.csv")[:5]
+    else:
+        days, shops = _days_of_shops(), pd.DataFrame(STORES)
+    days = days.sort_values(["Date", "Store"], ascending=[False, True], ignore_index=True)
+    asked = days["Date"] > days["Date"].max() - pd.Timedelta("48D")
+    inputs = root / "inputs"
+    inputs.mkdir(parents=True, exist_ok=True)
+    shops.to_csv(inputs / "store.csv", index=False)
+    days[~asked].to_csv(inputs / "train.csv", index=False)
+    test = days[asked].reset_index(drop=True)
+    test.insert(0, "Id", range(1, len(test) + 1))
+    is_open = test["Open"].astype(float).mask(test["Id"].isin([3, 4]) & (test["Open"] == 1))
+    test.assign(Open=is_open).drop(columns=["Sales", "Customers"]).to_csv(inputs / "test.csv", index=False)
+    answer = test[["Id", "Sales"]]
+    answer.assign(Sales=0).to_csv(inputs / "sample_submission.csv", index=False)
+    usage = np.where(np.arange(len(test)) % 2, "Public", "Private")
+    answer.assign(Usage=usage).to_csv(root / "solution.csv", index=False)
+
+
+ROSSMANN = ["Store", "DayOfWeek", "Date", "Sales", "Customers", "Open", "Promo", "StateHoliday", "SchoolHoliday"]
+STORES = {
+    "Store": [1, 2, 3],
+    "StoreType": ["c", "a", "a"],
+    "Assortment": ["a", "a", "c"],
+    "CompetitionDistance": [1270, 570, None],
+    "CompetitionOpenSinceMonth": [9, None, 1],
+    "CompetitionOpenSinceYear": [2008, None, 2015],
+    "Promo2": [0, 1, 1],
+    "Promo2SinceWeek": [None, 13, 14],
+    "Promo2SinceYear": [None, 2010, 2015],
+    "PromoInterval": [None, "Jan,Apr,Jul,Oct", "Mar,Jun,Sept,Dec"],
+}
+
+
+def _days_of_shops() -> pd.DataFrame:
+    rng, date = np.random.default_rng(0), np.tile(pd.date_range("2014-12-01", "2015-07-31"), 3)
+    table = pd.DataFrame({"Store": np.repeat([1, 2, 3], len(date) // 3), "Date": date})
+    day = table["Date"].dt.dayofweek
+    table.insert(1, "DayOfWeek", day + 1)
+    holiday = np.where((table["Date"].dt.day == 1) & (table["Date"].dt.month % 4 == 1), "a", "0")
+    table["Open"] = ((day < 6) & (holiday == "0")).astype(int)
+    table["Promo"] = ((table["Date"].dt.isocalendar().week.astype(int) % 2 == 0) & (day < 5)).astype(int)
+    sold = table["Store"] ** 2 * 1500 * (1 + 0.3 * table["Promo"]) * rng.lognormal(0, 0.1, len(table))
+    table["Sales"] = (sold * table["Open"]).astype(int)
+    table["Customers"] = table["Sales"] // 9
+    return table.assign(StateHoliday=holiday, SchoolHoliday=(table["Date"].dt.month == 7).astype(int))[ROSSMANN]

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 from conftest import REPO
 from ruamel.yaml import YAML
-from table_samples import house_prices, playground, titanic
+from table_samples import house_prices, playground, rossmann, titanic
 
 from outfold.config.load import load_competition, load_pipeline
 from outfold.config.pipeline import ImagePipeline
@@ -233,6 +233,7 @@ SAMPLES: dict[str, Callable[[Path], None]] = {
     "titanic": titanic,
     "house-prices": house_prices,
     "playground": playground,
+    "rossmann": rossmann,
 }
 
 
@@ -288,6 +289,9 @@ def small_table(config: dict[str, Any]) -> dict[str, Any]:
     if config["learner"] == "gbdt":
         params = {"num_leaves": 3, "min_data_in_leaf": 2, "learning_rate": 0.3}
         return {"rounds": 5, "early_stopping": 0, "params": params}
+    if config["learner"] == "tabular":
+        phases = [{"epochs": 4, "lr": 1e-2}]
+        return {"layers": [16], "dropouts": [0.0], "batch_size": 32, "phases": phases, "device": "cpu"}
     return {key: config[key][-1:] for key in ("C", "alpha") if key in config}
 
 
@@ -367,6 +371,7 @@ CONSTANT = {
     "titanic": 0.62,
     "house-prices": 0.38,
     "playground": 0.5,
+    "rossmann": 0.45,
 }
 """What a file of one answer scores, or a bit more."""
 

@@ -1,4 +1,4 @@
-"""Features in time in a contest: the past of a row, with closed days, and with the targets of the training part alone."""
+"""Features in time in a contest: what was before a row, closed days too, and targets of the training part alone."""
 
 from __future__ import annotations
 
