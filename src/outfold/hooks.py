@@ -3,6 +3,7 @@
 The file may define any of::
 
     def features(train, test):        # two DataFrames by id, without the target; returns both with columns added
+    def my_feature(train, rows):      # named by `features: [{function: hooks.py:my_feature}]`
     def postprocess(submission):      # the submission as a DataFrame; returns it changed
     def my_metric(y_true, y_pred):    # named by `metric: hooks.py:my_metric`
 
@@ -86,27 +87,39 @@ class Hooks:
             )
         return self._same_ids(train, result[0], "train"), self._same_ids(test, result[1], "test")
 
+    def made(self, name: str, train: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+        """New columns of rows by the user's ``name(train, rows)``, by id and in the order of ``rows``.
+
+        Args:
+            train: rows to learn from, with their targets.
+            rows: others, or the same, without.
+
+        Raises:
+            ConfigError: it raised, or did not return each row once.
+        """
+        return self._same_ids(rows, self._call(name, train.copy(), rows.copy()), "rows", name)
+
     def _call(self, name: str, *args: Any) -> Any:
         wanted = inspect.signature(_function(self.path, name)).parameters
         return HookFunction(self.path, name)(*args, **({"inputs": self.inputs} if "inputs" in wanted else {}))
 
-    def _same_ids(self, before: pd.DataFrame, after: Any, part: str) -> pd.DataFrame:
+    def _same_ids(self, before: pd.DataFrame, after: Any, part: str, name: str = "features") -> pd.DataFrame:
         remedy = "It may add columns, and must keep the rows and the index (merge on the index, or use .map)."
         if not isinstance(after, pd.DataFrame):
-            raise ConfigError(f"{self.path}: features returned {type(after).__name__} for {part}, expected a DataFrame")
+            raise ConfigError(f"{self.path}: {name} returned {type(after).__name__} for {part}, expected a DataFrame")
         if not after.index.is_unique:
             twice = after.index[after.index.duplicated()].unique()
-            raise ConfigError(f"{self.path}: features returned ids of {part} twice: {some(twice)}", remedy=remedy)
+            raise ConfigError(f"{self.path}: {name} returned ids of {part} twice: {some(twice)}", remedy=remedy)
         if len(after) != len(before) or (before.index.get_indexer(after.index) < 0).any():
             odd = before.index.symmetric_difference(after.index)
             raise ConfigError(
-                f"{self.path}: features did not keep the ids of {part}: {len(before)} rows went in, "
+                f"{self.path}: {name} did not keep the ids of {part}: {len(before)} rows went in, "
                 f"{len(after)} came out (differing in {some(odd)})",
                 remedy=remedy,
             )
-        repeated = sorted({str(name) for name in after.columns[after.columns.duplicated()]})
+        repeated = sorted({str(column) for column in after.columns[after.columns.duplicated()]})
         if repeated:
-            raise ConfigError(f"{self.path}: features returned the column {some(repeated)} twice for {part}")
+            raise ConfigError(f"{self.path}: {name} returned the column {some(repeated)} twice for {part}")
         return after if after.index.equals(before.index) else after.reindex(before.index)
 
     def postprocess(self, submission: pd.DataFrame) -> pd.DataFrame:

@@ -93,6 +93,8 @@ class Feature(StrictModel):
     """The value that a column had some time before, in the row's group."""
     history: History | None = None
     """Lags and windows of the target, from rows of the fold's training part before the row's time."""
+    function: Annotated[Function, BeforeValidator(_hook)] | None = None
+    """Columns by a function of `hooks.py` that learns from the training part, cross-fitted."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> Feature:

@@ -63,8 +63,9 @@ class GbdtPipeline(TablePipelineBase):
         return self
 
     def calls_hooks(self) -> bool:
-        """Whether the objective or the metric that chooses the rounds is the user's."""
-        return hook_named(self.objective) is not None or hook_named(self.stop_by) is not None
+        """Whether a feature, the objective or the metric that chooses the rounds is the user's."""
+        own = hook_named(self.objective) is not None or hook_named(self.stop_by) is not None
+        return own or super().calls_hooks()
 
     def watches_the_metric(self) -> bool:
         """Whether the contest's metric chooses the rounds."""

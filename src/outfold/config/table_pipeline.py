@@ -28,6 +28,10 @@ class TablePipelineBase(ModelPipelineBase):
         names = [entry for entry in self.features if isinstance(entry, str)]
         return names if names or not self.features else None
 
+    def calls_hooks(self) -> bool:
+        """Whether a function of hooks.py makes features."""
+        return any(entry.function is not None for entry in self.made)
+
     @property
     def made(self) -> list[Feature]:
         """The features to make."""

@@ -35,7 +35,8 @@ class ContestTable:
         self.contest, self.settings, self.name, self.reporter = contest, config.image_features, name, reporter
         self.where: Path = contest.layout.pipeline_config(name)
         self._plan = planned(contest, config, str(self.where))
-        self._made = MadeFeatures(contest, self._plan)
+        self._told = False
+        self._made = MadeFeatures(contest, self._plan, str(self.where))
         if isinstance(self.settings.backbone, PipelineBackbone) and self.takes_images:
             from outfold.learners.network_features import network_config
 
@@ -65,7 +66,11 @@ class ContestTable:
         """
         if not (self._plan.early or self._plan.late):
             return FittedFeatures(self._plan.columns, ()), self.contest.rows("train", ids)
-        return self._made.fit(ids)
+        fitted, rows = self._made.fit(ids)
+        if not self._told:
+            self._told = True
+            self.reporter.note(f"{self.name}: {self._made.told(fitted.columns)}")
+        return fitted, rows
 
     def rows(self, part: Part, ids: pd.Index, fitted: FittedFeatures) -> pd.DataFrame:
         """Any rows by id, with the same columns, by what a training part has taught."""

@@ -16,6 +16,7 @@ from outfold.data.date_parts import DATE_PARTS
 from outfold.data.features.kind import Fitted, Plain, Role, Setting, Step
 from outfold.data.features.registry import KINDS
 from outfold.errors import ConfigError, nearest, some
+from outfold.learners import hook_feature
 
 IMAGE = "image"
 """What a pipeline's ``features`` calls the features from images; their columns are called ``image.<feature>``."""
@@ -42,12 +43,14 @@ class FeaturePlan:
     Attributes:
         early: steps of the contest's own columns that learn nothing: made once, of all rows.
         late: the others, in order: what is learnt from a fold's training part, and what is made of that.
-        columns: what the learner sees.
+        columns: what the learner sees; columns of the user's functions are known when these have been called.
+        drop: columns that the learner is not to see, and that must come from the user's functions.
     """
 
     early: tuple[Plain, ...]
     late: tuple[Step, ...]
     columns: Columns
+    drop: tuple[str, ...]
 
     @property
     def fitted(self) -> list[Fitted]:
@@ -72,8 +75,8 @@ def planned(contest: Contest, config: TablePipelineBase, where: str) -> FeatureP
     numbered = [(place, entry) for place, entry in enumerate(config.features or ()) if isinstance(entry, Feature)]
     for place, entry in numbered:
         planner.add_one(entry, f"{where}: features[{place}]")
-    columns = planner.seen(config, where, of_contest)
-    return FeaturePlan(tuple(planner.early), tuple(planner.late), columns)
+    columns, unknown = planner.seen(config, where, of_contest)
+    return FeaturePlan(tuple(planner.early), tuple(planner.late), columns, tuple(unknown))
 
 
 class _Planner:
@@ -99,7 +102,7 @@ class _Planner:
         """The steps of one entry."""
         lacking = [name for name in self.contest.train.columns if name not in self.contest.test.columns]
         setting = Setting(f"{where}.{entry.kind}", self.roles, self.contest.outputs, lacking, self._gaps, self._own)
-        for step in KINDS[entry.kind](entry.keys, setting):
+        for step in self._steps(entry, setting):
             self._check(step, setting)
             sources = set(step.sources)
             learns = isinstance(step, Fitted)
@@ -114,18 +117,28 @@ class _Planner:
             self.roles.update(dict(step.made))
             self._replaced.update(step.replaces)
 
-    def seen(self, config: TablePipelineBase, where: str, of_contest: set[str]) -> Columns:
-        """What the learner sees: the columns that it names, or all with a role; what it makes; less what it drops."""
+    def _steps(self, entry: Feature, setting: Setting) -> Sequence[Step]:
+        if entry.function is not None:
+            return hook_feature.build(entry.function, setting, self.contest)
+        return KINDS[entry.kind](entry.keys, setting)
+
+    def seen(self, config: TablePipelineBase, where: str, of_contest: set[str]) -> tuple[Columns, list[str]]:
+        """What the learner sees: the columns that it names, or all with a role; what it makes; less what it drops.
+
+        Of the columns to drop, those that only a function of the user's can have made come second.
+        """
         roles = self.contest.roles
         own = [*roles.continuous, *roles.categorical, *roles.dates, *([IMAGE] if roles.image else [])]
         offered = [*own, *self.made]
         _check_names(config.named or (), offered, f"{where}: features")
-        _check_names(config.drop, [*offered, *self.roles], f"{where}: drop")
+        calls = any(isinstance(step, hook_feature.Hooked) for step in self.late)
+        unknown = [name for name in config.drop if name not in {*offered, *self.roles}] if calls else []
+        _check_names([name for name in config.drop if name not in unknown], [*offered, *self.roles], f"{where}: drop")
         common = [name for name in [*own, *(n for n in self.made if n in of_contest)] if name not in self._replaced]
         wanted = set(common if config.named is None else config.named)
         wanted |= {name for name in self.made if name not in of_contest}
         wanted -= set(config.drop)
-        if not wanted:
+        if not wanted and not calls:
             raise ConfigError(
                 f"{where}: the contest has no columns that {config.learner} can learn from",
                 remedy=f"Give some a role (continuous, categorical, dates) in {self.contest.layout.competition}.",
@@ -148,7 +161,7 @@ class _Planner:
                 f"{where}: features: {some(clash)} is also a part of a date that {config.learner} makes",
                 remedy="Give the feature another name with name:, or list the date under drop:.",
             )
-        return columns
+        return columns, unknown
 
     def _check(self, step: Step, setting: Setting) -> None:
         for name in step.names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,9 @@ import pandas as pd
 
 from outfold.contest import Contest
 from outfold.data.features.kind import Fitted, Plain, Step, Targets
+from outfold.errors import ConfigError, nearest, some
 from outfold.learners.feature_plan import Columns, FeaturePlan
+from outfold.learners.hook_feature import Hooked, role_of
 from outfold.learners.inside import Places, inner_folds
 from outfold.learners.learner import Part
 from outfold.learners.problems import problems_of, target_table
@@ -19,6 +22,7 @@ from outfold.store.shelf import Shelf
 CROSSED = 5
 """Parts of the cross-fitting inside a training part, and the seed that draws them."""
 _SEED = 0
+_COLUMNS = "features/columns.json"
 
 Taken = dict[str, pd.Series]
 
@@ -40,13 +44,15 @@ class FittedFeatures:
         for number, table in enumerate(self.learnt):
             with shelf.writing(_file(number)) as path:
                 table.to_parquet(path, index=False)
+        if self.learnt:
+            shelf.put(_COLUMNS, (json.dumps(self.columns._asdict(), indent=1) + "\n").encode())
 
 
 class MadeFeatures:
-    """Rows of a contest with the columns of a plan, by id."""
+    """Rows of a contest with the columns of a plan, by id; ``where`` is the pipeline's file, for messages."""
 
-    def __init__(self, contest: Contest, plan: FeaturePlan) -> None:
-        self.contest, self.plan = contest, plan
+    def __init__(self, contest: Contest, plan: FeaturePlan, where: str) -> None:
+        self.contest, self.plan, self.where = contest, plan, where
         self._early: dict[Part, pd.DataFrame] | None = None
 
     def fit(self, ids: pd.Index) -> tuple[FittedFeatures, pd.DataFrame]:
@@ -56,6 +62,7 @@ class MadeFeatures:
         One without such rows (the earliest of a time series) has none: the value is missing.
         """
         taken, learnt = self._begin("train", ids), []
+        columns = self.plan.columns
         parts: list[Places] | None = None
         targets: Targets | None = None
         for step in self.plan.late:
@@ -69,10 +76,14 @@ class MadeFeatures:
             learnt.append(step.fit(sources, taught))
             if step.crossed:
                 parts = parts or inner_folds(self.contest, ids, n=CROSSED, seed=_SEED)
-                taken |= _columns(_crossed(step, sources, taught, parts))
+                made = _crossed(step, sources, taught, parts)
+                if isinstance(step, Hooked):
+                    columns = self._with(columns, made, step)
+                taken |= _columns(made)
             else:
                 taken |= _columns(step.apply(sources, learnt[-1]))
-        fitted = FittedFeatures(self.plan.columns, tuple(learnt))
+        self._check_dropped(taken)
+        fitted = FittedFeatures(columns, tuple(learnt))
         return fitted, _frame(taken, fitted.columns.names, ids)
 
     def rows(self, part: Part, ids: pd.Index, fitted: FittedFeatures) -> pd.DataFrame:
@@ -82,12 +93,56 @@ class MadeFeatures:
             sources = _some(taken, step, ids)
             made = step.apply(sources, next(learnt)) if isinstance(step, Fitted) else _made(step, sources)
             taken |= _columns(made)
+        lacking = [name for name in fitted.columns.names if name not in taken]
+        if lacking:
+            raise ConfigError(
+                f"{self.contest.hooks.path}: a function returned {some(lacking)} for training rows, and not for others"
+            )
         return _frame(taken, fitted.columns.names, ids)
 
     def of(self, shelf: Shelf) -> FittedFeatures:
         """What ``put`` left on the shelf of a fold."""
         tables = [pd.read_parquet(shelf.path(_file(number))) for number in range(len(self.plan.fitted))]
-        return FittedFeatures(self.plan.columns, tuple(tables))
+        if not tables:
+            return FittedFeatures(self.plan.columns, ())
+        return FittedFeatures(Columns(**json.loads(shelf.path(_COLUMNS).read_text(encoding="utf-8"))), tuple(tables))
+
+    def told(self, columns: Columns) -> str:
+        """How many columns are made, for a person to read."""
+        own = {name for name in columns.names if name in self.contest.train}
+        before = {name for step in self.plan.early for name in step.names}
+        made = [name for name in columns.names if name not in own]
+        learnt = sum(name not in before for name in made)
+        words = f"{len(own)} columns of the contest, {len(made)} features made"
+        return words + (f", {learnt} of them from what each fold's training part teaches" if learnt else "")
+
+    def _with(self, columns: Columns, made: pd.DataFrame, step: Hooked) -> Columns:
+        """The columns, and those that a function of the user's has made.
+
+        Raises:
+            ConfigError: one that there is already.
+        """
+        there = {name for one in (*self.plan.early, *self.plan.late) for name in one.names} | {*columns.names}
+        twice = [name for name in made if name in there]
+        if twice:
+            raise ConfigError(
+                f"{self.contest.hooks.path}: {step.function} returned {some(twice)}, which another feature makes",
+                remedy="Name it otherwise.",
+            )
+        seen = {str(name): role_of(column) for name, column in made.items() if name not in self.plan.drop}
+        of_role = {role: [name for name, own in seen.items() if own == role] for role in ("number", "category", "date")}
+        return Columns(
+            [*columns.continuous, *of_role["number"]],
+            [*columns.categorical, *of_role["category"]],
+            [*columns.dates, *of_role["date"]],
+            columns.images,
+        )
+
+    def _check_dropped(self, taken: Taken) -> None:
+        for name in self.plan.drop:
+            if name not in taken:
+                hint = nearest(name, list(taken)) or f"there are {some(taken, 10)}"
+                raise ConfigError(f"{self.where}: drop: no such column '{name}'; {hint}")
 
     def _begin(self, part: Part, ids: pd.Index) -> Taken:
         """The columns of these rows that do not depend on the fold, as far as they are needed."""

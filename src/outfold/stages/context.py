@@ -147,7 +147,9 @@ class Context:
     def _hooks_make(self, config: ModelPipeline) -> bool:
         """Whether another hooks.py makes other models."""
         hooks = Hooks(self.layout.hooks, self.layout.inputs)
-        return config.calls_hooks() or hooks.has("features")
+        of_contest = any(entry.function is not None for entry in self.competition.features)
+        called = config.calls_hooks() or (of_contest and isinstance(config, TablePipelineBase))
+        return called or hooks.has("features")
 
     def _judged_by(self, config: ModelPipeline) -> dict[str, Any]:
         """The contest's metric, where models depend on it; elsewhere fingerprints are what they always were."""
