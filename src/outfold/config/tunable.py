@@ -108,4 +108,4 @@ def _in_words(error: ValidationError) -> str:
     if detail["type"] == "extra_forbidden":
         return f"unknown key '{name}'"
     shown = "" if detail["type"] == "value_error" else f" (found {detail['input']!r})"
-    return f"{name + ': ' if name else ''}{message[:1].lower()}{message[1:]}{shown}"
+    return f"{f'key {name!r}: ' if name else ''}{message[:1].lower()}{message[1:]}{shown}"

@@ -175,14 +175,15 @@ def _search(context: Context, work: Work, space: Space, fold: int, storage: Any)
         f"fold {fold}, {made_of[:16]}",
         context.contest.metric.greater_is_better,
         space,
-        own_values(work.config(fold, {}), space),
+        own_values(work, fold, space),
         derive_seed(work.seed, fold),
     )
 
 
-def own_values(config: ModelPipeline, space: Space) -> Mapping[str, Any]:
-    """What a pipeline says under the keys to search, where that is among what is searched."""
-    said = {key: found(config, key, _UNKNOWN) for key in space}
+def own_values(work: Work, fold: int, space: Space) -> Mapping[str, Any]:
+    """What a pipeline has under the keys to search, said or by default, where that is among what is searched."""
+    content, config = work.written(fold, {}), work.config(fold, {})
+    said = {key: found(content, key, found(config, key, _UNKNOWN)) for key in space}
     return {key: value for key, value in said.items() if value is not _UNKNOWN and own_value(space[key], value)}
 
 

@@ -54,9 +54,13 @@ class Work:
         Raises:
             ConfigError: there is no such pipeline.
         """
+        return pipeline_of(Context(self.root).layout.pipeline_config(self.name), self.written(fold, changes))
+
+    def written(self, fold: int, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """The same, as its file would have it."""
         own = {int(number): keys for number, keys in self.content.get("by_fold", {}).items()}.get(fold, {})
         plain = {key: value for key, value in self.content.items() if key not in TUNING}
-        return pipeline_of(Context(self.root).layout.pipeline_config(self.name), changed(plain, {**own, **changes}))
+        return changed(plain, {**own, **changes})
 
 
 @dataclass(frozen=True)

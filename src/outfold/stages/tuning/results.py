@@ -52,7 +52,8 @@ def write_trials(searches: Iterable[Search], folder: Path) -> None:
         for number, trial in enumerate(search.trials):
             seconds = trial.duration.total_seconds() if trial.duration else np.nan
             state = "refused" if trial.user_attrs.get("refused") else trial.state.name.lower()
-            about = {"fold": search.fold, "trial": number, "state": state, "score": trial.value, "seconds": seconds}
+            score = trial.value if state == "complete" else np.nan  # a pruned one has not seen all inner folds
+            about = {"fold": search.fold, "trial": number, "state": state, "score": score, "seconds": seconds}
             rows.append({**about, **(search.own if trial is search.start else {}), **keys_of(trial)})
     write_text(folder / TRIALS, pd.DataFrame(rows).to_csv(index=False, float_format="%.6g", lineterminator="\n"))
 
