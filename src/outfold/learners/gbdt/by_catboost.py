@@ -6,6 +6,7 @@ import contextlib
 import io
 import logging
 import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,7 @@ class CatBoost:
     says_no_metric = False
 
     def __init__(self, settings: Settings) -> None:
+        _library()
         if settings.objective is not None and settings.kind == "classes":
             raise ConfigError(
                 f"{settings.where}: objective: CatBoost asks a function of several classes for one row at a time",
@@ -148,7 +150,8 @@ class CatBoost:
         if self.settings.objective is not None:
             params["loss_function"] = _Slopes(self.settings.objective)
             params.setdefault("eval_metric", "RMSE" if self.settings.kind == "number" else "Logloss")
-            params.pop("allow_const_label")
+            for name in ("allow_const_label", "class_names"):
+                params.pop(name, None)
         return params
 
     def _pool(self, rows: Rows) -> Any:
@@ -164,7 +167,8 @@ class CatBoost:
 
     def _fitted(self, params: dict[str, Any], rows: Rows, bar: Bar, **more: Any) -> CatBooster:
         library = _library()
-        with _refusals(self.settings.where):
+        with _refusals(self.settings.where), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Failed to import numba")
             booster = library.CatBoost(params | {"logging_level": "Silent"})
             callbacks = None if params.get("task_type") == "GPU" else [_Shown(bar)]
             booster.fit(self._pool(rows), callbacks=callbacks, log_cout=io.StringIO(), log_cerr=_Log(), **more)

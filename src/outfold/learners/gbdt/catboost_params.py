@@ -105,8 +105,10 @@ def resolve(settings: Settings) -> dict[str, Any]:
         defaults |= {"grow_policy": "Lossguide", "depth": DEEPEST}  # leaves are counted in trees that grow leaf by leaf
     if said.get("subsample") is not None:
         defaults["bootstrap_type"] = "Bernoulli"
-    if settings.task == "multiclass":
+    if settings.kind == "classes":
         defaults["classes_count"] = settings.classes
+    elif settings.kind == "binary" and said.get("loss_function") != "CrossEntropy":
+        defaults["class_names"] = [0, 1]  # both, though the rows may have only one
     if settings.device.startswith("cuda"):
         defaults |= {"task_type": "GPU", "devices": settings.device.partition(":")[2] or "0"}
     return defaults | {name: value for name, value in said.items() if value is not None}

@@ -62,7 +62,8 @@ class GbdtLearner:
                 remedy="Name a metric, or set early_stopping: 0 to take all rounds.",
             )
         self._table = ContestTable(contest, config, name, reporter)
-        self._matrices = BoosterTable(self._table, double=config.library == "lightgbm")
+        lightgbm = config.library == "lightgbm"
+        self._matrices = BoosterTable(self._table, double=lightgbm, code_gaps=lightgbm)
         self._check_monotone()
         self._members = [MEMBER] if config.seeds == 1 else [f"seed-{number}" for number in range(config.seeds)]
 

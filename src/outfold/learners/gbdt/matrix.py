@@ -30,12 +30,14 @@ class FittedMatrix:
         encoding: its categories and medians.
         wide: some column needs float64.
         names: of the matrix's columns.
+        gaps: categorical columns in which a missing value is a category of its own, after the known ones.
     """
 
     features: FittedFeatures
     encoding: Encoding
     wide: bool
     names: tuple[str, ...]
+    gaps: tuple[str, ...] = ()
 
     @property
     def categorical(self) -> list[int]:
@@ -44,7 +46,14 @@ class FittedMatrix:
 
     def to_json(self) -> dict[str, Any]:
         """As JSON can hold it, but for ``features``, which are put on the shelf by themselves."""
-        return {"encoding": self.encoding.to_json(), "wide": self.wide, "features": list(self.names)}
+        own = {"wide": self.wide, "features": list(self.names), "gaps": list(self.gaps)}
+        return {"encoding": self.encoding.to_json()} | own
+
+    def fill(self, matrix: Matrix) -> None:
+        """Write the codes of ``gaps`` into a matrix, in place."""
+        for name in self.gaps:
+            column = matrix[:, self.names.index(name)]
+            column[np.isnan(column)] = len(self.encoding.categories[name])
 
 
 class BoosterTable:
@@ -53,10 +62,11 @@ class BoosterTable:
     Args:
         table: what the pipeline sees.
         double: the library reads float64 as it is; others make float32 of it themselves.
+        code_gaps: the library cannot tell a missing category from the rest by one split, and must be given a code.
     """
 
-    def __init__(self, table: ContestTable, *, double: bool) -> None:
-        self.table, self.double = table, double
+    def __init__(self, table: ContestTable, *, double: bool, code_gaps: bool) -> None:
+        self.table, self.double, self.code_gaps = table, double, code_gaps
 
     @property
     def numbers(self) -> list[str]:
@@ -78,7 +88,12 @@ class BoosterTable:
         if matrix is None:
             matrix = _filled(encoding, rows, images, np.float64, check=False)
         assert matrix is not None
-        return FittedMatrix(made, encoding, wide, names), matrix
+        fitted = FittedMatrix(made, encoding, wide, names)
+        if self.code_gaps:
+            gaps = [name for name in encoding.categories if np.isnan(matrix[:, names.index(name)]).any()]
+            fitted = replace(fitted, gaps=tuple(gaps))
+        fitted.fill(matrix)
+        return fitted, matrix
 
     def fit_again(self, fitted: FittedMatrix, fold: int, ids: pd.Index) -> tuple[FittedMatrix, Matrix]:
         """As ``fit`` on some of its rows, for columns that are learnt; numbers and categories are written as before."""
@@ -93,7 +108,8 @@ class BoosterTable:
     def of(self, shelf: Shelf, fitted: dict[str, Any]) -> FittedMatrix:
         """What was put on the shelf, and what ``to_json`` gave, back."""
         encoding = Encoding.from_json(fitted["encoding"])
-        return FittedMatrix(self.table.fitted(shelf), encoding, bool(fitted["wide"]), tuple(fitted["features"]))
+        names, gaps = tuple(fitted["features"]), tuple(fitted["gaps"])
+        return FittedMatrix(self.table.fitted(shelf), encoding, bool(fitted["wide"]), names, gaps)
 
     def names(self, part: Part, fold: int) -> list[str]:
         """The features that the contest has now."""
@@ -107,6 +123,7 @@ class BoosterTable:
     def _matrix(self, fitted: FittedMatrix, rows: pd.DataFrame, images: pd.DataFrame | None) -> Matrix:
         matrix = _filled(fitted.encoding, rows, images, np.float64 if fitted.wide else np.float32, check=False)
         assert matrix is not None
+        fitted.fill(matrix)
         return matrix
 
 

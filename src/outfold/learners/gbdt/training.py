@@ -115,7 +115,9 @@ class FoldTraining:
         if self.metric is None:
             return None
         watched = Watched.of(self.metric, self.contest, self.ids[choose], name, problem)
-        if watched.is_defined() or self.library.settings.objective is not None:
+        if watched.tells() or self.library.settings.objective is not None:
             return watched
-        self.reporter.warn(f"{what}: the rows that choose the rounds have no {self.metric.name}: the loss chooses")
+        self.reporter.warn(
+            f"{what}: {self.metric.name} says nothing of the rows that choose the rounds: the loss chooses"
+        )
         return None

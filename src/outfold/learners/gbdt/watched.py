@@ -56,7 +56,14 @@ class Watched:
             values = every
         return self.metric.score(self.truth, values)
 
-    def is_defined(self) -> bool:
-        """Whether these rows have a score at all: there is no AUC without both classes."""
-        evenly = np.full((len(self.truth), self.outputs), 1 / max(2, self.outputs))
-        return not math.isnan(self.score(evenly))
+    def tells(self) -> bool:
+        """Whether these rows let it tell right from wrong: without both classes there is no AUC, for one."""
+        own = self.truth if self.column is None else self.truth[:, self.column]
+        if self.outputs > 1:
+            right = np.eye(self.outputs)[own]
+            wrong = np.roll(right, 1, axis=1)
+        else:
+            right = own.astype(np.float64).reshape(-1, 1)
+            wrong = 1 - right
+        scores = self.score(right), self.score(wrong)
+        return not math.isnan(scores[0]) and scores[0] != scores[1]
