@@ -169,6 +169,12 @@ def test_a_group_may_be_made_of_several_columns() -> None:
     assert plain(asked).names == ["promo.sum_all_by_shop+town"]
 
 
+def test_a_column_may_be_given_a_name_of_its_own() -> None:
+    assert plain(Lags(columns="promo", lags="7D", name="last week", **BY_SHOP)).names == ["last week"]
+    with pytest.raises(ConfigError, match="name: is for one column, and this makes 2"):
+        plain(Lags(columns="promo", lags=["1D", "7D"], name="before", **BY_SHOP))
+
+
 def test_the_only_column_of_dates_is_the_time_where_none_is_named() -> None:
     assert made(Lags(columns="promo", lags="1D"), table([1, 2], promo=[5.0, 6.0])) == [None, 5]
 

@@ -86,7 +86,7 @@ class Feature(StrictModel):
     target_encoding: Annotated[TargetEncoding, Short] | None = None
     """The mean of the target by value, cross-fitted inside each fold's training part with the contest's own splitter."""
     elapsed: Elapsed | None = None
-    """The time since the last event of a column in the row's group, and until the next."""
+    """The time since the last event of a column in the row's group, or until the next."""
     rolling: Rolling | None = None
     """Sums, means and the like of a column over the time before or after the row, in its group."""
     lags: Lags | None = None

@@ -41,10 +41,12 @@ class InTime(StrictModel):
     """Columns whose values together are the group: a row looks at rows of its own group only. Left out: at all."""
     date: str | None = None
     """The column of dates, or of numbers that count time (weeks, steps). Left out: the only column of dates."""
+    name: str | None = None
+    """What to call the column, where one is made."""
 
 
 class Elapsed(InTime):
-    """The time since the last event of a column, and until the next one: 0 in a row of an event, missing where there is none."""
+    """The time since the last event of a column, or until the next one: 0 in a row of an event, missing where there is none."""
 
     columns: Annotated[Names, Field(min_length=1)]
     """Columns; each makes its own: `Promo.since_by_Store`, `Promo.until_by_Store`."""
@@ -52,8 +54,8 @@ class Elapsed(InTime):
     """The values that are an event. Left out: any but 0, false and nothing."""
     change: bool = False
     """An event is a row whose value is another than that of the row before it, in place of `events`."""
-    direction: Literal["since", "until", "both"] = "both"
-    """Which way to look. until looks past the row's time: for columns that are known in advance."""
+    direction: Literal["since", "until", "both"] = "since"
+    """Which way to look. until and both look past the row's time: for columns that are known in advance."""
     unit: Span | None = None
     """What to count in; days, or the numbers of `date`."""
 

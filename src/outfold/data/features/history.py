@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from outfold.config.time_features import History
-from outfold.data.features.in_time import check_spans, named, time_column
-from outfold.data.features.kind import Fitted, Made, Setting, Targets, framed
+from outfold.data.features.in_time import check_spans, named, numbers, time_column
+from outfold.data.features.kind import Fitted, Setting, Targets, framed
 from outfold.data.features.over_ranges import statistics
 from outfold.data.features.timeline import (
     Timeline,
@@ -96,7 +96,7 @@ def build(asked: History, setting: Setting) -> list[Remembered]:
     ]
     made += [named(output, f"lag_{in_words(span)}", asked.by) for span in asked.lags for output in setting.outputs]
     sources = (*setting.known(asked.by), date)
-    return [Remembered(tuple(sources), tuple(Made(name, "number") for name in made), asked, date, len(setting.outputs))]
+    return [Remembered(tuple(sources), numbers(setting, made, asked), asked, date, len(setting.outputs))]
 
 
 def _value(place: int) -> str:

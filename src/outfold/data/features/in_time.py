@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from outfold.config.time_features import InTime
-from outfold.data.features.kind import Setting, label
+from outfold.data.features.kind import Made, Setting, label
 from outfold.data.features.timeline import ALL, Span
 
 
@@ -46,3 +46,12 @@ def check_spans(setting: Setting, date: str, key: str, spans: Sequence[Span]) ->
 def named(column: str, what: str, by: Sequence[str]) -> str:
     """``Promo.sum_7D_by_Store``."""
     return f"{column}.{what}" + (f"_by_{label(by)}" if by else "")
+
+
+def numbers(setting: Setting, names: Sequence[str], asked: InTime) -> tuple[Made, ...]:
+    """Columns of numbers under these names, or the one that the file gives.
+
+    Raises:
+        ConfigError: it gives one for several.
+    """
+    return tuple(Made(name, "number") for name in setting.named(names, asked.name))

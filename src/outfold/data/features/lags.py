@@ -10,8 +10,8 @@ import pandas as pd
 
 from outfold.config.time_features import Lags
 from outfold.data.features.events import numbers_of
-from outfold.data.features.in_time import check_spans, named, time_column
-from outfold.data.features.kind import Made, Plain, Setting, framed
+from outfold.data.features.in_time import check_spans, named, numbers, time_column
+from outfold.data.features.kind import Plain, Setting, framed
 from outfold.data.features.over_ranges import statistics
 from outfold.data.features.timeline import Timeline, at, group_codes, in_words, length, times_of
 
@@ -50,10 +50,9 @@ def build(asked: Lags, setting: Setting) -> list[Lagged]:
     """
     date = time_column(asked, setting)
     check_spans(setting, date, "lags", asked.lags)
-    made = tuple(
-        Made(named(name, f"lag_{in_words(span)}", asked.by), "number")
-        for span in asked.lags
-        for name in setting.known(asked.columns)
-    )
+    names = [
+        named(name, f"lag_{in_words(span)}", asked.by) for span in asked.lags for name in setting.known(asked.columns)
+    ]
+    made = numbers(setting, names, asked)
     sources = tuple(dict.fromkeys([*asked.columns, *setting.known(asked.by), date]))
     return [Lagged(sources, made, asked, date)]

@@ -10,8 +10,8 @@ import pandas as pd
 
 from outfold.config.time_features import Rolling
 from outfold.data.features.events import numbers_of
-from outfold.data.features.in_time import check_spans, named, time_column
-from outfold.data.features.kind import Made, Plain, Setting, framed
+from outfold.data.features.in_time import check_spans, named, numbers, time_column
+from outfold.data.features.kind import Plain, Setting, framed
 from outfold.data.features.over_ranges import statistics
 from outfold.data.features.timeline import Timeline, group_codes, in_words, is_known, length_or_all, times_of, window
 
@@ -58,11 +58,12 @@ def build(asked: Rolling, setting: Setting) -> list[Rolled]:
     """
     date, suffix = time_column(asked, setting), _SUFFIX[asked.direction, asked.now]
     check_spans(setting, date, "windows", asked.windows)
-    made = tuple(
-        Made(named(name, f"{statistic}_{in_words(span)}{suffix}", asked.by), "number")
+    names = [
+        named(name, f"{statistic}_{in_words(span)}{suffix}", asked.by)
         for span in asked.windows
         for name in setting.known(asked.columns)
         for statistic in asked.statistics
-    )
+    ]
+    made = numbers(setting, names, asked)
     sources = tuple(dict.fromkeys([*asked.columns, *setting.known(asked.by), date]))
     return [Rolled(sources, made, asked, date)]
