@@ -16,6 +16,15 @@ from outfold.threads import set_threads
 
 case, path, seed = json.loads(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 set_threads(case["threads"])
+
+# imports are not measured, in none of the runners
+import outfold.learners.tabular.learner  # noqa: E402, F401
+from outfold.folds import make_folds  # noqa: E402
+from outfold.learners.registry import make_learner  # noqa: E402
+from outfold.progress import Reporter  # noqa: E402
+from outfold.stages.context import Context  # noqa: E402
+from outfold.store.shelf import Shelf  # noqa: E402
+
 clock = Clock()
 
 PIPELINE = """\
@@ -37,12 +46,6 @@ with tempfile.TemporaryDirectory() as folder:
     root = Path(folder)
     values = {"BATCH": case["batch"], "DECAY": case["weight_decay"], "EPOCHS": case["epochs"], "LR": case["lr"]}
     write_contest(root, path, PIPELINE, SEED=seed, **values)
-    from outfold.folds import make_folds
-    from outfold.learners.registry import make_learner
-    from outfold.progress import Reporter
-    from outfold.stages.context import Context
-    from outfold.store.shelf import Shelf
-
     context = Context(root, Reporter())
     with clock.measure("prepare"):
         contest = context.contest

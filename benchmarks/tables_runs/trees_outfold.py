@@ -17,6 +17,14 @@ from outfold.threads import set_threads
 
 case, path, seed = json.loads(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 set_threads(case["threads"])
+
+# imports are not measured, in none of the runners
+from outfold.learners.gbdt.learner import GbdtLearner  # noqa: E402, F401
+from outfold.stages.context import Context  # noqa: E402
+from outfold.stages.download import download  # noqa: E402
+from outfold.stages.split import split  # noqa: E402
+from outfold.stages.train import train  # noqa: E402
+
 clock = Clock()
 
 PIPELINE = """\
@@ -30,11 +38,6 @@ params: PARAMS
 with tempfile.TemporaryDirectory() as folder:
     root = Path(folder)
     write_contest(root, path, PIPELINE, ROUNDS=case["rounds"], SEED=seed, PARAMS=json.dumps(case["params"]))
-    from outfold.stages.context import Context
-    from outfold.stages.download import download
-    from outfold.stages.split import split
-    from outfold.stages.train import train
-
     download(Context(root))
     split(Context(root))
     with clock.measure("train"):
