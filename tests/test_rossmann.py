@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 import shutil
 from collections.abc import Callable
@@ -13,6 +14,9 @@ import table_samples
 from conftest import REPO
 
 from outfold.contest import load_contest
+from outfold.stages.context import Context
+from outfold.stages.download import download
+from outfold.stages.split import split
 
 EXAMPLE = REPO / "examples" / "rossmann"
 lay_out: Callable[[Path, Path], pd.DataFrame] = runpy.run_path(str(EXAMPLE / "lay_out.py"))["lay_out"]
@@ -67,3 +71,17 @@ def test_a_closed_shop_sells_nothing_and_one_of_which_nothing_is_said_is_open(me
     sent = contest.hooks.postprocess(pd.DataFrame({"Id": test["Id"], "Sales": 5000.0}))
     assert test["Open"].isna().any()
     assert (sent["Sales"] == test["Open"].map({0.0: 0.0}).fillna(5000.0)).all()
+
+
+def test_the_other_line_of_folds_is_a_rolling_origin(merged: Path, tmp_path: Path) -> None:
+    lay_out(merged, tmp_path / "mine")
+    file = tmp_path / "mine" / "competition" / "competition.yaml"
+    file.write_text(re.sub(r"^folds:.*\n# (folds:.*)$", r"\1", file.read_text(), flags=re.M))
+    context = Context(tmp_path / "mine")
+    download(context)
+    folds, dates = split(context), context.contest.train["Date"]
+    assert folds.numbers() == [0, 1, 2]
+    for fold in folds.numbers():
+        learnt, scored = dates[folds.train(fold)], dates[folds.valid(fold)]
+        assert learnt.max() < scored.min() and (scored.max() - scored.min()).days < 48
+    assert dates[folds.valid(2)].max() == dates.max()
