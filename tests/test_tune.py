@@ -432,7 +432,8 @@ def test_the_default_of_trees_is_searched_where_the_file_says_nothing(tmp_path: 
     root, said = contest(tmp_path / "contest", rows=120, trees=trees), Said()
     tune(Context(root, said), "trees", Plan(trials=2, inner=2, shared=True))
     assert any("params.lambda_l2 is left out: " in line for line in said.lines)
-    assert {"params.num_leaves", "params.learning_rate"} <= set(trials(root, "trees"))
+    found = trials(root, "trees")
+    assert found["params.num_leaves"][0] == 31 and found["params.learning_rate"][0] == 0.05, "as it stands"
     assert "params.lambda_l2" not in trials(root, "trees")
 
 
@@ -487,7 +488,7 @@ def test_without_optuna_the_remedy_is_told(root: Path, monkeypatch: pytest.Monke
 @pytest.mark.usefixtures("pictures")
 def test_the_command_shows_what_was_found_and_what_to_do_next(root: Path) -> None:
     said = outfold(root, "tune", "ridge", "--trials", "3", "--inner", "2").stdout
-    assert "3 trials in each of 3 training parts; at most 18 fits" in said
+    assert "tune ridge: 3 trials in each of 3 training parts; at most 18 fits" in said
     assert re.search(r"fold +trial +auc +gain +C", said) and re.search(r"\n +0 +start ", said)
     assert "train ridge ridge-tuned`" in said
     folder = root / "artifacts" / "tune" / "ridge"

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from outfold.config.default_spaces import DEFAULT_SPACES
+from outfold.config.default_spaces import default_space
 from outfold.config.dotted import found
+from outfold.config.gbdt import GbdtPipeline
 from outfold.config.load import pipeline_of, plain, read_yaml
 from outfold.config.pipeline import ModelPipeline
 from outfold.config.search import Space, bounds
 from outfold.errors import ConfigError, some
 from outfold.learners.by_fold import check_folds
+from outfold.learners.gbdt.defaults import default_params
 from outfold.learners.registry import make_learner
 from outfold.progress import Reporter
 from outfold.randomness import derive_seed
@@ -141,7 +143,8 @@ def _space(context: Context, work: Work, config: ModelPipeline, fold: int) -> Sp
     """
     path = context.layout.pipeline_config(work.name)
     space: dict[str, Any] = {}
-    for key, search in (config.tune or DEFAULT_SPACES.get(config.learner, {})).items():
+    make_learner(context.contest, config, work.name, Reporter())  # what is wrong with it as it stands
+    for key, search in (config.tune or default_space(config)).items():
         try:
             for value in bounds(search):
                 own = work.config(fold, {key: value})
@@ -183,7 +186,8 @@ def _search(context: Context, work: Work, space: Space, fold: int, storage: Any)
 def own_values(work: Work, fold: int, space: Space) -> Mapping[str, Any]:
     """What a pipeline has under the keys to search, said or by default, where that is among what is searched."""
     content, config = work.written(fold, {}), work.config(fold, {})
-    said = {key: found(content, key, found(config, key, _UNKNOWN)) for key in space}
+    defaults = {"params": default_params(config.library)} if isinstance(config, GbdtPipeline) else {}
+    said = {key: found(content, key, found(config, key, found(defaults, key, _UNKNOWN))) for key in space}
     return {key: value for key, value in said.items() if value is not _UNKNOWN and own_value(space[key], value)}
 
 
@@ -191,10 +195,9 @@ def _tell_cost(context: Context, searches: Sequence[Search], plan: Plan, name: s
     settled = [len(search.trials) for search in searches]
     left = sum(max(0, plan.trials - count) for count in settled)
     done = f", {sum(settled)} of them are done" if any(settled) else ""
-    context.reporter.note(
-        f"tune {name}: {', '.join(searches[0].space)}: {plan.trials} trials in each of {len(searches)} training parts"
-        f"{done}; at most {left * plan.inner} fits"
-    )
+    where = f"each of {len(searches)} training parts" if len(searches) > 1 else "one training part"
+    context.reporter.note(f"tune {name}: {', '.join(searches[0].space)}")
+    context.reporter.note(f"tune {name}: {plan.trials} trials in {where}{done}; at most {left * plan.inner} fits")
     if plan.shared and len(context.folds.numbers()) > 1 and context.folds.kind != "time_series":
         context.reporter.warn(
             "--shared: rows that the other folds score are in the first one's training part and choose for them, too: "
@@ -205,8 +208,9 @@ def _tell_cost(context: Context, searches: Sequence[Search], plan: Plan, name: s
 def _tell_gain(context: Context, searches: Sequence[Search], written: Output, name: str, plan: Plan) -> None:
     starts = [search.start.value or 0.0 for search in searches if search.start is not None]
     best = [search.ranked[0].value or 0.0 for search in searches]
-    said = f"{context.contest.metric.name} inside {sum(starts) / len(starts):.5f}, now {sum(best) / len(best):.5f}"
-    context.reporter.note(
-        f"tune {name}: {said}: the best of {plan.trials} is flattered; out-of-fold scores tell the gain"
-    )
+    metric, start, now = context.contest.metric.name, sum(starts) / len(starts), sum(best) / len(best)
+    said = f"{metric} inside {start:.5f}, now {now:.5f}: the best of {plan.trials} is flattered; compare out-of-fold scores"
+    if start == now:
+        said = f"{metric} inside {start:.5f}: nothing that was tried is better than the pipeline as it stands"
+    context.reporter.note(f"tune {name}: {said}")
     context.reporter.note(f"{written.path}: next `{command(context.root, 'train', name, written.path.stem)}`")
