@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from outfold.data.design import Design, taken_apart
-from outfold.errors import DataError
 from outfold.learners.contest_table import ContestTable
 from outfold.learners.feature_plan import Columns
 from outfold.learners.inside import inner_folds
 from outfold.learners.learner import Part
 from outfold.learners.made_features import CROSSED, FittedFeatures
+from outfold.learners.predicted import check_features
 from outfold.learners.problems import Problem, problems_of, target_table
 from outfold.learners.taught_rows import TaughtRows
 from outfold.store.shelf import Shelf
@@ -91,11 +91,7 @@ class DesignedTable:
             DataError: it was learnt from other columns than the contest has now.
         """
         features = self.table.fitted(shelf)
-        if self._columns(features, part, fold) != kept["columns"]:
-            raise DataError(
-                f"{shelf.folder}: trained on other features than the contest has now",
-                remedy=f"Remove {shelf.folder} and run `outfold train {self.table.name}`.",
-            )
+        check_features(shelf, self.table.name, kept["columns"], self._columns(features, part, fold))
         return FittedDesign(features, Design.from_json(kept["design"]))
 
     def _columns(self, features: FittedFeatures, part: Part, fold: int) -> list[list[str]]:

@@ -23,10 +23,10 @@ from outfold.learners.importance import write_shares
 from outfold.learners.inside import Places, inner_folds, inner_places
 from outfold.learners.learner import Part
 from outfold.learners.linear.fit import LinearModel, Solver
-from outfold.learners.problems import Problem, problems_of
+from outfold.learners.predicted import check_class_weight, predicted
+from outfold.learners.problems import Array, Problem, problems_of
 from outfold.learners.taught_rows import TaughtRows
 from outfold.progress import Bar, Reporter
-from outfold.store.predictions import prediction_frame
 from outfold.store.shelf import Shelf
 
 MEMBER = "linear"
@@ -110,15 +110,13 @@ class LinearLearner:
         Returns:
             A frame as in :mod:`outfold.store.predictions`: probabilities, or values in a regression.
         """
-        frames = []
-        with self.reporter.bar(f"{self.name}: predict {part}", len(shelves), "folds") as bar:
-            for fold, shelf in shelves.items():
-                fitted = _fitted(shelf)
-                matrix = self._designed.apply(self._designed.again(shelf, fitted, part, fold), part, ids, fold)
-                layers = [model.predict(matrix) for model in _models(shelf, fitted)]
-                frames.append(prediction_frame(ids, fold, MEMBER, self.contest.outputs, np.hstack(layers)))
-                bar.advance(1)
-        return pd.concat(frames, ignore_index=True)
+
+        def said(fold: int, shelf: Shelf) -> Iterator[tuple[str, Array]]:
+            fitted = _fitted(shelf)
+            matrix = self._designed.apply(self._designed.again(shelf, fitted, part, fold), part, ids, fold)
+            yield MEMBER, np.hstack([model.predict(matrix) for model in _models(shelf, fitted)])
+
+        return predicted(said, self.name, self.contest.outputs, part, ids, shelves, self.reporter)
 
     def summarise(self, shelves: Mapping[int, Shelf], folder: Path) -> None:
         """Write ``importance.csv`` and ``importance.png``: each column's share of what moves the outputs.
@@ -143,8 +141,7 @@ class LinearLearner:
             raise ConfigError(
                 f"{where}: alpha: is for numbers; this contest's task is {self.contest.task}", remedy="Say C."
             )
-        if regression and self.config.class_weight is not None:
-            raise ConfigError(f"{where}: class_weight: a regression has no classes")
+        check_class_weight(self.config.class_weight, self.contest, where)
 
     def _splits(self, ids: pd.Index) -> list[Places]:
         """The splits inside a training part that choose how strong the penalty is."""

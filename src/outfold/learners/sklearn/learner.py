@@ -22,6 +22,7 @@ from outfold.learners.contest_table import ContestTable
 from outfold.learners.designed import DesignedTable, Encoding
 from outfold.learners.importance import write_shares
 from outfold.learners.learner import Part
+from outfold.learners.predicted import check_class_weight, predicted
 from outfold.learners.problems import Problem, problems_of
 from outfold.learners.sklearn.fit import FittedEstimator, fitted, takes_sparse, takes_weights
 from outfold.learners.sklearn.kind import check_kind
@@ -30,7 +31,6 @@ from outfold.learners.sklearn.together import Together, can_learn, fitted_togeth
 from outfold.learners.sklearn.weigh import shares
 from outfold.learners.taught_rows import TaughtRows
 from outfold.progress import Reporter
-from outfold.store.predictions import prediction_frame
 from outfold.store.shelf import Shelf
 
 MEMBER = "sklearn"
@@ -107,17 +107,15 @@ class SklearnLearner:
         Returns:
             A frame as in :mod:`outfold.store.predictions`: probabilities, or values in a regression.
         """
-        frames = []
         sparse = takes_sparse(self._estimator())
-        with self.reporter.bar(f"{self.name}: predict {part}", len(shelves), "folds") as bar:
-            for fold, shelf in shelves.items():
-                kept = _fitted(shelf)
-                design = self._designed.again(shelf, kept, part, fold)
-                matrix = _dense(self._designed.apply(design, part, ids, fold), sparse)
-                layers = [model.predict(matrix) for model in self._unpacked(shelf, kept)]
-                frames.append(prediction_frame(ids, fold, MEMBER, self.contest.outputs, np.hstack(layers)))
-                bar.advance(1)
-        return pd.concat(frames, ignore_index=True)
+
+        def said(fold: int, shelf: Shelf) -> Iterator[tuple[str, np.ndarray]]:
+            kept = _fitted(shelf)
+            design = self._designed.again(shelf, kept, part, fold)
+            matrix = _dense(self._designed.apply(design, part, ids, fold), sparse)
+            yield MEMBER, np.hstack([model.predict(matrix) for model in self._unpacked(shelf, kept)])
+
+        return predicted(said, self.name, self.contest.outputs, part, ids, shelves, self.reporter)
 
     def summarise(self, shelves: Mapping[int, Shelf], folder: Path) -> None:
         """Write ``importance.csv`` and ``importance.png``, where the estimator's columns can be weighed."""
@@ -164,8 +162,7 @@ class SklearnLearner:
             raise ConfigError(
                 f"{self._where}: scale_target: is for numbers; this contest's task is {self.contest.task}"
             )
-        if self.config.class_weight is not None and regression and not self._several:
-            raise ConfigError(f"{self._where}: class_weight: a regression has no classes")
+        check_class_weight(self.config.class_weight, self.contest, self._where)
         weighs = [key for key in ("class_weight", "pseudo") if getattr(self.config, key) is not None]
         if weighs and not takes_weights(estimator):
             raise ConfigError(
