@@ -301,8 +301,8 @@ def test_a_lag_within_the_horizon_is_refused() -> None:
 
 
 def test_words_are_no_numbers_unless_they_are_events() -> None:
-    with pytest.raises(ConfigError, match="'kind' holds no numbers") as refused:
-        made(Rolling(columns="kind", windows="7D", **BY_SHOP), table([1, 2], kind=["a", "b"]))
+    with pytest.raises(ConfigError, match="'kind' holds 'a', which is no number") as refused:
+        made(Rolling(columns="kind", windows="7D", **BY_SHOP), table([1, 2], kind=["0", "a"]))
     assert "events: [a]" in str(refused.value.remedy)
 
 

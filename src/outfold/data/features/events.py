@@ -26,14 +26,16 @@ def numbers_of(column: pd.Series, events: Sequence[Any] | None) -> NDArray[np.fl
     """A column as numbers, NaN where missing or infinite; with ``events`` 1 where it holds one of them, else 0; (n,).
 
     Raises:
-        ConfigError: words, and no ``events`` among them.
+        ConfigError: a value that is no number, and no ``events`` are named.
     """
     if events is not None:
         return is_event(column, events).astype(np.float64)
-    numbers = as_number(column)
-    if numbers.isna().all() and column.notna().any():
+    words = column[column.notna() & pd.to_numeric(column.astype(object), errors="coerce").isna()]
+    if pd.api.types.is_datetime64_any_dtype(column):
+        words = column.dropna()
+    if len(words):
         raise ConfigError(
-            f"features: {column.name!r} holds no numbers",
-            remedy=f"Say which of its values to count: `events: [{column.dropna().iloc[0]}]`.",
+            f"features: {column.name!r} holds {words.iloc[0]!r}, which is no number",
+            remedy=f"Say which of its values to count: `events: [{words.iloc[0]}]`.",
         )
-    return numbers.to_numpy()
+    return as_number(column).to_numpy()
