@@ -235,6 +235,25 @@ def test_post_processing_retrains_nothing_and_features_do(tabular: Path) -> None
     assert Context(tabular).fit_fingerprint(config) != before
 
 
+def test_what_chooses_or_teaches_a_booster_makes_another_model_and_where_it_runs_does_not(tabular: Path) -> None:
+    for stage in (download, split):
+        stage(Context(tabular))
+    hooks, few = tabular / "competition" / "hooks.py", "learner: gbdt\nrounds: 30\nearly_stopping: 5\n"
+    hooks.write_text("def steep(y, raw):\n    return raw - y, 0 * raw + 1\n")
+
+    def made_of(contest: str, more: str) -> str:
+        write_contest(tabular, contest, lightgbm=few + more)
+        return Context(tabular).fit_fingerprint(Context(tabular).model_config("lightgbm"))
+
+    auc, f1 = TABULAR, TABULAR.replace("auc", "f1")
+    assert made_of(auc, "") == made_of(f1, "") == made_of(auc, "device: cpu\nshap: false\n")
+    by_metric = [made_of(contest, "stop_by: contest\n") for contest in (auc, f1)]
+    assert len({made_of(auc, ""), made_of(auc, "library: xgboost\n"), *by_metric}) == 4
+    own = made_of(auc, "objective: hooks.py:steep\n")
+    hooks.write_text("def steep(y, raw):\n    return raw - y, 0 * raw + 2\n")
+    assert made_of(auc, "") != own != made_of(auc, "objective: hooks.py:steep\n")
+
+
 def test_repeated_folds_score_every_fold_of_every_repeat(tabular: Path) -> None:
     write_contest(tabular, TABULAR.replace("seed: 7}", "seed: 7, repeats: 2}").replace("auc", "f1"))
     context = run_all(tabular, "lightgbm", "shallow")

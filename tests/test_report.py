@@ -33,8 +33,9 @@ def test_the_report_of_a_contest_of_images_shows_its_worst_rows(tmp_path: Path) 
     few = "learner: gbdt\nrounds: 20\nearly_stopping: 0\n"
     write_contest(root, IMAGES, one=few, two=few + "seed: 1\nparams: {max_depth: 2}\n")
     page = report(finish(root)).read_text()
-    assert page.count("data:image/png;base64") >= 4  # scores, weights, confusion, worst rows
-    for heading in ("Scores by pipeline and fold", "Members", "Classes", "The worst rows", "Submissions sent"):
+    assert page.count("data:image/png;base64") >= 6  # scores, weights, confusion, SHAP values of two, worst rows
+    headings = ("Scores by pipeline and fold", "Members", "Classes", "What the models look at", "The worst rows")
+    for heading in (*headings, "Submissions sent"):
         assert heading in page
     assert "Traceback" not in page
 

@@ -55,6 +55,18 @@ class Workspace:
             raise DataError(f"{pipeline}: no predictions in {self.layout.artifacts}; {hint}")
         return manifest
 
+    def looks(self) -> dict[str, list[Path]]:
+        """By pipeline, pictures of what its models look at: SHAP values, else importances; each of several targets."""
+        found = {}
+        for name in self.pipelines:
+            folder = self.layout.pipeline(name)
+            for picture in ("shap.png", "importance.png"):
+                paths = sorted([*folder.glob(picture), *folder.glob(f"targets/*/{picture}")])
+                if paths:
+                    found[name] = paths
+                    break
+        return found
+
     def oof(self, pipeline: str = BLEND, member: str | None = None) -> pd.DataFrame:
         """Out-of-fold predictions: one row an id, a ``fold`` column, a float32 column an output.
 

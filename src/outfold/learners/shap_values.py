@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MOST_ROWS, FEWEST_ROWS = 500, 20
 LEAVES = 20_000_000
 """Leaves to be passed, of all rows together: a second or two of one core."""
+_TABLE, _PICTURE = "shap.csv", "shap.png"
 _TOP = 20
 _LAYERS = 30
 _NAMED = 9
@@ -35,6 +36,12 @@ def sample_of(ids: pd.Index, leaves: int, seed: int) -> pd.Index:
     if count < min(len(ids), FEWEST_ROWS):
         return ids[:0]
     return ids[np.sort(np.random.default_rng(seed).choice(len(ids), count, replace=False))]
+
+
+def remove_shap(folder: Path) -> None:
+    """Remove what :func:`write_shap` left there: of other models."""
+    for name in (_TABLE, _PICTURE):
+        (folder / name).unlink(missing_ok=True)
 
 
 def write_shap(
@@ -63,7 +70,7 @@ def write_shap(
         table = pd.concat([table, pd.DataFrame(by_output.T, columns=list(map(str, outputs)))], axis=1)
     order = table.sort_values(["shap_mean", "feature"], ascending=[False, True]).index
     text = table.loc[order].to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    write_text(folder / "shap.csv", text)
+    write_text(folder / _TABLE, text)
     top = order.to_numpy()[:_TOP]
     with plots.drawing():
         figure = plots.new_figure(8.0, 1.3 + 0.3 * len(top))
@@ -76,7 +83,7 @@ def write_shap(
         axes.set_yticks(range(len(top)), [str(names[place]) for place in top])
         axes.set_ylim(len(top) - 0.4, -0.6)
         axes.set_title(f"{title}: SHAP values of {len(features):,} test rows")
-        plots.save(figure, folder / "shap.png")
+        plots.save(figure, folder / _PICTURE)
 
 
 def _draw_dots(axes: Axes, values: Array, features: Array) -> None:

@@ -27,7 +27,7 @@ from outfold.learners.importance import gains, write_importance
 from outfold.learners.inside import inner_places
 from outfold.learners.learner import Part
 from outfold.learners.predicted import check_class_weight, check_features, predicted
-from outfold.learners.shap_values import sample_of, write_shap
+from outfold.learners.shap_values import remove_shap, sample_of, write_shap
 from outfold.learners.steps import class_probabilities, step_names
 from outfold.learners.taught_rows import TaughtRows
 from outfold.progress import Reporter
@@ -152,6 +152,7 @@ class GbdtLearner:
             gained[fold] = gains([one.booster.importance() for each in members for one in each], kept["features"])
             shown[fold] = [one.booster for one in members[0]]
         write_importance(gained, Path(folder), title=self.name)
+        remove_shap(folder)
         if self.config.shap:
             self._explain(shown, shelves, Path(folder))
 
