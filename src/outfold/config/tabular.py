@@ -1,4 +1,4 @@
-"""``learner: tabular``: a network of entity embeddings on the contest's table."""
+"""``learner: tabular``: a network on the contest's table."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from outfold.config.neural import NeuralPipeline
 from outfold.config.phase import Phase
 from outfold.config.table_pipeline import TablePipelineBase
+from outfold.config.tabular_models import TabularModel, check_model_keys, with_advice
 
 OF_IMAGES = ("size", "resize", "augment", "strength", "mixup", "cutmix", "erase", "precompute", "tta", "workers")
 """Keys of an image pipeline and of its phases that a table has no use for."""
@@ -40,7 +41,15 @@ class TabularPipeline(NeuralPipeline, TablePipelineBase):
     """A vector for each category, beside the numbers, through a few layers (Guo & Berkhahn 2016)."""
 
     learner: Literal["tabular"]
-    """tabular: entity embeddings."""
+    """tabular: a network on the table."""
+    model: TabularModel = "embeddings"
+    """embeddings: entity embeddings and a few layers. tabm: TabM, an ensemble of k networks in one, which share most weights. realmlp: RealMLP, tuned by its authors, with its own training. The last two need `outfold[networks]`."""
+    params: dict[str, Any] = {}
+    """model: tabm: arguments of tabm's `TabM.make` (k, n_blocks, d_block, dropout, arch_type, activation), and n_bins and d_embedding of its numbers. model: realmlp: parameters of pytabkit's `RealMLP_TD_Classifier` or `_Regressor`."""
+    inner_fraction: float = Field(default=0.2, gt=0, lt=1)
+    """model: realmlp: share of the training part that chooses the epoch to stop at. Never the rows that score."""
+    refit: bool = True
+    """model: realmlp: train again on the whole training part, to the epoch found."""
     layers: list[Annotated[int, Field(ge=1)]] = Field(default=[1000, 500], min_length=1)
     """Width of each hidden layer: Linear, ReLU, BatchNorm, Dropout."""
     dropouts: Rate | list[Rate] = 0.1
@@ -59,7 +68,12 @@ class TabularPipeline(NeuralPipeline, TablePipelineBase):
     @model_validator(mode="before")
     @classmethod
     def _no_images(cls, given: Any) -> Any:
-        return _without_images(given)
+        return with_advice(_without_images(given))
+
+    @model_validator(mode="after")
+    def _keys_of_the_model(self) -> TabularPipeline:
+        check_model_keys(self.model, self.model_fields_set)
+        return self
 
     @model_validator(mode="after")
     def _a_dropout_a_layer(self) -> TabularPipeline:
@@ -74,5 +88,5 @@ class TabularPipeline(NeuralPipeline, TablePipelineBase):
 
     @property
     def last_dropout(self) -> float:
-        """The dropout before the last layer, where a phase does not say."""
-        return self.layer_dropouts[-1]
+        """The dropout before the last layer, where a phase does not say; TabM has its own behind every layer."""
+        return self.layer_dropouts[-1] if self.model == "embeddings" else 0.0

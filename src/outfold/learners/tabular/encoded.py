@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -13,6 +14,7 @@ from outfold.errors import DataError
 from outfold.learners.contest_table import ContestTable
 from outfold.learners.learner import Part
 from outfold.learners.made_features import FittedFeatures
+from outfold.learners.tabular.pieces import quantile_edges
 from outfold.learners.tabular.rows import Rows
 from outfold.store.shelf import Shelf
 from outfold.training.embeddings import Embeddings
@@ -28,16 +30,21 @@ class FoldTable:
         features: what its training part has taught of columns that are made.
         encoding: the same of levels, medians and scales.
         fold: whose network it is.
+        edges: of the pieces in which the network sees each number; none where it takes numbers as they are.
     """
 
     table: ContestTable
     features: FittedFeatures
     encoding: TableCodes
     fold: int
+    edges: Sequence[Sequence[float]] = ()
 
     @classmethod
-    def fit(cls, table: ContestTable, ids: pd.Index, fold: int) -> tuple[FoldTable, Codes, Numbers]:
+    def fit(cls, table: ContestTable, ids: pd.Index, fold: int, pieces: int = 0) -> tuple[FoldTable, Codes, Numbers]:
         """Learn from these training rows, and from no others; and the rows themselves.
+
+        Args:
+            pieces: the most in which the network sees a number; 0: it takes numbers as they are.
 
         Raises:
             DataError: no column has two values among them.
@@ -53,7 +60,8 @@ class FoldTable:
         )
         if not encoding.levels and not encoding.standard.columns:
             raise DataError(f"{table.name} fold {fold}: no column differs from row to row: there is nothing to learn")
-        return cls(table, features, encoding, fold), codes, numbers
+        edges = quantile_edges(numbers, pieces) if pieces else []
+        return cls(table, features, encoding, fold, edges), codes, numbers
 
     def apply(self, part: Part, ids: pd.Index) -> tuple[Codes, Numbers]:
         """Codes and numbers of any rows."""
@@ -74,13 +82,14 @@ class FoldTable:
     def put(self, shelf: Shelf) -> None:
         """Keep it with the fold."""
         self.features.put(shelf)
-        shelf.put(ENCODING, (json.dumps(self.encoding.to_json(), ensure_ascii=False) + "\n").encode())
+        told = self.encoding.to_json() | ({"edges": self.edges} if self.edges else {})
+        shelf.put(ENCODING, (json.dumps(told, ensure_ascii=False) + "\n").encode())
 
     @classmethod
     def of(cls, table: ContestTable, shelf: Shelf, fold: int) -> FoldTable:
         """What ``put`` left on the shelf of a fold."""
-        encoding = TableCodes.from_json(json.loads(shelf.path(ENCODING).read_text(encoding="utf-8")))
-        return cls(table, table.fitted(shelf), encoding, fold)
+        told = json.loads(shelf.path(ENCODING).read_text(encoding="utf-8"))
+        return cls(table, table.fitted(shelf), TableCodes.from_json(told), fold, told.get("edges", []))
 
 
 def rows_of(embeddings: Embeddings, codes: Codes, numbers: Numbers, device: torch.device) -> Rows:

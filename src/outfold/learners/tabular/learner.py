@@ -1,9 +1,9 @@
-"""The tabular learner: a network of entity embeddings, trained by the engine on tensors that hold the whole table."""
+"""The tabular learner: a network on the table, trained by the engine on tensors that hold all of it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,7 +27,8 @@ from outfold.learners.neural.task import check_range, check_task
 from outfold.learners.tabular.encoded import FoldTable, rows_of
 from outfold.learners.tabular.network import EmbeddingNetwork, NetworkSpec
 from outfold.learners.tabular.predict import MODEL, predictions
-from outfold.learners.tabular.rows import PhaseRows
+from outfold.learners.tabular.rows import AT_ONCE, PhaseRows
+from outfold.learners.tabular.tabm import TabmNetwork, TabmSpec, tabm_arguments
 from outfold.progress import Reporter
 from outfold.randomness import derive_seed
 from outfold.store.predictions import prediction_frame
@@ -35,6 +36,7 @@ from outfold.store.shelf import Shelf
 from outfold.training.checkpoint import CHECKPOINT
 from outfold.training.device import pick_device, pick_precision, reproducible
 from outfold.training.embeddings import embedding_width
+from outfold.training.ensemble_loss import EnsembleLoss
 from outfold.training.fit import Fit, fit
 from outfold.training.losses import Loss
 from outfold.training.optimizers import Rule
@@ -43,9 +45,11 @@ from outfold.training.recipe_check import check_batches, check_recipe
 from outfold.training.sampling import strata
 from outfold.training.soft_targets import soft_targets
 
+Network = EmbeddingNetwork | TabmNetwork
+
 
 class TabularLearner:
-    """Entity embeddings on the contest's table: the ``learner: tabular`` of a pipeline."""
+    """Entity embeddings, or TabM, on the contest's table: the ``learner: tabular`` of a pipeline."""
 
     def __init__(self, contest: Contest, config: TabularPipeline, name: str, reporter: Reporter) -> None:
         self.contest, self.config, self.name, self.reporter = contest, config, name, reporter
@@ -53,13 +57,14 @@ class TabularLearner:
         self.table = ContestTable(contest, config, name, reporter)
         self.device = pick_device(config.device, self.where)
         self.precision = pick_precision(config.precision, self.device, None, self.where)
+        self._tabm = tabm_arguments(config.params, self.where) if config.model == "tabm" else None
 
     def check(self) -> None:
         """Raise what would stop ``fit`` before it begins."""
         check_task(self.config, self.contest, self.where)
         check_range(self.config.target_ranges, self.contest, self.where)
         # any network of these layers has the same groups
-        check_recipe(EmbeddingNetwork(self.spec([2], 1)), self.config.phases, self.where)
+        check_recipe(self.network([2], 1, [[0.0, 1.0]]), self.config.phases, self.where)
         self.table.check()
 
     def fit(
@@ -87,7 +92,7 @@ class TabularLearner:
         own = self.table.readable(train)
         if pseudo is not None:
             pseudo = pseudo.some(self.table.legible("test", pseudo.ids))
-        fitted, codes, numbers = FoldTable.fit(self.table, own, fold)
+        fitted, codes, numbers = FoldTable.fit(self.table, own, fold, self.pieces)
         fitted.put(shelf)
         parts = [(codes, numbers), fitted.apply("train", valid)]
         if pseudo is not None:
@@ -102,7 +107,7 @@ class TabularLearner:
         plans = plan_phases(config, len(learnt), self.where)
         check_batches(plans)
         torch.manual_seed(derive_seed(config.seed, fold, "weights"))
-        model = EmbeddingNetwork(self.spec(fitted.categories, numbers.shape[1]))
+        model = self.network(fitted.categories, numbers.shape[1], fitted.edges)
         loss = self._loss(own, weighted=pseudo is not None)
         rows = PhaseRows(
             table=rows_of(model.embeddings, every[0], every[1], self.device),
@@ -112,6 +117,7 @@ class TabularLearner:
             loss=loss,
             precision=self.precision,
             metric=contest.metric,
+            at_once=self.at_once,
         )
         model.to(self.device)
         job = Fit(
@@ -131,22 +137,49 @@ class TabularLearner:
         )
         return job, model
 
-    def spec(self, categories: list[int], numbers: int) -> NetworkSpec:
-        """What is needed to build a network for columns of so many categories each, and so many of numbers."""
+    @property
+    def pieces(self) -> int:
+        """The most pieces in which the network sees a number; 0: it takes numbers as they are."""
+        return 0 if self._tabm is None or not self._tabm[1] else self._tabm[0]
+
+    @property
+    def at_once(self) -> int:
+        """Rows of a batch where nothing is learnt."""
+        return AT_ONCE if self._tabm is None else max(AT_ONCE // int(self._tabm[2]["k"]), 1)
+
+    def network(self, categories: list[int], numbers: int, edges: Sequence[Sequence[float]]) -> Network:
+        """The network, new, for columns of so many categories each, and so many of numbers.
+
+        Args:
+            edges: of each number's pieces.
+        """
         config = self.config
-        return NetworkSpec(
-            categories=categories,
-            widths=[embedding_width(config.embedding_width, count) for count in categories],
-            numbers=numbers,
-            layers=config.layers,
-            dropouts=config.layer_dropouts,
-            embedding_dropout=config.embedding_dropout,
-            outputs=network_width(self.contest),
+        widths = [embedding_width(config.embedding_width, count) for count in categories]
+        outputs = network_width(self.contest)
+        if self._tabm is not None:
+            _, width, layers = self._tabm
+            return TabmNetwork(
+                TabmSpec(categories, widths, edges if width else (), numbers, width, outputs, backbone=layers)
+            )
+        return EmbeddingNetwork(
+            NetworkSpec(
+                categories=categories,
+                widths=widths,
+                numbers=numbers,
+                layers=config.layers,
+                dropouts=config.layer_dropouts,
+                embedding_dropout=config.embedding_dropout,
+                outputs=outputs,
+            )
         )
 
     def _loss(self, own: pd.Index, *, weighted: bool) -> Loss:
         loss = training_loss(self.contest, self.config, self.contest.truth(own))
-        return replace(loss, weighted=weighted).to(self.device)
+        return self.voting(replace(loss, weighted=weighted)).to(self.device)
+
+    def voting(self, loss: Loss) -> Loss:
+        """The loss of a network that may be several in one."""
+        return loss if self._tabm is None else EnsembleLoss.of(loss)
 
     def _targets(self, loss: Loss, ids: pd.Index, pseudo: PseudoLabels | None) -> torch.Tensor:
         y: NDArray = self.contest.truth(ids)

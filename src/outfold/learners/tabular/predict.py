@@ -15,14 +15,12 @@ from outfold.errors import DataError
 from outfold.learners.learner import Part
 from outfold.learners.neural.loss import voting_loss
 from outfold.learners.tabular.encoded import FoldTable, rows_of
-from outfold.learners.tabular.network import EmbeddingNetwork
-from outfold.learners.tabular.rows import AT_ONCE
 from outfold.store.shelf import Shelf
 from outfold.training.checkpoint import load_member
 from outfold.training.memory import PREDICTION, memory_told
 
 if TYPE_CHECKING:
-    from outfold.learners.tabular.learner import TabularLearner
+    from outfold.learners.tabular.learner import Network, TabularLearner
 
 MODEL = "model.json"
 
@@ -38,7 +36,7 @@ def predictions(
         DataError: the contest's table has not the columns that the fold was trained on.
     """
     facts = json.loads(shelf.path(MODEL).read_text(encoding="utf-8"))
-    loss = voting_loss(learner.contest, learner.config, facts).to(learner.device)
+    loss = learner.voting(voting_loss(learner.contest, learner.config, facts)).to(learner.device)
     with memory_told(f"{learner.name}: predict {part}", PREDICTION):
         model, fitted = fold_network(learner, fold, shelf, facts["members"][0])
         try:
@@ -52,21 +50,21 @@ def predictions(
         for member in facts["members"]:
             model, _ = fold_network(learner, fold, shelf, member, fitted)
             with torch.inference_mode():
-                pieces = zip(*(tensor.split(AT_ONCE) for tensor in rows), strict=True)
+                pieces = zip(*(tensor.split(learner.at_once) for tensor in rows), strict=True)
                 outputs = [loss.predictions(model(piece)).cpu().numpy() for piece in pieces]
             yield member, np.concatenate([np.empty((0, len(learner.contest.outputs)), np.float32), *outputs])
 
 
 def fold_network(
     learner: TabularLearner, fold: int, shelf: Shelf, member: str, fitted: FoldTable | None = None
-) -> tuple[EmbeddingNetwork, FoldTable]:
+) -> tuple[Network, FoldTable]:
     """A member of a trained fold on the learner's device, in eval mode, and how it sees the table.
 
     A level that training never saw has the mean of the vectors of all training rows, where no missing value has taught
     the network one.
     """
     fitted = fitted or FoldTable.of(learner.table, shelf, fold)
-    model = EmbeddingNetwork(learner.spec(fitted.categories, len(fitted.encoding.standard.columns)))
+    model = learner.network(fitted.categories, len(fitted.encoding.standard.columns), fitted.edges)
     model.load_state_dict(load_member(shelf, member))
     for place, level in enumerate(fitted.encoding.levels.values()):
         if not level.counts[0]:

@@ -34,6 +34,7 @@ class PhaseRows:
         targets: (n, ...) of all rows, as the loss wants them, on the device.
         truth: the contest's own, of the rows to watch.
         watched: rows to watch.
+        at_once: rows of a batch where nothing is learnt.
     """
 
     table: Rows
@@ -43,6 +44,7 @@ class PhaseRows:
     loss: Loss
     precision: Precision
     metric: Metric
+    at_once: int = AT_ONCE
 
     @property
     def kinds(self) -> None:
@@ -67,7 +69,7 @@ class PhaseRows:
         if not len(self.watched):
             return {}
         model.eval()
-        batches = np.array_split(self.watched, -(-len(self.watched) // AT_ONCE))
+        batches = np.array_split(self.watched, -(-len(self.watched) // self.at_once))
         with torch.inference_mode(), self.precision.autocast():
             outputs = torch.cat([model(rows).float() for rows in self.plain(batches)])
         targets = self.targets[torch.from_numpy(self.watched).to(self.targets.device)]
