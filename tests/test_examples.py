@@ -287,11 +287,14 @@ def copy(name: str, root: Path) -> Path:
 def small_table(config: dict[str, Any]) -> dict[str, Any]:
     """What makes a learner of tables quick, by its learner."""
     if config["learner"] == "gbdt":
-        params = {"num_leaves": 3, "min_data_in_leaf": 2, "learning_rate": 0.3}
-        return {"rounds": 5, "early_stopping": 0, "params": params}
+        leaves = {"min_data_in_leaf": 2} if config.get("library", "lightgbm") == "lightgbm" else {}
+        params = {"num_leaves": 3, "learning_rate": 0.3, **leaves}
+        return {"rounds": 5, "early_stopping": 0, "params": params, "shap": False}
     if config["learner"] == "tabular":
         phases = [{"epochs": 4, "lr": 1e-2}]
         return {"layers": [16], "dropouts": [0.0], "batch_size": 32, "phases": phases, "device": "cpu"}
+    if config["learner"] == "sklearn":
+        return {"params": {**config["params"], **({"n_estimators": 10} if "n_estimators" in config["params"] else {})}}
     return {key: config[key][-1:] for key in ("C", "alpha") if key in config}
 
 
