@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 from conftest import IMAGES, REPO, TABULAR, outfold, write_contest, write_images, write_tables
 
@@ -306,6 +311,27 @@ def test_the_same_trials_come_of_many_hands(root: Path, other: Path, monkeypatch
 def test_the_same_trials_come_of_several_processes(root: Path, other: Path) -> None:
     outfold(root, "tune", "ridge", "--trials", "7")
     outfold(other, "tune", "ridge", "--trials", "7", "--jobs", "3")
+    pd.testing.assert_frame_equal(trials(root), trials(other))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="kill -9")
+def test_a_search_in_several_processes_that_is_killed_leaves_none_and_goes_on(root: Path, other: Path) -> None:
+    outfold(other, "tune", "ridge", "--trials", "7")
+    words = [sys.executable, "-m", "outfold", "--root", str(root), "tune", "ridge", "--trials", "7", "--jobs", "2"]
+    environment = {**os.environ, "PYTHONPATH": str(REPO / "src")}
+    for wait in (0.5, 2.0):
+        child = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        work, deadline = root / "artifacts" / "tune" / "ridge" / "work", time.monotonic() + 120
+        while not work.exists() and child.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(wait)
+        hands = psutil.Process(child.pid).children(recursive=True)
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        _, left = psutil.wait_procs(hands, timeout=20)
+        assert not left
+    outfold(root, "tune", "ridge", "--trials", "7")
     pd.testing.assert_frame_equal(trials(root), trials(other))
 
 

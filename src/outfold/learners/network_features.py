@@ -77,7 +77,7 @@ def network_features(
     shelf = Shelf(contest.layout.fold(backbone.pipeline, fold))
     member, size = _member(shelf, backbone, where)
     mean, std = (json.loads(shelf.path(MODEL).read_text(encoding="utf-8"))[key] for key in ("mean", "std"))
-    config = network_config(contest.layout, backbone, where)
+    config = network_config(contest.layout, backbone, where).for_fold(fold)
     if contest.config.task == "multitask":  # this may be one of its targets, and the network has them all
         contest = load_contest(contest.root, contest.config)
     learner = ImageLearner(contest, config, backbone.pipeline, reporter)
