@@ -181,6 +181,9 @@ def load_contest(root: Path, config: CompetitionConfig | None = None) -> Contest
     sample, id_column = read_sample(config, layout)
     train, test = read_parts(config, layout, sample, id_column, image_columns(config.columns.image))
     notes = [*sample.notes, *train.notes, *test.notes]
+    known = [name for name in config.target if name in test.frame.columns]
+    if known:
+        notes.append(f"{test.path.name} has the target {some(known)}, too, which no model is shown: a placeholder?")
     target_columns(train.frame, config.target, train.path)
     _settle(train, test, sample)
     check_test_ids(test.frame.index, sample.frame.index, test.path, sample.path)
