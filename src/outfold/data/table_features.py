@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from outfold.data.date_parts import DATE_PARTS, date_parts
@@ -103,11 +105,33 @@ def category_codes(column: pd.Series, known: Sequence[str]) -> np.ndarray:
     known as it stands is therefore looked up by what it means.
     """
     places = {text: float(place) for place, text in enumerate(known)}
-    meanings = {_meaning(text): place for text, place in reversed(places.items())}
     found, values = pd.factorize(column)
     texts = [as_text(value) for value in values]
-    codes = [places.get(text, meanings.get(_meaning(text), np.nan)) for text in texts]
-    return np.array([*codes, np.nan])[found]
+    codes = np.array([*(places.get(text, np.nan) for text in texts), np.nan])
+    unknown = np.flatnonzero(np.isnan(codes[:-1]))
+    if len(unknown):
+        codes[unknown] = _by_meaning([texts[place] for place in unknown], places)
+    return codes[found]
+
+
+def _by_meaning(texts: Sequence[str], places: Mapping[str, float]) -> list[float]:
+    """The place of the first category that means what each of these texts does, (n,); NaN where there is none."""
+    first: dict[str, float] = {}
+    for text in reversed([text for text, odd in zip(places, _perhaps_odd(list(places)), strict=True) if odd]):
+        first[_meaning(text)] = places[text]
+    found = []
+    for text, odd in zip(texts, _perhaps_odd(texts), strict=True):
+        meaning = _meaning(text) if odd else text
+        found.append(min(places.get(meaning, np.inf), first.get(meaning, np.inf)))
+    return [np.nan if place == np.inf else place for place in found]
+
+
+def _perhaps_odd(texts: Sequence[str]) -> NDArray[np.bool_]:
+    """Which texts may mean another one: those like numbers and truth values, but for whole numbers as usual."""
+    array = pa.array(texts, type=pa.string())
+    begins = pc.match_substring_regex(array, r"^[^\p{L}]*\p{Nd}|(?i:true|false)")
+    usual = pc.match_substring_regex(array, r"^(0|-?[1-9][0-9]{0,14}|True|False)$")
+    return np.asarray(pc.and_not(begins, usual))
 
 
 def as_text(value: Any) -> str:
@@ -119,7 +143,7 @@ def as_text(value: Any) -> str:
 
 def _meaning(text: str) -> str:
     if re.fullmatch(r"\s*[+-]?\d{1,15}(\.\d*)?\s*", text):
-        return as_text(float(text))
+        return as_text(float(text.strip()))
     return text.strip().capitalize() if text.strip().lower() in ("true", "false") else text
 
 

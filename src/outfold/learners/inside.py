@@ -52,6 +52,26 @@ def inner_folds(contest: Contest, ids: pd.Index, *, n: int, seed: int) -> list[P
     return [(ids.get_indexer(learn), ids.get_indexer(choose)) for learn, choose in pairs]
 
 
+def blind_folds(contest: Contest, ids: pd.Index, *, n: int, seed: int) -> list[Places]:
+    """A cross-validation of these training rows that does not look at their targets, so that no part depends on them.
+
+    Groups are whole, earlier rows come before later ones, as in :func:`inner_folds`. With one group or one date there
+    is none.
+    """
+    groups, dates = contest.groups(ids), contest.dates(ids)
+    most: int = len(ids)
+    kind: FoldKind = "kfold"
+    if dates is not None and contest.config.folds.kind in ("time_series", "holdout"):
+        most, kind = dates.nunique() - 1, "time_series"
+    elif groups is not None:
+        most, kind = groups.nunique(), "group"
+    if most < 2:
+        return []
+    folds, _ = make_folds(ids, kind=kind, n=min(n, most), seed=seed, groups=groups, dates=dates)
+    pairs = [(folds.train(number), folds.valid(number)) for number in folds.numbers()]
+    return [(ids.get_indexer(learn), ids.get_indexer(choose)) for learn, choose in pairs]
+
+
 def _plain_kind(y: np.ndarray) -> FoldKind:
     if y.dtype.kind == "f":
         return "kfold"

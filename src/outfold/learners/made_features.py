@@ -14,7 +14,7 @@ from outfold.data.features.kind import Fitted, Plain, Step, Targets
 from outfold.errors import ConfigError, nearest, some
 from outfold.learners.feature_plan import Columns, FeaturePlan
 from outfold.learners.hook_feature import Hooked, role_of
-from outfold.learners.inside import Places, inner_folds
+from outfold.learners.inside import Places, blind_folds
 from outfold.learners.learner import Part
 from outfold.learners.problems import problems_of, target_table
 from outfold.store.shelf import Shelf
@@ -61,6 +61,10 @@ class MadeFeatures:
         A training row's columns that the targets teach come from other training rows, in the contest's own folds.
         One without such rows (the earliest of a time series) has none: the value is missing.
         """
+        places = self.contest.train.index.get_indexer(ids)
+        if (np.diff(places) < 0).any():  # whatever the order of the ids, the same parts and the same sums
+            fitted, rows = self.fit(ids[np.argsort(places)])
+            return fitted, rows.loc[ids]
         taken, learnt = self._begin("train", ids), []
         columns = self.plan.columns
         parts: list[Places] | None = None
@@ -72,11 +76,10 @@ class MadeFeatures:
                 continue
             if step.from_targets and targets is None:
                 targets = self._targets(ids)
-            taught = targets if step.from_targets else None
-            learnt.append(step.fit(sources, taught))
-            if step.crossed:
-                parts = parts or inner_folds(self.contest, ids, n=CROSSED, seed=_SEED)
-                made = _crossed(step, sources, taught, parts)
+            learnt.append(step.fit(sources, targets if step.from_targets else None))
+            if step.crossed and targets is not None:
+                parts = blind_folds(self.contest, ids, n=CROSSED, seed=_SEED) if parts is None else parts
+                made = step.cross(sources, targets, parts)
                 if isinstance(step, Hooked):
                     columns = self._with(columns, made, step)
                 taken |= _columns(made)
@@ -176,15 +179,6 @@ class MadeFeatures:
     def _targets(self, ids: pd.Index) -> Targets:
         asked = [target_table(problems_of(one, ids, balanced=False), one.outputs) for one in self.contest.questions]
         return Targets([name for _, names in asked for name in names], np.hstack([values for values, _ in asked]))
-
-
-def _crossed(step: Fitted, rows: pd.DataFrame, targets: Targets | None, parts: Sequence[Places]) -> pd.DataFrame:
-    """Each row by what rows of the other parts have taught."""
-    given = []
-    for learn, give in parts:
-        taught = step.fit(rows.iloc[learn], None if targets is None else targets.some(learn))
-        given.append(step.apply(rows.iloc[give], taught))
-    return pd.concat(given).reindex(rows.index)
 
 
 def _made(step: Step, rows: pd.DataFrame) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from outfold.errors import ConfigError, nearest, some
 
+Places = tuple[NDArray[np.int64], NDArray[np.int64]]
 Role = Literal["number", "category", "date", "text"]
 
 
@@ -88,6 +89,17 @@ class Fitted(Step):
     @abstractmethod
     def apply(self, rows: pd.DataFrame, learnt: pd.DataFrame) -> pd.DataFrame:
         """The columns of ``made`` for any rows, with the index of ``rows``."""
+
+    def cross(self, rows: pd.DataFrame, targets: Targets, parts: Sequence[Places]) -> pd.DataFrame:
+        """The columns of training rows, each by what rows of other parts teach.
+
+        Args:
+            parts: places of the rows to learn from, and of those to give to, of which each row is once at most; one
+                that is in none (the earliest of a time series) has missing values.
+        """
+        given = [self.apply(rows.iloc[give], self.fit(rows.iloc[learn], targets.some(learn))) for learn, give in parts]
+        nothing = pd.DataFrame(columns=self.names, index=rows.index[:0])
+        return pd.concat(given or [nothing]).reindex(rows.index)
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from outfold.data.column_types import is_text
 from outfold.data.table_features import as_text, category_codes
 
 Codes = NDArray[np.int64]
@@ -61,8 +63,14 @@ def places(rows: pd.DataFrame, key: Sequence[str], table: pd.DataFrame) -> Codes
 
 def texts(column: pd.Series) -> tuple[Codes, NDArray[np.object_]]:
     """Which of the column's values each cell holds, (n,), -1 where it is missing; and the values, as text."""
-    found, values = pd.factorize(column)
-    return found.astype(np.int64), np.array([as_text(value) for value in values], dtype=object)
+    if is_text(column):
+        array = pa.array(column, type=pa.string(), from_pandas=True)
+        held = (array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array).dictionary_encode()
+        codes, words = held.indices.fill_null(-1).to_numpy(zero_copy_only=False), held.dictionary.to_pylist()
+    else:
+        codes, values = pd.factorize(column)
+        words = [as_text(value) for value in values]
+    return np.asarray(codes, dtype=np.int64), np.array(words, dtype=object)
 
 
 def _coded(column: pd.Series) -> tuple[Codes, list[str]]:

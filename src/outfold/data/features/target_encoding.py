@@ -5,17 +5,21 @@ m(c) = (sum of y over the rows of c + s · mean of y) / (rows of c + s), with s 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from outfold.config.learnt_features import TargetEncoding
-from outfold.data.features.kind import Fitted, Made, Setting, Targets, framed, keys_of, label
+from outfold.data.features.kind import Fitted, Made, Places, Setting, Targets, framed, keys_of, label
 from outfold.data.features.levels import distinct, places
 
 _ROWS = "rows"
+
+Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -40,13 +44,26 @@ class Encoded(Fitted):
     def apply(self, rows: pd.DataFrame, learnt: pd.DataFrame) -> pd.DataFrame:
         """The means for each row."""
         at, counts = places(rows, self.sources, learnt), learnt[_ROWS].to_numpy(np.float64)
-        means = []
-        for place in range(len(self.made)):
-            sums = learnt[_sum(place)].to_numpy(np.float64)
-            prior = sums.sum() / counts.sum()
-            by_value = (sums + self.smoothing * prior) / (counts + self.smoothing)
-            means.append(np.append(by_value, prior)[at])
-        return framed(rows, self.names, means)
+        sums = (learnt[_sum(place)].to_numpy(np.float64) for place in range(len(self.made)))
+        return framed(rows, self.names, [self._means(one, counts)[at] for one in sums])
+
+    def cross(self, rows: pd.DataFrame, targets: Targets, parts: Sequence[Places]) -> pd.DataFrame:
+        """The means for training rows: of each part's rows to learn from, with the values looked up once for all."""
+        codes, table = distinct(rows, self.sources)
+        found = np.full((len(self.made), len(rows)), np.nan)
+        for learn, give in parts:
+            counts = np.bincount(codes[learn], minlength=len(table)).astype(np.float64)
+            for output, values in zip(found, targets.values.T, strict=True):
+                sums = np.bincount(codes[learn], weights=values[learn], minlength=len(table))
+                output[give] = self._means(sums, counts)[codes[give]]
+        return framed(rows, self.names, list(found))
+
+    def _means(self, sums: Numbers, counts: Numbers) -> Numbers:
+        """The mean of each value, and last that of one that is not there."""
+        prior = sums.sum() / counts.sum()
+        weights = counts + self.smoothing
+        means = np.where(weights > 0, (sums + self.smoothing * prior) / np.where(weights > 0, weights, 1), prior)
+        return np.append(means, prior)
 
 
 def build(asked: TargetEncoding, setting: Setting) -> list[Encoded]:

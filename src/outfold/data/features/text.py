@@ -92,8 +92,8 @@ def _times(pattern: str) -> Callable[[pa.Array], NDArray[np.float64]]:
 
 def _upper_case(words: pa.Array) -> NDArray[np.float64]:
     """The share of letters that are capitals; 0 where there are none."""
-    capitals, letters = _times(r"\p{Lu}")(words), _times(r"\p{L}")(words)
-    return capitals / np.maximum(letters, 1)
+    letters = _number(pc.utf8_length(pc.replace_substring_regex(words, pattern=r"\P{L}+", replacement="")))
+    return _times(r"\p{Lu}")(words) / np.maximum(letters, 1)
 
 
 _MEASURES: dict[Measure, Callable[[pa.Array], NDArray[np.float64]]] = {
