@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from booster_contest import QUICK, cancer, configured, learner_of, oof, split, trained, write_contest
+from ear import Ear
 from sklearn import datasets
 
 from outfold.contest import Contest
@@ -480,16 +481,12 @@ def test_a_metric_that_the_choosing_rows_do_not_define_is_told_and_the_loss_choo
     table = cancer().assign(never=0)
     table.loc[[0, 4], "never"] = [1, 0]
     contest = write_contest(tmp_path, table, ["target", "never"], "multilabel", "metric: mean_columnwise_auc\n")
-    told: list[str] = []
-
-    class Listening(Reporter):
-        def warn(self, text: str) -> None:
-            told.append(text)
-
-    learner = GbdtLearner(contest, configured(stop_by="contest", **QUICK), "lightgbm", Listening())
+    ear = Ear()
+    learner = GbdtLearner(contest, configured(stop_by="contest", **QUICK), "lightgbm", ear)
     ids = contest.train.index[contest.y[:, 1] == 0]
     learner.fit(0, ids, contest.train.index[:0], Shelf.open(tmp_path / "fold", "x"))
-    assert len(told) == 1 and "never" in told[0] and "the loss chooses" in told[0]
+    (told,) = ear.warned
+    assert "never" in told and "the loss chooses" in told
 
 
 # members

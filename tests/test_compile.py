@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from ear import Ear
 from image_contest import digits_contest
 from stopping import stopped_at_save
 from torch import Tensor, fx
@@ -14,21 +15,11 @@ from torch import Tensor, fx
 from outfold.config.image import ImagePipeline
 from outfold.contest import Contest
 from outfold.learners.image.learner import ImageLearner
-from outfold.progress import Reporter
 from outfold.store.shelf import Shelf
 from outfold.training import compiled
 from outfold.training.checkpoint import load_member
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-class _Ear(Reporter):
-    def __init__(self) -> None:
-        super().__init__()
-        self.warned: list[str] = []
-
-    def warn(self, text: str) -> None:
-        self.warned.append(text)
 
 
 class Backend:
@@ -76,7 +67,7 @@ def contest(tmp_path_factory: pytest.TempPathFactory) -> Contest:
 
 def trained(contest: Contest, config: ImagePipeline, folder: Path) -> tuple[Shelf, list[str]]:
     """The shelf of a fold, and what was warned of."""
-    ear = _Ear()
+    ear = Ear()
     shelf = Shelf.open(folder, "key")
     ImageLearner(contest, config, "cnn", ear).fit(0, contest.train.index[:110], contest.train.index[110:], shelf)
     return shelf, ear.warned

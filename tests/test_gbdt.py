@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from booster_contest import QUICK, cancer, configured, learner_of, oof, split, trained, write_contest
+from scrambled import scrambled
 from sklearn import datasets
 
 from outfold.contest import Contest, load_contest
@@ -153,14 +153,7 @@ def test_the_rows_that_score_change_nothing_about_the_model(tmp_path: Path, refi
     shelf = Shelf.open(tmp_path / "as-it-is", "a")
     learner_of(contest, refit=refit, **QUICK).fit(0, train, valid, shelf)
 
-    order = np.random.default_rng(0).permutation(len(valid))
-    scoring = contest.train.index.isin(valid)
-    rows, y = contest.train.copy(deep=True), contest.y.copy()
-    rows[scoring] = rows[scoring].iloc[order].set_axis(rows.index[scoring])
-    rows.loc[scoring, "mean_texture"] = np.nan
-    rows.loc[scoring, "stage"] = "never seen before"
-    y[scoring] = y[scoring][order]
-    contest = dataclasses.replace(contest, train=rows, y=y)
+    contest = scrambled(contest, valid, gap="mean_texture", unseen="stage")
     other = Shelf.open(tmp_path / "scrambled", "a")
     learner_of(contest, refit=refit, **QUICK).fit(0, train, valid[::-1], other)
     assert models(shelf) == models(other)

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from ear import Ear
 from PIL import Image
 
 from outfold.data.image_cache import ImageSet, open_cache
@@ -147,17 +148,6 @@ def photos(tmp_path: Path) -> ImageSet:
     return ImageSet("train", paths, size=16)
 
 
-class _Counting(Reporter):
-    """Remembers which bars were shown: a bar of decoding means that images were decoded."""
-
-    def __init__(self) -> None:
-        self.labels: list[str] = []
-
-    def bar(self, label, total, unit="it"):  # type: ignore[no-untyped-def]
-        self.labels.append(label)
-        return super().bar(label, total, unit)
-
-
 def test_the_cache_holds_every_image_in_the_order_of_the_paths(tmp_path: Path, photos: ImageSet) -> None:
     cache = open_cache(tmp_path / "cache", photos, Reporter(), on_bad="error")
     assert cache.pixels.shape == (70, 16, 16, 3)
@@ -168,10 +158,10 @@ def test_the_cache_holds_every_image_in_the_order_of_the_paths(tmp_path: Path, p
 
 
 def test_images_are_decoded_once(tmp_path: Path, photos: ImageSet) -> None:
-    reporter = _Counting()
+    reporter = Ear()
     for _ in range(2):
         open_cache(tmp_path / "cache", photos, reporter, on_bad="error")
-    assert len(reporter.labels) == 1
+    assert len(reporter.bars) == 1
 
 
 def test_a_changed_file_is_decoded_again(tmp_path: Path, photos: ImageSet) -> None:
@@ -187,10 +177,10 @@ def test_another_form_is_another_cache(photos: ImageSet, change: dict) -> None:
 
 
 def _open(folder: Path, images: ImageSet, barrier, results) -> None:  # type: ignore[no-untyped-def]
-    reporter = _Counting()
+    reporter = Ear()
     barrier.wait()
     cache = open_cache(folder, images, reporter, on_bad="error")
-    results.put((len(reporter.labels), int(cache.pixels.sum())))
+    results.put((len(reporter.bars), int(cache.pixels.sum())))
 
 
 @pytest.mark.skipif(os.name != "posix", reason="advisory locks are POSIX's")

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from ear import Ear
 from pydantic import TypeAdapter
 from sklearn.datasets import load_digits, load_sample_image
 
@@ -61,21 +62,6 @@ def write_digits(root: Path, rows: int, damaged: tuple[str, ...] = (), more: str
         f'columns: {{image: {{train: "train/{{id}}.png", test: "test/{{id}}.png"}}}}\n{more}'
     )
     return load_contest(root)
-
-
-class Counting(Reporter):
-    """Remembers what was said."""
-
-    def __init__(self) -> None:
-        self.bars: list[str] = []
-        self.warnings: list[str] = []
-
-    def bar(self, label: str, total: float | None, unit: str = "it"):  # type: ignore[no-untyped-def]
-        self.bars.append(label)
-        return super().bar(label, total, unit)
-
-    def warn(self, text: str) -> None:
-        self.warnings.append(text)
 
 
 # one image
@@ -154,7 +140,7 @@ def features_of(contest: Contest, reporter: Reporter, **settings: object) -> tup
 
 
 def test_features_are_computed_once_and_again_when_a_file_or_a_setting_changes(tmp_path: Path) -> None:
-    contest, reporter = write_digits(tmp_path, 40), Counting()
+    contest, reporter = write_digits(tmp_path, 40), Ear()
     first, _ = features_of(contest, reporter)
     again, _ = features_of(contest, reporter)
     pd.testing.assert_frame_equal(first, again)
@@ -177,7 +163,7 @@ def test_unreadable_images_are_told_together(tmp_path: Path) -> None:
 
 def test_with_on_bad_image_drop_unreadable_images_teach_nothing_and_are_predicted_all_the_same(tmp_path: Path) -> None:
     contest = write_digits(tmp_path, 160, damaged=("d0000", "d0003"), more="on_bad_image: drop\n")
-    reporter = Counting()
+    reporter = Ear()
     config = TypeAdapter(GbdtPipeline).validate_python({"learner": "gbdt", "rounds": 3, "early_stopping": 0})
     learner, ids = GbdtLearner(contest, config, "lightgbm", reporter), contest.train.index
     shelves = {}
@@ -187,7 +173,7 @@ def test_with_on_bad_image_drop_unreadable_images_teach_nothing_and_are_predicte
     assert shelves["all"].path("model.txt").read_bytes() == shelves["readable"].path("model.txt").read_bytes()
     predicted = learner.predict("test", contest.test.index, {0: shelves["all"]})
     assert list(predicted["id"]) == list(contest.test.index)
-    assert [text.split(" (")[0] for text in reporter.warnings] == [
+    assert [text.split(" (")[0] for text in reporter.warned] == [
         "1 train images cannot be read",
         "1 test images cannot be read",
     ]

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from ear import Ear
 from image_contest import digits_contest
 
 from outfold.config.image import ImagePipeline
@@ -32,24 +33,6 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")
 
 
-class Told(Reporter):
-    """Remembers what was said and how often images were decoded."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.bars: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.lines.append(text)
-
-    def warn(self, text: str) -> None:
-        self.lines.append(text)
-
-    def bar(self, label, total, unit="it"):  # type: ignore[no-untyped-def]
-        self.bars.append(label)
-        return super().bar(label, total, unit)
-
-
 def photo(path: Path, number: int, height: int, width: int) -> Path:
     """A smooth picture with some detail, as a JPEG keeps it well."""
     y, x = np.mgrid[0:height, 0:width] / 40
@@ -65,8 +48,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [photo(folder / f"{number}.png", number, *sizes[number % 4]) for number in range(70)]
 
 
-def opened(folder: Path, paths: Sequence[Path], budget: str = "", **keys: Any) -> tuple[ImageCache, Told]:
-    told = Told()
+def opened(folder: Path, paths: Sequence[Path], budget: str = "", **keys: Any) -> tuple[ImageCache, Ear]:
+    told = Ear()
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("OUTFOLD_CACHE_BUDGET", budget)
         cache = open_cache(folder, ImageSet("train", paths, **{"size": 64, **keys}), told, on_bad="drop")
@@ -169,7 +152,7 @@ def test_images_that_cannot_be_read_are_known_in_every_form(tmp_path: Path, phot
         assert np.abs(grey - 128).max() <= 1
         with pytest.raises(DataError, match=r"1 of 70 train images cannot be read:\n.*broken\.png: not an image"):
             open_cache(
-                tmp_path / budget, ImageSet("train", [*photos[:60], broken, *photos[61:]], 64), Told(), on_bad="error"
+                tmp_path / budget, ImageSet("train", [*photos[:60], broken, *photos[61:]], 64), Ear(), on_bad="error"
             )
 
 

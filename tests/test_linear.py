@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from ear import Ear
 from pydantic import TypeAdapter, ValidationError
 from safetensors.numpy import load_file
+from scrambled import scrambled
 from sklearn import datasets
 from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge
 from test_gbdt import cancer, oof, split, write_contest
@@ -182,14 +184,7 @@ def test_the_rows_that_score_change_nothing_about_the_model(tmp_path: Path, keys
     shelf = Shelf.open(tmp_path / "as-it-is", "a")
     learner_of(contest, **keys).fit(0, train, valid, shelf)
 
-    order = np.random.default_rng(0).permutation(len(valid))
-    scoring = contest.train.index.isin(valid)
-    rows, y = contest.train.copy(deep=True), contest.y.copy()
-    rows[scoring] = rows[scoring].iloc[order].set_axis(rows.index[scoring])
-    rows.loc[scoring, "mean_texture"] = np.nan
-    rows.loc[scoring, "stage"] = "never seen before"
-    y[scoring] = y[scoring][order]
-    contest = dataclasses.replace(contest, train=rows, y=y)
+    contest = scrambled(contest, valid, gap="mean_texture", unseen="stage")
     other = Shelf.open(tmp_path / "scrambled", "a")
     learner_of(contest, **keys).fit(0, train, valid[::-1], other)
     assert left(shelf) == left(other)
@@ -381,16 +376,13 @@ def test_balanced_weights_raise_the_rare_class(tmp_path: Path) -> None:
 
 
 def test_too_few_iterations_are_told(binary: Contest) -> None:
-    told: list[str] = []
-
-    class Listening(Reporter):
-        def warn(self, text: str) -> None:
-            told.append(text)
-
+    ear = Ear()
     folds = split(binary, 2)
-    learner = learner_of(binary, Listening(), C=10, max_iter=2)
+    learner = learner_of(binary, ear, C=10, max_iter=2)
     learner.fit(0, folds.train(0), folds.valid(0), Shelf.open(binary.layout.fold("hasty", 0), "x"))
-    assert [re.sub(r"\d+", "N", text) for text in told] == ["linear fold N: max_iter: N iterations did not suffice"]
+    assert [re.sub(r"\d+", "N", text) for text in ear.warned] == [
+        "linear fold N: max_iter: N iterations did not suffice"
+    ]
 
 
 # what it leaves

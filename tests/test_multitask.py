@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import chain
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,10 +23,8 @@ from outfold.errors import ConfigError, DataError, SubmissionError
 from outfold.learners.neural.loss import network_width, training_loss
 from outfold.learners.neural.task import check_task
 from outfold.metrics import columns_by_target
-from outfold.stages.check import check
 from outfold.stages.context import Context
 from outfold.stages.download import download
-from outfold.stages.ensemble import ensemble
 from outfold.stages.predict import predict
 from outfold.stages.show import show
 from outfold.stages.split import split
@@ -44,13 +43,7 @@ def blended(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.set_num_threads(1)
     network = CNN + "loss_weights: {ink: 0.3}\n"
     root = several_contest(tmp_path_factory.mktemp("several"), train=150, cnn=network, lightgbm=GBDT)
-    for stage in (check, download, split):
-        stage(Context(root))
-    for name in ("cnn", "lightgbm"):
-        train(Context(root), name)
-        predict(Context(root), name)
-    ensemble(Context(root))
-    return root
+    return chain.blended(root, "cnn", "lightgbm")
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import chain
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,11 +26,9 @@ from outfold.ensemble import tune_thresholds
 from outfold.errors import ConfigError, SubmissionError
 from outfold.learners.steps import class_probabilities, step_names, steps
 from outfold.metrics import expected_class, get_metric
-from outfold.stages.check import check
 from outfold.stages.context import Context
 from outfold.stages.download import download
 from outfold.stages.ensemble import ensemble
-from outfold.stages.predict import predict
 from outfold.stages.show import show
 from outfold.stages.split import split
 from outfold.stages.submit import submit
@@ -169,13 +168,7 @@ def blended(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A contest of grades: a network and boosters, trained, predicted and blended."""
     torch.set_num_threads(1)
     root = graded_contest(tmp_path_factory.mktemp("graded"), train=150, cnn=CNN, lightgbm=GBDT)
-    for stage in (check, download, split):
-        stage(Context(root))
-    for name in ("cnn", "lightgbm"):
-        train(Context(root), name)
-        predict(Context(root), name)
-    ensemble(Context(root))
-    return root
+    return chain.blended(root, "cnn", "lightgbm")
 
 
 def test_folds_are_stratified_and_the_metric_is_qwk(blended: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from ear import Ear
 from image_contest import digits_contest
 from torch import Tensor, nn
 
@@ -17,7 +18,6 @@ from outfold.learners import pooled
 from outfold.learners.image.learner import ImageLearner
 from outfold.learners.image.predict import Inference
 from outfold.learners.image.tta import Looks
-from outfold.progress import Reporter
 from outfold.store.shelf import Shelf
 from outfold.training.checkpoint import load_member
 from outfold.training.memory import Pieces
@@ -68,17 +68,8 @@ def test_another_error_cuts_nothing() -> None:
     assert model.seen == [4]
 
 
-class _Ear(Reporter):
-    def __init__(self) -> None:
-        super().__init__()
-        self.warned: list[str] = []
-
-    def warn(self, text: str) -> None:
-        self.warned.append(text)
-
-
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[ImageLearner, Shelf, _Ear]:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[ImageLearner, Shelf, Ear]:
     torch.set_num_threads(1)
     contest = digits_contest(tmp_path_factory.mktemp("digits"), train=40, test=25)
     config = ImagePipeline.model_validate(
@@ -94,7 +85,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[ImageLearner, She
             "tta": 2,
         }
     )
-    ear = _Ear()
+    ear = Ear()
     learner, shelf = ImageLearner(contest, config, "cnn", ear), Shelf.open(tmp_path_factory.mktemp("shelf"), "key")
     learner.fit(0, contest.train.index[:32], contest.train.index[32:], shelf)
     return learner, shelf, ear
@@ -106,7 +97,7 @@ def _predicted(learner: ImageLearner, shelf: Shelf) -> np.ndarray:
 
 
 def test_predictions_in_pieces_are_those_of_whole_batches(
-    trained: tuple[ImageLearner, Shelf, _Ear], monkeypatch: pytest.MonkeyPatch
+    trained: tuple[ImageLearner, Shelf, Ear], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     learner, shelf, ear = trained
     whole, models = _predicted(learner, shelf), Inference.models
@@ -127,7 +118,7 @@ def test_predictions_in_pieces_are_those_of_whole_batches(
 
 
 def test_activations_are_computed_in_pieces_too(
-    trained: tuple[ImageLearner, Shelf, _Ear], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: tuple[ImageLearner, Shelf, Ear], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     contest, phases = trained[0].contest, [{"epochs": 1, "train": "head", "precompute": True}]
     config = ImagePipeline.model_validate({**trained[0].config.model_dump(), "phases": phases, "seed": 5})
@@ -142,7 +133,7 @@ def test_activations_are_computed_in_pieces_too(
     heads = []
     for name, activations in (("pieces", full), ("whole", whole)):
         monkeypatch.setattr(pooled, "activations", activations)
-        learner, shelf = ImageLearner(contest, config, "cnn", _Ear()), Shelf.open(tmp_path / name, "key")
+        learner, shelf = ImageLearner(contest, config, "cnn", Ear()), Shelf.open(tmp_path / name, "key")
         learner.fit(0, contest.train.index[:32], contest.train.index[32:], shelf)
         heads.append(load_member(shelf, "final")["fc.weight"])
         for file in contest.layout.cache.glob("activations-*"):
@@ -152,7 +143,7 @@ def test_activations_are_computed_in_pieces_too(
 
 
 def test_images_that_do_not_fit_say_what_to_do_and_that_nothing_is_lost(
-    trained: tuple[ImageLearner, Shelf, _Ear], monkeypatch: pytest.MonkeyPatch
+    trained: tuple[ImageLearner, Shelf, Ear], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*args: Any) -> Any:
         raise torch.OutOfMemoryError("CUDA out of memory.")

@@ -17,6 +17,7 @@ import pandas as pd
 import psutil
 import pytest
 from conftest import IMAGES, REPO, TABULAR, outfold, write_contest, write_images, write_tables
+from ear import Ear
 
 from outfold.config.default_spaces import DEFAULT_SPACES
 from outfold.config.load import load_pipeline
@@ -106,19 +107,6 @@ def pictures() -> None:
 def trials(root: Path, name: str = "ridge") -> pd.DataFrame:
     """All trials, but for how long they took."""
     return pd.read_csv(root / "artifacts" / "tune" / name / "trials.csv").drop(columns="seconds")
-
-
-class Said(Reporter):
-    """Keeps what is said."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.lines.append(text)
-
-    def warn(self, text: str) -> None:
-        self.lines.append(f"warning: {text}")
 
 
 def test_the_rows_that_a_fold_scores_choose_nothing_about_its_model(root: Path, tmp_path: Path) -> None:
@@ -391,7 +379,7 @@ def test_the_new_file_keeps_comments_trains_and_is_replaced_only_as_it_was_left(
 
 
 def test_shared_is_one_search_and_says_what_it_costs_in_trust(root: Path) -> None:
-    said = Said()
+    said = Ear()
     path = tune(Context(root, said), "ridge", Plan(trials=3, inner=2, shared=True))
     assert path is not None
     tuned = load_pipeline(path)
@@ -420,7 +408,7 @@ def test_later_rows_choose_where_folds_are_split_by_time(root: Path) -> None:
         ids = context.contest.train.index.get_indexer(context.folds.train(fold))
         for learn, choose in bench.inner(fold):
             assert days[ids[learn]].max() < days[ids[choose]].min()
-    said = Said()
+    said = Ear()
     assert tune(Context(root, said), "ridge", Plan(trials=1, inner=2, shared=True)) is not None
     assert not any("too good" in line for line in said.lines)
 
@@ -444,7 +432,7 @@ def test_labels_are_decided_by_other_inner_folds(root: Path) -> None:
 def test_keys_that_the_library_refuses_together_make_a_trial_that_is_told_and_counts(tmp_path: Path) -> None:
     trees = "learner: gbdt\nrounds: 3\nearly_stopping: 0\nparams: {other_rate: 0.5}\n"
     trees += "tune:\n  params.data_sample_strategy: [bagging, goss]\n  params.top_rate: [0.2, 0.9]\n"
-    root, said = contest(tmp_path / "contest", rows=120, trees=trees), Said()
+    root, said = contest(tmp_path / "contest", rows=120, trees=trees), Ear()
     assert tune(Context(root, said), "trees", Plan(trials=8, inner=2, shared=True)) is not None
     found = trials(root, "trees")
     together = (found["params.data_sample_strategy"] == "goss") & (found["params.top_rate"] == 0.9)
@@ -455,7 +443,7 @@ def test_keys_that_the_library_refuses_together_make_a_trial_that_is_told_and_co
 
 def test_the_default_of_trees_is_searched_where_the_file_says_nothing(tmp_path: Path) -> None:
     trees = "learner: gbdt\nrounds: 5\nearly_stopping: 2\nparams: {reg_lambda: 3.0}\n"
-    root, said = contest(tmp_path / "contest", rows=120, trees=trees), Said()
+    root, said = contest(tmp_path / "contest", rows=120, trees=trees), Ear()
     tune(Context(root, said), "trees", Plan(trials=2, inner=2, shared=True))
     assert any("params.lambda_l2 is left out: " in line for line in said.lines)
     found = trials(root, "trees")
