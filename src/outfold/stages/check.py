@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from outfold.config.competition import FoldsConfig
 from outfold.contest import Contest
 from outfold.errors import ConfigError, OutfoldError, some
 from outfold.learners.registry import make_learner
@@ -55,6 +56,12 @@ def check(context: Context, *, fix: bool = False) -> None:
     reporter.note("check: nothing stands in the way of `train`")
 
 
+def _folds(contest: Contest, config: FoldsConfig) -> str:
+    """``5 x stratified``; a holdout is one, and a column says itself how many there are."""
+    kind, span = fold_kind(contest, config), "" if config.span is None else f" of {config.span}"
+    return f"{kind}{span}" if kind in ("holdout", "column") else f"{config.n * config.repeats} x {kind}{span}"
+
+
 def _facts(contest: Contest, context: Context) -> list[list[str]]:
     roles = contest.roles
     direction = "greater is better" if contest.metric.greater_is_better else "less is better"
@@ -64,7 +71,7 @@ def _facts(contest: Contest, context: Context) -> list[list[str]]:
         ["task", contest.task],
         ["target", ", ".join(contest.targets)],
         ["metric", f"{contest.metric.name} ({direction})"],
-        ["folds", f"{context.competition.folds.n} x {fold_kind(contest, context.competition.folds)}"],
+        ["folds", _folds(contest, context.competition.folds)],
     ]
     for one in contest.questions:
         asked = f"{one.targets[0]}: " if contest.subtasks else ""
