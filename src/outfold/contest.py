@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from outfold.config.competition import CompetitionConfig, Task
 from outfold.config.load import load_competition
@@ -26,6 +27,7 @@ from outfold.metrics import PER_CLASS, Metric, Subtask
 from outfold.store.layout import Layout
 
 Half = Literal["train", "test"]
+_REMEMBERED = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +77,7 @@ class Contest:
     warnings: tuple[str, ...]
     hooks: Hooks
     image_paths: dict[str, pd.Series]
+    _asked: list[tuple[Half, pd.Index, NDArray[np.int64]]] = field(default_factory=list, init=False, repr=False)
 
     def rows(self, part: Half, ids: pd.Index) -> pd.DataFrame:
         """The rows of these ids, in this order: features, and in train the raw targets.
@@ -83,7 +86,7 @@ class Contest:
             KeyError: an id that the part has not.
         """
         frame = self.train if part == "train" else self.test
-        return frame if ids is frame.index else frame.loc[ids]
+        return frame if ids is frame.index else frame.take(self._places(part, ids)).set_axis(ids)
 
     def images(self, part: Half, ids: pd.Index) -> list[Path]:
         """The absolute path of each row's image, in the order of the ids.
@@ -104,10 +107,23 @@ class Contest:
         Raises:
             KeyError: an id that is no training row.
         """
-        places = self.train.index.get_indexer(ids)
+        return np.asarray(self.y[self._places("train", ids)])
+
+    def _places(self, part: Half, ids: pd.Index) -> NDArray[np.int64]:
+        """Where these ids stand in their part; a fold's ids are asked for again and again, and looked up once.
+
+        Raises:
+            KeyError: an id that the part has not.
+        """
+        for one, known, places in self._asked:
+            if one == part and known is ids:
+                return places
+        places = (self.train if part == "train" else self.test).index.get_indexer(ids)
         if (places < 0).any():
-            raise KeyError(f"no training rows: {some(ids[places < 0])}")
-        return np.asarray(self.y[places])
+            raise KeyError(f"no {part} rows: {some(ids[places < 0])}")
+        self._asked.append((part, ids, places))
+        del self._asked[:-_REMEMBERED]
+        return places
 
     def word(self, truth: np.ndarray) -> str:
         """The truth of one row, as ``y`` has it, as a person would say it."""

@@ -88,8 +88,8 @@ class Encoding:
 
 def as_number(column: pd.Series) -> pd.Series:
     """A column as float64; NaN where a cell is no number, or an infinite one."""
-    numbers = pd.to_numeric(column, errors="coerce").astype("float64")
-    return numbers.where(np.isfinite(numbers))
+    numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    return pd.Series(np.where(np.isfinite(numbers), numbers, np.nan), index=column.index, name=column.name)
 
 
 def categories_of(column: pd.Series) -> tuple[str, ...]:
