@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import outfold
+from conftest import IMAGES, outfold, write_images
 from contest_folder import write_contest
 from scipy.stats import ks_2samp, spearmanr
 from sklearn.metrics import roc_auc_score
@@ -160,6 +160,25 @@ def sorted_by_target(train: pd.DataFrame, test: pd.DataFrame) -> tuple[pd.DataFr
     return train.sample(frac=1, random_state=0), test
 
 
+def test_a_contest_of_several_targets_shows_what_goes_with_any(tmp_path: Path) -> None:
+    def change(train: pd.DataFrame, test: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+        return train.assign(z=(train["town"] == "Ulm").astype(int)), test
+
+    root = write(tmp_path, change)
+    sample = pd.read_csv(root / "inputs" / "sample_submission.csv").assign(z=0.5)
+    write_contest(root, None, None, sample, target=["y", "z"], test="test.csv", task="multilabel")
+    found = {one["column"]: one for one in told(root)["columns"]}
+    assert [found[name]["role"] for name in ("y", "z")] == ["target", "target"]
+    assert found["town"]["relation"] == pytest.approx(1, abs=0.01) and found["size"]["relation"] < 0.9
+
+
+def test_a_contest_of_images_alone_shows_its_target(tmp_path: Path) -> None:
+    write_images(tmp_path)
+    (tmp_path / "competition").mkdir()
+    (tmp_path / "competition" / "competition.yaml").write_text(IMAGES)
+    assert [one["column"] for one in told(tmp_path)["columns"]] == ["label"]
+
+
 @pytest.mark.parametrize("text", [False, True])
 def test_ids_that_tell_the_target_are_found_by_columns_and_by_check(tmp_path: Path, text: bool) -> None:
     def change(train: pd.DataFrame, test: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -256,6 +275,13 @@ def test_the_relation_of_numbers_is_spearmans_and_of_two_classes_the_aucs() -> N
     found = association.of_numbers(x, classes, "classes")
     assert found.strength == pytest.approx(2 * roc_auc_score(classes, x) - 1)
     assert found.z > 6 > 4 > association.of_numbers(noise[::-1].copy(), classes, "classes").z
+
+
+def test_a_number_is_not_said_to_tell_many_classes_for_telling_one_of_them() -> None:
+    y = np.array([0, 1, 2] * 100)
+    one = np.where(y == 0, 0.0, 1.0) + np.random.default_rng(0).normal(scale=0.1, size=300)
+    assert 0.5 < association.of_numbers(one, y, "classes").strength < 0.9
+    assert association.of_numbers(y * 2.5, y, "classes").strength == pytest.approx(1)
 
 
 def test_the_relation_of_categories_has_no_bias_for_many_of_them() -> None:

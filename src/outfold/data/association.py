@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 Kind = Literal["classes", "numbers"]
 Array = NDArray[np.float64]
 
-FEWEST, MOST_CLASSES = 10, 20
-"""A class of fewer rows says nothing alone, and of many classes the most frequent are looked at."""
+FEWEST, BINS = 10, 20
+"""Fewer rows of a class say nothing; beside more than two classes, numbers are taken by so many quantiles."""
 
 
 class Relation(NamedTuple):
@@ -33,7 +33,7 @@ NOTHING = Relation(0.0, 0.0)
 def of_numbers(values: Array, y: NDArray[np.generic], kind: Kind) -> Relation:
     """Of a column of numbers and a target, over the rows where it is present.
 
-    Numbers: |Spearman's rho|. Classes: the largest of |2 AUC - 1| of a class against the others.
+    Numbers: |Spearman's rho|. Two classes: |2 AUC - 1|. More: Cramer's V of quantile bins.
 
     Args:
         values: (n,), NaN where missing.
@@ -47,7 +47,10 @@ def of_numbers(values: Array, y: NDArray[np.generic], kind: Kind) -> Relation:
     if kind == "numbers":
         rho = _correlation(ranks, _ranks(np.asarray(y, dtype=np.float64)))
         return Relation(abs(rho), abs(rho) * float(np.sqrt(len(ranks) - 1)))
-    return max((_one_against_others(ranks, y == code) for code in _frequent(y)), default=NOTHING)
+    classes = np.unique(y)
+    if len(classes) > 2:
+        return of_categories(pd.Series(np.floor((ranks - 1) / len(ranks) * BINS)), y, kind)
+    return _auc(ranks, y == classes[-1])
 
 
 def of_categories(values: pd.Series, y: NDArray[np.generic], kind: Kind) -> Relation:
@@ -80,7 +83,7 @@ def of_categories(values: pd.Series, y: NDArray[np.generic], kind: Kind) -> Rela
     return Relation(min(strength, 1.0), strength * float(np.sqrt(n - 1)))
 
 
-def _one_against_others(ranks: Array, mine: NDArray[np.bool_]) -> Relation:
+def _auc(ranks: Array, mine: NDArray[np.bool_]) -> Relation:
     inside, n = int(mine.sum()), len(mine)
     outside = n - inside
     if min(inside, outside) < FEWEST:
@@ -88,11 +91,6 @@ def _one_against_others(ranks: Array, mine: NDArray[np.bool_]) -> Relation:
     auc = (float(ranks[mine].sum()) - inside * (inside + 1) / 2) / (inside * outside)
     spread = float(np.sqrt((n + 1) / (12 * inside * outside)))
     return Relation(abs(2 * auc - 1), abs(auc - 0.5) / spread)
-
-
-def _frequent(y: NDArray[np.generic]) -> NDArray[np.generic]:
-    codes, counts = np.unique(y, return_counts=True)
-    return np.asarray(codes[np.argsort(-counts, kind="stable")][:MOST_CLASSES])
 
 
 def _ranks(values: Array) -> Array:

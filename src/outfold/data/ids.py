@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from outfold.data.column_types import canonical_integers, is_text
 from outfold.errors import DataError, nearest, some
@@ -50,6 +51,8 @@ def take_ids(frame: pd.DataFrame, column: str, path: Path) -> pd.DataFrame:
 def _as_text(values: pd.Series) -> pd.Series:
     if is_text(values):
         return values
+    if values.dtype.kind in "iu" and isinstance(values.dtype, np.dtype):
+        return pd.Series(pa.array(values.to_numpy()).cast(pa.string()).to_pandas(), index=values.index)
     if values.dtype.kind == "f" and (values.dropna() % 1 == 0).all():
         values = values.astype("Int64")
     return values.astype(object).where(values.notna(), None).map(lambda value: None if value is None else str(value))
