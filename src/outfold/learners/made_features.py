@@ -106,8 +106,8 @@ class MadeFeatures:
     def of(self, shelf: Shelf) -> FittedFeatures:
         """What ``put`` left on the shelf of a fold."""
         tables = [pd.read_parquet(shelf.path(_file(number))) for number in range(len(self.plan.fitted))]
-        if not tables:
-            return FittedFeatures(self.plan.columns, ())
+        if not any(isinstance(step, Hooked) for step in self.plan.late):
+            return FittedFeatures(self.plan.columns, tuple(tables))
         return FittedFeatures(Columns(**json.loads(shelf.path(_COLUMNS).read_text(encoding="utf-8"))), tuple(tables))
 
     def told(self, columns: Columns) -> str:

@@ -54,7 +54,7 @@ class Encoded(Fitted):
         for learn, give in parts:
             counts = np.bincount(codes[learn], minlength=len(table)).astype(np.float64)
             for output, values in zip(found, targets.values.T, strict=True):
-                sums = np.bincount(codes[learn], weights=values[learn], minlength=len(table))
+                sums = np.bincount(codes[learn], weights=values[learn], minlength=len(table)).astype(np.float64)
                 output[give] = self._means(sums, counts)[codes[give]]
         return framed(rows, self.names, list(found))
 

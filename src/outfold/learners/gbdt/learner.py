@@ -130,7 +130,7 @@ class GbdtLearner:
         def said(fold: int, shelf: Shelf) -> Iterator[tuple[str, Array]]:
             kept = _kept(shelf)
             fitted = self._matrices.of(shelf, kept)
-            check_features(shelf, self.name, list(fitted.names), self._matrices.names(part, fold))
+            check_features(shelf, self.name, list(fitted.names), self._matrices.names(fitted.features, part, fold))
             matrix = self._matrices.apply(fitted, part, ids, fold)
             for member, boosters in kept["members"].items():
                 found = np.hstack(

@@ -111,9 +111,9 @@ class BoosterTable:
         names, gaps = tuple(fitted["features"]), tuple(fitted["gaps"])
         return FittedMatrix(self.table.fitted(shelf), encoding, bool(fitted["wide"]), names, gaps)
 
-    def names(self, part: Part, fold: int) -> list[str]:
-        """The features that the contest has now."""
-        columns = self.table.columns
+    def names(self, features: FittedFeatures, part: Part, fold: int) -> list[str]:
+        """The features that the contest has now, those included that a function of the user's made in training."""
+        columns = features.columns
         now = Encoding(
             tuple(columns.continuous), tuple(columns.dates), dict.fromkeys(columns.categorical, ()), medians={}
         )
