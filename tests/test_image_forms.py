@@ -15,8 +15,8 @@ import pytest
 import torch
 from ear import Ear
 from image_contest import digits_contest
+from small_network import trained
 
-from outfold.config.image import ImagePipeline
 from outfold.contest import Contest
 from outfold.data import image_cache, image_forms
 from outfold.data.cache_budget import amount, in_words, room
@@ -25,9 +25,6 @@ from outfold.data.image_cache import ImageCache, ImageSet, open_cache
 from outfold.data.image_decode import decode, to_square
 from outfold.data.image_store import LiveImages, PackedJpegs, RaggedMap, read_batch
 from outfold.errors import ConfigError, DataError
-from outfold.learners.image.learner import ImageLearner
-from outfold.progress import Reporter
-from outfold.store.shelf import Shelf
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")
@@ -225,37 +222,22 @@ def test_a_budget_that_is_no_amount_is_refused(tmp_path: Path, photos: list[Path
         opened(tmp_path, photos, said)
 
 
-def trained(contest: Contest, folder: Path, budget: str, monkeypatch: pytest.MonkeyPatch) -> tuple[bytes, np.ndarray]:
+def kept_in(budget: str, contest: Contest, folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[bytes, np.ndarray]:
+    """A training on images that are kept as a budget allows."""
     monkeypatch.setenv("OUTFOLD_CACHE_BUDGET", budget)
     shutil.rmtree(contest.layout.cache, ignore_errors=True)
-    config = ImagePipeline.model_validate(
-        {
-            "learner": "image",
-            "model": "resnet10t",
-            "timm_args": {"channels": [8, 16, 24, 32], "stem_width": 8},
-            "weights": "none",
-            "channels": 1,
-            "size": 48,
-            "batch_size": 16,
-            "phases": [{"epochs": 1, "lr": 2e-3}],
-            "tta": 1,
-        }
-    )
-    learner, shelf = ImageLearner(contest, config, "cnn", Reporter()), Shelf.open(folder, "key")
-    learner.fit(0, contest.train.index[:48], contest.train.index[48:], shelf)
-    frame = learner.predict("test", contest.test.index, {0: shelf})
-    return shelf.path("final.safetensors").read_bytes(), frame[contest.outputs].to_numpy()
+    return trained(contest, folder, size=48, phases=[{"epochs": 1, "lr": 2e-3}], tta=1)
 
 
 def test_a_training_on_files_decoded_live_is_the_same_to_the_byte_and_on_jpegs_nearly(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     contest = digits_contest(tmp_path / "contest", train=60, test=10)
-    weights, predicted = trained(contest, tmp_path / "map", "1 GB", monkeypatch)
-    live_weights, live = trained(contest, tmp_path / "live", "1 KB", monkeypatch)
+    weights, predicted = kept_in("1 GB", contest, tmp_path / "map", monkeypatch)
+    live_weights, live = kept_in("1 KB", contest, tmp_path / "live", monkeypatch)
     assert weights == live_weights and np.array_equal(predicted, live)
     monkeypatch.setattr(image_cache, "room", lambda folder: 120_000)
-    jpeg_weights, jpegs = trained(contest, tmp_path / "jpegs", "", monkeypatch)
+    jpeg_weights, jpegs = kept_in("", contest, tmp_path / "jpegs", monkeypatch)
     assert jpeg_weights != weights and np.abs(jpegs - predicted).max() < 0.1
 
 

@@ -9,16 +9,13 @@ import numpy as np
 import pytest
 import torch
 from image_contest import digits_contest
+from small_network import trained
 
-from outfold.config.image import ImagePipeline
 from outfold.data import resident as resident_module
 from outfold.data.augment import Augmentation
 from outfold.data.image_batches import ImageSource
 from outfold.data.resident import free_bytes, resident
 from outfold.learners.image import rows as image_rows
-from outfold.learners.image.learner import ImageLearner
-from outfold.progress import Reporter
-from outfold.store.shelf import Shelf
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -63,23 +60,8 @@ def test_batches_are_gathered_there_and_the_map_is_not_read(
 
 def _trained(tmp_path: Path) -> tuple[bytes, np.ndarray]:
     contest = digits_contest(tmp_path, train=60, test=10)
-    config = ImagePipeline.model_validate(
-        {
-            "learner": "image",
-            "model": "resnet10t",
-            "timm_args": {"channels": [8, 16, 24, 32], "stem_width": 8},
-            "weights": "none",
-            "channels": 1,
-            "batch_size": 16,
-            "augment": "crop",
-            "phases": [{"epochs": 1, "size": 16, "lr": 2e-3}, {"epochs": 1, "size": 24, "lr": 2e-3}],
-            "tta": 2,
-        }
-    )
-    learner, shelf = ImageLearner(contest, config, "cnn", Reporter()), Shelf.open(tmp_path / "shelf", "key")
-    learner.fit(0, contest.train.index[:48], contest.train.index[48:], shelf)
-    frame = learner.predict("test", contest.test.index, {0: shelf})
-    return shelf.path("final.safetensors").read_bytes(), frame[contest.outputs].to_numpy()
+    phases = [{"epochs": 1, "size": 16, "lr": 2e-3}, {"epochs": 1, "size": 24, "lr": 2e-3}]
+    return trained(contest, tmp_path / "shelf", augment="crop", phases=phases, tta=2)
 
 
 def test_a_training_on_images_that_stay_is_the_same_to_the_byte(

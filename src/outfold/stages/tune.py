@@ -209,7 +209,7 @@ def _tell_gain(context: Context, searches: Sequence[Search], written: Output, na
     starts = [search.start.value or 0.0 for search in searches if search.start is not None]
     best = [search.ranked[0].value or 0.0 for search in searches]
     metric, start, now = context.contest.metric.name, sum(starts) / len(starts), sum(best) / len(best)
-    said = f"{metric} inside {start:.5f}, now {now:.5f}: the best of {plan.trials} is flattered; see out-of-fold"
+    said = f"{metric} inside {start:.5f}, now {now:.5f}: the best of {plan.trials} is flattered; out of fold decides"
     if start == now:
         said = f"{metric} inside {start:.5f}: nothing that was tried is better than the pipeline as it stands"
     context.reporter.note(f"tune {name}: {said}")
