@@ -20,6 +20,7 @@ from outfold.contest import Contest
 from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import ConfigError
 from outfold.folds import Folds
+from outfold.learners.pickled import models_of
 from outfold.learners.problems import Problem
 from outfold.learners.sklearn.fit import fitted
 from outfold.learners.sklearn.learner import SklearnLearner
@@ -159,7 +160,8 @@ def test_labels_are_learnt_together_where_that_can_be_and_a_constant_one_does_no
     values = oof(contest, folds, learner, shelves)
     assert ((values[:, :2] > 0.5) == contest.y[:, :2]).mean() > 0.9
     assert np.isfinite(values).all() and np.median(values[:, 2]) < 0.35
-    models = learner._unpacked(shelves[0], json.loads(shelves[0].path("fitted.json").read_text()))
+    made_with = json.loads(shelves[0].path("fitted.json").read_text())["made_with"]
+    models = models_of(shelves[0], made_with, "any", Reporter())
     assert len(models) == (3 if "SVC" in estimator else 1)
 
 
@@ -457,6 +459,6 @@ def test_models_of_another_version_are_told(binary: Contest, tmp_path: Path) -> 
     learner.predict("test", binary.test.index, {0: shelf})
     assert told == []
     kept = json.loads(shelf.path("fitted.json").read_text())
-    shelf.put("fitted.json", json.dumps({**kept, "scikit-learn": "0.1"}).encode())
+    shelf.put("fitted.json", json.dumps({**kept, "made_with": "scikit-learn 0.1"}).encode())
     learner.predict("test", binary.test.index, {0: shelf})
     assert len(told) == 1 and "trained with scikit-learn 0.1" in told[0]

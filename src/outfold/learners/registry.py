@@ -40,7 +40,7 @@ def make_learner(contest: Contest, config: ModelPipeline, name: str, reporter: R
         from outfold.learners.image.learner import ImageLearner
 
         return ImageLearner(contest, config, name, reporter)
-    if isinstance(config, TabularPipeline):
+    if isinstance(config, TabularPipeline) and config.model != "realmlp":
         from outfold.learners.tabular.learner import TabularLearner
 
         return TabularLearner(contest, config, name, reporter)
@@ -48,6 +48,10 @@ def make_learner(contest: Contest, config: ModelPipeline, name: str, reporter: R
         from outfold.learners.by_target import ByTarget
 
         return ByTarget(contest, lambda one: make_learner(one, config, name, reporter))
+    if isinstance(config, TabularPipeline):
+        from outfold.learners.realmlp.learner import RealMlpLearner
+
+        return RealMlpLearner(contest, config, name, reporter)
     if isinstance(config, LinearPipeline):
         from outfold.learners.linear.learner import LinearLearner
 

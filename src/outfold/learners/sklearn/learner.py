@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import time
-import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from outfold.learners.contest_table import ContestTable
 from outfold.learners.designed import DesignedTable, Encoding
 from outfold.learners.importance import write_shares
 from outfold.learners.learner import Part
+from outfold.learners.pickled import models_of, put_models
 from outfold.learners.predicted import check_class_weight, predicted
 from outfold.learners.problems import Problem, problems_of
 from outfold.learners.sklearn.fit import FittedEstimator, fitted, takes_sparse, takes_weights
@@ -34,7 +33,7 @@ from outfold.progress import Reporter
 from outfold.store.shelf import Shelf
 
 MEMBER = "sklearn"
-_FITTED, _MODELS = "fitted.json", "models.joblib"
+_FITTED = "fitted.json"
 Model = FittedEstimator | Together
 
 
@@ -91,11 +90,10 @@ class SklearnLearner:
                 models.append(model)
                 bar.advance(len(learnt))
         design.features.put(shelf)
-        shelf.put(_MODELS, _packed(models))
         kept = {
             **self._designed.kept(design, fold),
             "shares": np.mean(looked_at, axis=0).tolist() if looked_at else None,
-            "scikit-learn": _version(),
+            "made_with": put_models(shelf, models, "scikit-learn"),
         }
         shelf.put(_FITTED, (json.dumps(kept, indent=1) + "\n").encode("utf-8"))
         facts = {} if taught is None else {"pseudo": len(taught.ids)}
@@ -113,7 +111,8 @@ class SklearnLearner:
             kept = _fitted(shelf)
             design = self._designed.again(shelf, kept, part, fold)
             matrix = _dense(self._designed.apply(design, part, ids, fold), sparse)
-            yield MEMBER, np.hstack([model.predict(matrix) for model in self._unpacked(shelf, kept)])
+            models: list[Model] = models_of(shelf, kept["made_with"], self.name, self.reporter)
+            yield MEMBER, np.hstack([model.predict(matrix) for model in models])
 
         return predicted(said, self.name, self.contest.outputs, part, ids, shelves, self.reporter)
 
@@ -194,37 +193,10 @@ class SklearnLearner:
         for sentence in told:
             self.reporter.warn(f"{self.name} fold {fold}{' ' if name else ''}{name}: {sentence}")
 
-    def _unpacked(self, shelf: Shelf, kept: Mapping[str, Any]) -> list[Model]:
-        import joblib
-
-        if kept["scikit-learn"] != _version():
-            self.reporter.warn(
-                f"{self.name}: trained with scikit-learn {kept['scikit-learn']}, and this is {_version()}: predictions "
-                f"may differ; without {shelf.folder}, `outfold train {self.name}` trains again"
-            )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return list(joblib.load(io.BytesIO(shelf.path(_MODELS).read_bytes())))
-
 
 def _dense(matrix: Any, sparse: bool) -> Any:
     """The matrix in a form that the estimator takes."""
     return matrix if sparse or isinstance(matrix, np.ndarray) else matrix.toarray()
-
-
-def _packed(models: list[Model]) -> bytes:
-    """Estimators of any library have no other common form than pickle's, which joblib writes."""
-    import joblib
-
-    buffer = io.BytesIO()
-    joblib.dump(models, buffer, compress=3)
-    return buffer.getvalue()
-
-
-def _version() -> str:
-    import sklearn
-
-    return str(sklearn.__version__)
 
 
 def _fitted(shelf: Shelf) -> dict[str, Any]:

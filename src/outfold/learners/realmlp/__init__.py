@@ -1,0 +1,1 @@
+"""RealMLP, through its authors' library."""
