@@ -280,6 +280,7 @@ def test_num_leaves_bounds_the_leaves_of_a_tree(tmp_path: Path, library: str) ->
         ({"library": "xgboost", "params": {"reg_lambda": 1, "lambda_l2": 1}}, "another name for lambda"),
         ({"library": "xgboost", "params": {"n_estimators": 10}}, "own key `rounds`"),
         ({"library": "xgboost", "params": {"objective": "multi:softprob"}}, "does not fit a binary task"),
+        ({"library": "xgboost", "params": {"booster": "gblinear"}}, "expected gbtree or dart"),
         ({"library": "xgboost", "params": {"scale_pos_weight": 3}, "class_weight": "balanced"}, "balance twice"),
         ({"library": "catboost", "params": {"dept": 3}}, r"CatBoost has no such parameter; did you mean dep"),
         ({"library": "catboost", "params": {"iterations": 3}}, "own key `rounds`"),
@@ -590,3 +591,21 @@ def test_neighbours_beyond_the_reach_of_float32_are_told_apart(tmp_path: Path) -
     }
     learner, shelf = fitted(write_contest(tmp_path, table, ["y"], "regression"), tmp_path / "fold", **keys)
     assert np.corrcoef(said(learner, shelf, "train")[:, 0], learner.contest.y)[0, 1] > 0.95
+
+
+def test_a_monotone_feature_may_be_one_that_a_function_makes(tmp_path: Path) -> None:
+    contest = wavy(tmp_path / "a", waves())
+    with_hooks(contest, "def doubled(train, rows):\n    return (2 * rows[['x']]).set_axis(['twice'], axis=1)\n")
+    keys: dict[str, Any] = {"features": ["shop", {"function": "hooks.py:doubled"}], "rounds": 20, "early_stopping": 0}
+    _, shelf = fitted(contest, tmp_path / "up", monotone={"twice": "increasing"}, **keys)
+    text = shelf.path("model.txt").read_text()
+    assert "monotone_constraints=1 0" in text
+    with pytest.raises(ConfigError, match="no such feature 'thrice'"):
+        fitted(contest, tmp_path / "none", monotone={"thrice": "increasing"}, **keys)
+
+
+def test_a_catboost_whose_loss_has_overflown_can_be_read_back(tmp_path: Path) -> None:
+    contest = write_contest(tmp_path, prices(), ["y"], "regression")
+    keys: dict[str, Any] = {"rounds": 60, "early_stopping": 0, "params": {"objective": "Poisson"}}
+    learner, shelf = fitted(contest, tmp_path / "fold", library="catboost", **keys)
+    assert (said(learner, shelf) > 0).all()

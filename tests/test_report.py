@@ -14,6 +14,7 @@ from outfold.stages.predict import predict
 from outfold.stages.report import report
 from outfold.stages.split import split
 from outfold.stages.train import train
+from outfold.workspace import Workspace
 
 
 def finish(root: Path) -> Context:
@@ -33,7 +34,7 @@ def test_the_report_of_a_contest_of_images_shows_its_worst_rows(tmp_path: Path) 
     few = "learner: gbdt\nrounds: 20\nearly_stopping: 0\n"
     write_contest(root, IMAGES, one=few, two=few + "seed: 1\nparams: {max_depth: 2}\n")
     page = report(finish(root)).read_text()
-    assert page.count("data:image/png;base64") >= 6  # scores, weights, confusion, SHAP values of two, worst rows
+    assert page.count("data:image/png;base64") >= 6  # scores, weights, confusion, importances of two, worst rows
     headings = ("Scores by pipeline and fold", "Members", "Classes", "What the models look at", "The worst rows")
     for heading in (*headings, "Submissions sent"):
         assert heading in page
@@ -45,6 +46,11 @@ def test_the_report_of_a_table(tabular: Path) -> None:
     said = outfold(tabular, "report", "--to", str(tabular / "page.html")).stdout
     assert "page.html" in said
     assert "honest" in (tabular / "page.html").read_text()
+    looks = Workspace(tabular).looks()
+    assert {name: [path.name for path in paths] for name, paths in looks.items()} == {
+        "lightgbm": ["shap.png"],
+        "shallow": ["shap.png"],
+    }
 
 
 def test_a_report_without_a_blend_says_what_to_run(tabular: Path) -> None:

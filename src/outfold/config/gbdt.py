@@ -51,8 +51,8 @@ class GbdtPipeline(TablePipelineBase):
     """Boosters by so many seeds from `seed` on, each a member of the blend: seed-0, seed-1 ... The first chooses the rounds of all; with refit: false, each its own."""
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     """auto, cpu, cuda, cuda:1. auto: a GPU for XGBoost and CatBoost where there is one, from 100,000 training rows on. On a GPU, two trainings differ in their last bits."""
-    shap: bool = True
-    """Write shap.png and shap.csv: how far each feature moves the predictions of some test rows."""
+    shap: bool | None = None
+    """Write shap.png and shap.csv: how far each feature moves the predictions of some test rows. Left out: for tables without images, since test images would have to be looked at before they are predicted."""
     pseudo: Pseudo | None = None
     """Learn from test rows, too, as other pipelines predict them."""
 

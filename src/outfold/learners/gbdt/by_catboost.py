@@ -29,8 +29,9 @@ from outfold.threads import thread_count
 
 _UNKNOWN = -1
 """The category of a missing value, and of one that was never seen."""
-_CLOCK = ("train_finish_time", "model_guid")
-"""What CatBoost writes into a model that no two trainings share."""
+_ASIDE = ("train_finish_time", "model_guid", "training")
+"""What CatBoost writes into a model beside it: the time of day, which no two trainings share, and each round's loss, of
+which it cannot read back one that is infinite."""
 _log = logging.getLogger("outfold.catboost")
 
 
@@ -71,9 +72,9 @@ class CatBooster:
         return int(np.sum(self.booster.get_tree_leaf_counts()))
 
     def to_bytes(self) -> bytes:
-        """As CatBoost's own binary file, without the time of day."""
+        """As CatBoost's own binary file, without the story of its training."""
         metadata = self.booster.get_metadata()
-        for name in _CLOCK:
+        for name in _ASIDE:
             if name in metadata:
                 del metadata[name]
         with tempfile.TemporaryDirectory(prefix="outfold-") as folder:

@@ -17,9 +17,10 @@ from outfold.data.table_features import plain_names
 from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import ConfigError, OutfoldError, nearest, some
 from outfold.learners.contest_table import ContestTable
+from outfold.learners.feature_plan import Columns
 from outfold.learners.gbdt.booster import Array, Booster
 from outfold.learners.gbdt.kept import KeptBooster
-from outfold.learners.gbdt.matrix import BoosterTable, FittedMatrix
+from outfold.learners.gbdt.matrix import BoosterTable, FittedMatrix, numbers_of
 from outfold.learners.gbdt.questions import questions_of
 from outfold.learners.gbdt.settings import library_of, metric_of
 from outfold.learners.gbdt.training import FoldTraining, Inside, Seen
@@ -64,7 +65,7 @@ class GbdtLearner:
         self._table = ContestTable(contest, config, name, reporter)
         lightgbm = config.library == "lightgbm"
         self._matrices = BoosterTable(self._table, double=lightgbm, code_gaps=lightgbm)
-        self._check_monotone()
+        self._check_monotone(self._table.columns, all_known=not self._table.learns)
         self._members = [MEMBER] if config.seeds == 1 else [f"seed-{number}" for number in range(config.seeds)]
 
     def check(self) -> None:
@@ -89,6 +90,7 @@ class GbdtLearner:
         began = time.monotonic()
         ids = self._table.readable(train)
         fitted, matrix = self._matrices.fit(fold, ids)
+        self._check_monotone(fitted.features.columns, all_known=True)
         if pseudo is not None:
             pseudo = pseudo.some(self._table.legible("test", pseudo.ids))
         taught = None if pseudo is None else TaughtRows.of(pseudo, self.contest, in_steps=True)
@@ -153,7 +155,7 @@ class GbdtLearner:
             shown[fold] = [one.booster for one in members[0]]
         write_importance(gained, Path(folder), title=self.name)
         remove_shap(folder)
-        if self.config.shap:
+        if self.config.shap or (self.config.shap is None and not self._table.takes_images):
             self._explain(shown, shelves, Path(folder))
 
     def _explain(self, boosters: Mapping[int, list[Booster]], shelves: Mapping[int, Shelf], folder: Path) -> None:
@@ -187,16 +189,17 @@ class GbdtLearner:
         further = None if taught is None else self._matrices.apply(again, "test", taught.ids, fold)
         return Inside(learn, choose, Seen(matrix, further), chosen)
 
-    def _check_monotone(self) -> None:
-        known, where = self._matrices.numbers, self._where
+    def _check_monotone(self, columns: Columns, *, all_known: bool) -> None:
+        """Raises ConfigError for a feature without a direction; what a function makes is known once it is called."""
+        known, where = numbers_of(columns), self._where
         if self.config.monotone and self.contest.task == "multiclass":
             raise ConfigError(
                 f"{where}: monotone: more of one class is less of the others; for a multiclass task it says nothing"
             )
         for name in self.config.monotone:
-            if name in self._table.columns.categorical:
+            if name in columns.categorical:
                 raise ConfigError(f"{where}: monotone: {name}: categories have no order; it must be a number")
-            if name not in known:
+            if name not in known and all_known:
                 hint = nearest(name, known) or f"there are {some(known, 10)}"
                 raise ConfigError(f"{where}: monotone: no such feature '{name}'; {hint}")
 

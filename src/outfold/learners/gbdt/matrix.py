@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from outfold.data.date_parts import DATE_PARTS
 from outfold.data.table_features import Encoding
 from outfold.learners.contest_table import ContestTable
+from outfold.learners.feature_plan import Columns
 from outfold.learners.learner import Part
 from outfold.learners.made_features import FittedFeatures
 from outfold.store.shelf import Shelf
@@ -19,6 +20,11 @@ from outfold.store.shelf import Shelf
 Matrix = NDArray[Any]
 FEWEST_STEPS = 2.0**16
 """A fraction keeps its meaning in float32 where its column spreads over so many steps: no library has more bins."""
+
+
+def numbers_of(columns: Columns) -> list[str]:
+    """The features of these columns that are numbers."""
+    return [*columns.continuous, *(f"{name}.{part}" for name in columns.dates for part in DATE_PARTS)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,12 +73,6 @@ class BoosterTable:
 
     def __init__(self, table: ContestTable, *, double: bool, code_gaps: bool) -> None:
         self.table, self.double, self.code_gaps = table, double, code_gaps
-
-    @property
-    def numbers(self) -> list[str]:
-        """The features that are numbers, of the table alone."""
-        columns = self.table.columns
-        return [*columns.continuous, *(f"{name}.{part}" for name in columns.dates for part in DATE_PARTS)]
 
     def fit(self, fold: int, ids: pd.Index) -> tuple[FittedMatrix, Matrix]:
         """Learn from these training rows, and from no others, how rows become numbers; and their matrix."""

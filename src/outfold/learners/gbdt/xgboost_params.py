@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from outfold.config.competition import Task
+from outfold.errors import ConfigError
 from outfold.learners.gbdt.booster import Settings
 from outfold.learners.gbdt.vocabulary import Vocabulary, check_objective
 
@@ -77,12 +78,14 @@ def resolve(settings: Settings) -> dict[str, Any]:
     """The parameters of every booster of a pipeline, by their main names: the defaults, with the user's over them.
 
     Raises:
-        ConfigError: as :meth:`Vocabulary.read`; an objective that does not fit the task.
+        ConfigError: as :meth:`Vocabulary.read`; an objective that does not fit the task; no trees.
     """
     said = VOCABULARY.read(settings.params, settings.where)
     if settings.balanced:
         VOCABULARY.check_balance(said, settings.where)
     check_objective(said.get("objective"), _OBJECTIVES[settings.task], settings.task, settings.where)
+    if said.get("booster", "gbtree") not in ("gbtree", "dart"):
+        raise ConfigError(f"{settings.where}: params.booster: found {said['booster']!r}; expected gbtree or dart")
     defaults = DEFAULTS | {"objective": _OBJECTIVES[settings.task][0], "verbosity": 0}
     if said.get("max_leaves") is not None:
         # leaves are counted where trees grow leaf by leaf, to no depth that is not said
