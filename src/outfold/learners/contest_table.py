@@ -36,7 +36,7 @@ class ContestTable:
         self.where: Path = contest.layout.pipeline_config(name)
         self._plan = planned(contest, config, str(self.where))
         self._told = False
-        self._made = MadeFeatures(contest, self._plan, str(self.where))
+        self._made = MadeFeatures(contest, self._plan, name, reporter)
         if isinstance(self.settings.backbone, PipelineBackbone) and self.takes_images:
             from outfold.learners.network_features import network_config
 

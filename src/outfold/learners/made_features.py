@@ -17,6 +17,7 @@ from outfold.learners.hook_feature import Hooked, role_of
 from outfold.learners.inside import Places, blind_folds
 from outfold.learners.learner import Part
 from outfold.learners.problems import problems_of, target_table
+from outfold.progress import Reporter
 from outfold.store.shelf import Shelf
 
 CROSSED = 5
@@ -49,16 +50,16 @@ class FittedFeatures:
 
 
 class MadeFeatures:
-    """Rows of a contest with the columns of a plan, by id; ``where`` is the pipeline's file, for messages."""
+    """Rows of a contest with the columns of a pipeline's plan, by id."""
 
-    def __init__(self, contest: Contest, plan: FeaturePlan, where: str) -> None:
-        self.contest, self.plan, self.where = contest, plan, where
+    def __init__(self, contest: Contest, plan: FeaturePlan, name: str, reporter: Reporter) -> None:
+        self.contest, self.plan, self.name, self.reporter = contest, plan, name, reporter
         self._early: dict[Part, pd.DataFrame] | None = None
 
     def fit(self, ids: pd.Index) -> tuple[FittedFeatures, pd.DataFrame]:
         """Learn from these training rows, and from no others; and the rows themselves.
 
-        A training row's columns that the targets teach come from other training rows, in the contest's own folds.
+        A training row's columns that the targets teach come from other training rows, cut as the contest's folds are.
         One without such rows (the earliest of a time series) has none: the value is missing.
         """
         places = self.contest.train.index.get_indexer(ids)
@@ -69,22 +70,24 @@ class MadeFeatures:
         columns = self.plan.columns
         parts: list[Places] | None = None
         targets: Targets | None = None
-        for step in self.plan.late:
-            sources = _some(taken, step, ids)
-            if not isinstance(step, Fitted):
-                taken |= _columns(_made(step, sources))
-                continue
-            if step.from_targets and targets is None:
-                targets = self._targets(ids)
-            learnt.append(step.fit(sources, targets if step.from_targets else None))
-            if step.crossed and targets is not None:
-                parts = blind_folds(self.contest, ids, n=CROSSED, seed=_SEED) if parts is None else parts
-                made = step.cross(sources, targets, parts)
-                if isinstance(step, Hooked):
-                    columns = self._with(columns, made, step)
+        with self.reporter.bar(f"{self.name}: features", len(self.plan.late), "steps") as bar:
+            for step in self.plan.late:
+                sources = _some(taken, step, ids)
+                if not isinstance(step, Fitted):
+                    made = _made(step, sources)
+                else:
+                    if step.from_targets and targets is None:
+                        targets = self._targets(ids)
+                    learnt.append(step.fit(sources, targets if step.from_targets else None))
+                    if step.crossed and targets is not None:
+                        parts = blind_folds(self.contest, ids, n=CROSSED, seed=_SEED) if parts is None else parts
+                        made = step.cross(sources, targets, parts)
+                    else:
+                        made = step.apply(sources, learnt[-1])
+                    if isinstance(step, Hooked):
+                        columns = self._with(columns, made, step)
                 taken |= _columns(made)
-            else:
-                taken |= _columns(step.apply(sources, learnt[-1]))
+                bar.advance(1)
         self._check_dropped(taken)
         fitted = FittedFeatures(columns, tuple(learnt))
         return fitted, _frame(taken, fitted.columns.names, ids)
@@ -145,7 +148,8 @@ class MadeFeatures:
         for name in self.plan.drop:
             if name not in taken:
                 hint = nearest(name, list(taken)) or f"there are {some(taken, 10)}"
-                raise ConfigError(f"{self.where}: drop: no such column '{name}'; {hint}")
+                where = self.contest.layout.pipeline_config(self.name)
+                raise ConfigError(f"{where}: drop: no such column '{name}'; {hint}")
 
     def _begin(self, part: Part, ids: pd.Index) -> Taken:
         """The columns of these rows that do not depend on the fold, as far as they are needed."""
@@ -165,11 +169,11 @@ class MadeFeatures:
             known = {name for step in self.plan.early for name in step.sources if name in train}
             every = pd.concat([frame[sorted(known)] for frame in (train, aside, test)], ignore_index=True)
             taken: Taken = {str(name): column for name, column in every.items()}
-            made = pd.DataFrame(index=every.index)
-            for step in self.plan.early:
-                found = step.make(_some(taken, step, every.index))
-                taken |= _columns(found)
-                made = pd.concat([made, found], axis=1)
+            with self.reporter.bar(f"{self.name}: features of all rows", len(self.plan.early), "steps") as bar:
+                for step in self.plan.early:
+                    taken |= _columns(step.make(_some(taken, step, every.index)))
+                    bar.advance(1)
+            made = _frame(taken, [name for step in self.plan.early for name in step.names], every.index)
             self._early = {
                 "train": made.iloc[: len(train)].set_axis(train.index),
                 "test": made.iloc[len(train) + len(aside) :].set_axis(test.index),
