@@ -94,12 +94,16 @@ def members_of(frame: pd.DataFrame) -> list[str]:
 def mean_by_id(frame: pd.DataFrame) -> pd.DataFrame:
     """One row an id: the float32 mean over members, folds and repeats, indexed and sorted by id."""
     outputs = outputs_of(frame)
+    if frame["id"].is_unique:
+        return frame.set_index("id")[outputs].astype("float32").sort_index()
     mean = frame.astype(dict.fromkeys(outputs, "float64")).groupby("id", sort=True)[outputs].mean()
     return mean.astype("float32")
 
 
 def fold_by_id(frame: pd.DataFrame) -> pd.Series:
     """The fold that scored each id; the first one where the folds are repeated."""
+    if frame["id"].is_unique:
+        return frame.set_index("id")["fold"]
     return frame.groupby("id", sort=True)["fold"].min()
 
 
