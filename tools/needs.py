@@ -11,7 +11,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-NEEDS = {"pseudo": ("pipelines", "test.parquet"), "image_features": ("pipeline", "oof.parquet")}
+NEEDS = {
+    "pseudo": ("pipelines", "test.parquet"),
+    "image_features": ("pipeline", "oof.parquet"),
+    "features": ("pipeline", "oof.parquet"),
+}
 """A key of a pipeline's file, the key in it that names other pipelines, and which result of theirs is needed."""
 
 
@@ -32,8 +36,8 @@ def named(text: str, section: str, key: str) -> list[str]:
     found = re.search(rf"^{section}:(.*?)(?=^[^\s\]}}-]|\Z)", text, flags=re.M | re.S)
     if found is None:
         return []
-    value = re.search(rf"\b{key}:(\s*\[[^\]]*\]|(?:\s*\n\s*-[ \t]+[^\s,}}]+)+|[ \t]*[^\s,}}]+)", found[1])
-    return re.findall(r"[^\s\[\],'\"]+", re.sub(r"(?m)^\s*-[ \t]", " ", value[1])) if value else []
+    values = re.findall(rf"\b{key}:(\s*\[[^\]]*\]|(?:\s*\n\s*-[ \t]+[^\s,}}]+)+|[ \t]*[^\s,}}]+)", found[1])
+    return [name for value in values for name in re.findall(r"[^\s\[\],'\"]+", re.sub(r"(?m)^\s*-[ \t]", " ", value))]
 
 
 if __name__ == "__main__":

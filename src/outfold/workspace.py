@@ -56,11 +56,11 @@ class Workspace:
         return manifest
 
     def looks(self) -> dict[str, list[Path]]:
-        """By pipeline, pictures of what its models look at: SHAP values, else importances; each of several targets."""
+        """By pipeline, pictures of what its models look at: SHAP, else importances, else embeddings; each target's."""
         found = {}
         for name in self.pipelines:
             folder = self.layout.pipeline(name)
-            for picture in ("shap.png", "importance.png"):
+            for picture in ("shap.png", "importance.png", "embeddings.png"):
                 paths = sorted([*folder.glob(picture), *folder.glob(f"targets/*/{picture}")])
                 if paths:
                     found[name] = paths

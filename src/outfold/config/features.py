@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from outfold.config.embedding_feature import PipelineEmbeddings
 from outfold.config.learnt_features import Aggregate, Bins, Count, Frequency, Rank, Rare, TargetEncoding
 from outfold.config.model import StrictModel
 from outfold.config.row_features import (
@@ -93,6 +94,8 @@ class Feature(StrictModel):
     """The value that a column had some time before, in the row's group."""
     history: History | None = None
     """Lags and windows of the target, from rows of the fold's training part before the row's time."""
+    embeddings: PipelineEmbeddings | None = None
+    """What the networks of another pipeline, `learner: tabular`, have learnt of categories. In a pipeline's features alone."""
     function: Annotated[Function, BeforeValidator(_hook)] | None = None
     """Columns by a function of `hooks.py` that learns from the training part, cross-fitted."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from outfold.config.embedding_feature import PipelineEmbeddings
 from outfold.config.features import ColumnOrFeature, Feature
 from outfold.config.image_features import ImageFeatures
 from outfold.config.pipeline_base import ModelPipelineBase
@@ -27,6 +28,15 @@ class TablePipelineBase(ModelPipelineBase):
             return None
         names = [entry for entry in self.features if isinstance(entry, str)]
         return names if names or not self.features else None
+
+    @property
+    def vectors(self) -> list[PipelineEmbeddings]:
+        """The vectors of other pipelines that are features of this one."""
+        return [entry.embeddings for entry in self.made if entry.embeddings is not None]
+
+    def upstream(self) -> list[str]:
+        """The other pipelines that this one learns from, by name: they are made first."""
+        return [*super().upstream(), *dict.fromkeys(one.pipeline for one in self.vectors)]
 
     def calls_hooks(self) -> bool:
         """Whether a function of hooks.py makes features."""

@@ -16,6 +16,7 @@ from outfold.errors import DataError, some
 from outfold.learners.feature_plan import IMAGE, Columns, planned
 from outfold.learners.learner import Part
 from outfold.learners.made_features import FittedFeatures, MadeFeatures
+from outfold.learners.vector_features import vector_config, vector_features
 from outfold.progress import Reporter
 from outfold.store.shelf import Shelf
 
@@ -41,6 +42,9 @@ class ContestTable:
             from outfold.learners.network_features import network_config
 
             network_config(contest.layout, self.settings.backbone, str(self.where))
+        self._vectors = config.vectors
+        for one in self._vectors:
+            vector_config(contest.layout, one, str(self.where))
         self._images: dict[Part, tuple[pd.DataFrame, pd.Series]] = {}
         self._networks: dict[tuple[Part, int], pd.DataFrame] = {}
 
@@ -93,13 +97,16 @@ class ContestTable:
             self._described("test")
 
     def images(self, part: Part, ids: pd.Index, fold: int) -> pd.DataFrame | None:
-        """float32 features from the images of these rows, or None where the pipeline takes none.
+        """float32 features from the images of these rows, and vectors of other pipelines' networks; or None.
 
         Args:
             fold: whose model they are for: another pipeline's network has a form for each fold.
         """
-        if not self.takes_images:
-            return None
+        layers = [self._of_images(part, ids, fold)] if self.takes_images else []
+        layers += [vector_features(self.contest, part, ids, fold, one, str(self.where)) for one in self._vectors]
+        return pd.concat(layers, axis=1) if layers else None
+
+    def _of_images(self, part: Part, ids: pd.Index, fold: int) -> pd.DataFrame:
         layers = [self._described(part)[0].loc[ids]]
         backbone = self.settings.backbone
         if isinstance(backbone, PipelineBackbone):

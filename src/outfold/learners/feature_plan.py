@@ -96,6 +96,11 @@ class _Planner:
     def add(self, entries: Sequence[Feature], where: str) -> None:
         """Further entries, in order."""
         for place, entry in enumerate(entries):
+            if entry.embeddings is not None:
+                raise ConfigError(
+                    f"{where}[{place}]: embeddings: the pipeline that learns them would learn from itself",
+                    remedy="Say them in the features: of the pipelines that are to have them.",
+                )
             self.add_one(entry, f"{where}[{place}]")
 
     def add_one(self, entry: Feature, where: str) -> None:
@@ -118,6 +123,8 @@ class _Planner:
             self._replaced.update(step.replaces)
 
     def _steps(self, entry: Feature, setting: Setting) -> Sequence[Step]:
+        if entry.embeddings is not None:
+            return ()  # they differ from fold to fold: the table has them beside what is made of its rows
         if entry.function is not None:
             return hook_feature.build(entry.function, setting, self.contest)
         return KINDS[entry.kind](entry.keys, setting)

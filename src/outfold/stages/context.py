@@ -137,11 +137,13 @@ class Context:
 
     def _learnt_from(self, config: ModelPipeline) -> dict[str, dict[str, str]]:
         """The hashes of what a pipeline learns from others; without that, fingerprints are what they always were."""
-        from outfold.stages.networks import network_hashes
+        from outfold.stages.networks import network_hashes, vector_hashes
         from outfold.stages.teachers import teachers_of
 
         teachers, network = teachers_of(self, config), config.sees_through()
         taught = {} if teachers is None else {"teachers": teachers.hashes}
+        if isinstance(config, TablePipelineBase) and config.vectors:
+            taught["vectors"] = vector_hashes(self, config.vectors)
         return taught if network is None else {**taught, "networks": network_hashes(self, network)}
 
     def _hooks_make(self, config: ModelPipeline) -> bool:

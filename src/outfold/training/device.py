@@ -100,11 +100,12 @@ def cpu_has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
 
 
 @contextlib.contextmanager
-def reproducible(device: torch.device) -> Iterator[None]:
+def reproducible(device: torch.device, *, images: bool = True) -> Iterator[None]:
     """The same numbers each time on the same machine, and the caller's random state and settings left as they were.
 
     On a CPU, memory is kept between steps, and convolutions take the faster ways of
-    :mod:`outfold.training.cpu_convolutions`.
+    :mod:`outfold.training.cpu_convolutions`, which cost every other operation a little: without ``images`` they
+    stay as they are.
     """
     # cuBLAS reads this when it starts
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -114,7 +115,7 @@ def reproducible(device: torch.device) -> Iterator[None]:
     faster: Any = contextlib.nullcontext()
     if device.type == "cpu":
         keep_memory()
-        faster = CpuConvolutions()
+        faster = CpuConvolutions() if images else faster
     with warnings.catch_warnings(), torch.random.fork_rng(devices=gpus), faster:
         # what has no reproducible form runs as it is rather than not at all
         warnings.filterwarnings("ignore", message=".*does not have a deterministic implementation.*")

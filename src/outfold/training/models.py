@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from outfold.errors import ConfigError, nearest
+from outfold.training.dropout import DropLinear
 from outfold.training.heads import HeadName, PoolHead, replace_head
 from outfold.training.hub import is_missing, offline_where_unreachable
 from outfold.training.layer_groups import classifiers
@@ -195,7 +196,7 @@ class HeadDropout:
             layer.register_forward_pre_hook(self._drop)
 
     def _drop(self, layer: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
-        if isinstance(layer, PoolHead):
+        if isinstance(layer, PoolHead | DropLinear):
             layer.rate = self.rate
             return None
         if not self.rate or not layer.training:

@@ -15,7 +15,9 @@ from outfold.progress import Bar
 from outfold.training.recipe import PhasePlan
 
 _CHECK_EVERY = 20
-"""On a GPU the loss is looked at every so many steps, for to look is to wait."""
+"""The loss is looked at every so many steps, for on a GPU to look is to wait, and to tell takes time everywhere."""
+_CHECK_AFTER = 0.1
+"""On a CPU it is looked at after so many seconds, too."""
 
 
 class Watch:
@@ -26,23 +28,24 @@ class Watch:
     ) -> None:
         self.title, self.plan, self.phases, self.epoch = title, plan, phases, epoch
         self.first, self.bar = first, bar
-        self.every = 1 if device.type == "cpu" else _CHECK_EVERY
+        self.after = _CHECK_AFTER if device.type == "cpu" else math.inf
         self.losses: list[float] = []
         self.pending: list[Tensor] = []
         self.rows, self.weights, self.waited = 0, list[int](), 0.0
-        self.began = time.perf_counter()
+        self.began = self.checked = time.perf_counter()
 
     def add(self, loss: Tensor, group: list[NDArray[np.int64]]) -> None:
         self.pending.append(loss)
         self.weights.append(sum(map(len, group)))
         self.rows += self.weights[-1]
-        if len(self.pending) >= self.every:
+        if len(self.pending) >= _CHECK_EVERY or time.perf_counter() - self.checked > self.after:
             self.check()
 
     def check(self) -> None:
         """Look at the losses that have not been looked at."""
         if not self.pending:
             return
+        self.checked = time.perf_counter()
         values = torch.stack(self.pending).tolist()
         for value in values:
             step = self.first + len(self.losses)
@@ -57,7 +60,7 @@ class Watch:
             epoch=f"{self.epoch + 1}/{self.plan.epochs}",
             loss=f"{np.mean(self.losses[-20:]):.4f}",
             lr=f"{lr:.2g}",
-            **{"img/s": f"{self.rows / (time.perf_counter() - self.began):.0f}"},
+            **{"img/s" if self.plan.size else "rows/s": f"{self.rows / (time.perf_counter() - self.began):.0f}"},
         )
 
     def _top_lr(self, step: int) -> float:

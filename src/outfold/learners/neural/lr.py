@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from outfold.config.image import ImagePipeline
 from outfold.ensemble.pseudo import PseudoLabels
 from outfold.learners.neural.learner import NeuralLearner
 from outfold.plots import COLOURS, drawing, new_figure, save
@@ -39,7 +40,7 @@ def find_lr(
         train, valid: the ids of the fold's two parts.
         pseudo: test rows that it learns from, too.
     """
-    with reproducible(learner.device):
+    with reproducible(learner.device, images=isinstance(learner.config, ImagePipeline)):
         job, model = learner.job(fold, train, valid, shelf, pseudo)
         return engine.find_lr(replace(job, phases=job.phases[:number]), model)
 

@@ -29,6 +29,7 @@ from outfold.learners.tabular.network import EmbeddingNetwork, NetworkSpec
 from outfold.learners.tabular.predict import MODEL, predictions
 from outfold.learners.tabular.rows import AT_ONCE, PhaseRows
 from outfold.learners.tabular.tabm import TabmNetwork, TabmSpec, tabm_arguments
+from outfold.learners.tabular.vectors import fold_vectors, put_vectors, write_vectors
 from outfold.progress import Reporter
 from outfold.randomness import derive_seed
 from outfold.store.predictions import prediction_frame
@@ -63,17 +64,19 @@ class TabularLearner:
         """Raise what would stop ``fit`` before it begins."""
         check_task(self.config, self.contest, self.where)
         check_range(self.config.target_ranges, self.contest, self.where)
-        # any network of these layers has the same groups
-        check_recipe(self.network([2], 1, [[0.0, 1.0]]), self.config.phases, self.where)
+        with reproducible(self.device, images=False):
+            # any network of these layers has the same groups
+            check_recipe(self.network([2], 1, [[0.0, 1.0]]), self.config.phases, self.where)
         self.table.check()
 
     def fit(
         self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf, pseudo: PseudoLabels | None = None
     ) -> None:
         """Train one fold and leave its members, what it has learnt of the columns, and the history on the shelf."""
-        with reproducible(self.device):
+        with reproducible(self.device, images=False):
             job, model = self.job(fold, train, valid, shelf, pseudo)
             done = fit(job, model)
+            put_vectors(shelf, fold_vectors(self, fold, shelf, done.members[-1]["name"]))
         own = self.table.readable(train)
         facts = {
             "members": [member["name"] for member in done.members],
@@ -192,7 +195,10 @@ class TabularLearner:
             id, fold, member, and the outputs.
         """
         frames = []
-        with reproducible(self.device), self.reporter.bar(f"{self.name}: predict {part}", len(shelves), "folds") as bar:
+        with (
+            reproducible(self.device, images=False),
+            self.reporter.bar(f"{self.name}: predict {part}", len(shelves), "folds") as bar,
+        ):
             for fold, shelf in sorted(shelves.items()):
                 for member, values in predictions(self, part, ids, fold, shelf):
                     frames.append(prediction_frame(ids, fold, member, self.contest.outputs, values))
@@ -200,6 +206,10 @@ class TabularLearner:
         return pd.concat(frames, ignore_index=True)
 
     def summarise(self, shelves: Mapping[int, Shelf], folder: Path) -> None:
-        """``history.png``: loss, metric and learning rate by epoch, a line a fold; ``schedule.png``: rates by step."""
+        """``history.png``: loss, metric and learning rate by epoch, a line a fold; ``schedule.png``: rates by step.
+
+        ``embeddings/``: the vectors of each categorical column, all folds; ``embeddings.png``: those of the first fold.
+        """
         draw_history(shelves, self.name, self.contest.metric.name, Path(folder) / "history.png")
+        write_vectors(self.name, shelves, Path(folder))
         draw_trained(shelves[min(shelves)], self.config, self.name, self.where, Path(folder) / SCHEDULE)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from outfold.training.dropout import DropLinear, Dropout
 from outfold.training.embeddings import Embeddings
 
 
@@ -44,14 +45,14 @@ class EmbeddingNetwork(nn.Module):
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__()
         self.embeddings = Embeddings(spec.categories, spec.widths)
-        self.embedding_dropout = nn.Dropout(spec.embedding_dropout)
+        self.embedding_dropout = Dropout(spec.embedding_dropout)
         self.norm = nn.BatchNorm1d(spec.numbers) if spec.numbers else nn.Identity()
         widths = [self.embeddings.width + spec.numbers, *spec.layers]
         dropouts = [*spec.dropouts[:-1], 0.0]
         self.layers = nn.Sequential(
             *(_layer(*pair, rate) for pair, rate in zip(itertools.pairwise(widths), dropouts, strict=True))
         )
-        self.head = nn.Linear(widths[-1], spec.outputs)
+        self.head = DropLinear(widths[-1], spec.outputs)
 
     def forward(self, inputs: tuple[Tensor, Tensor]) -> Tensor:
         """(n, outputs) of addresses (n, columns), see :class:`Embeddings`, and numbers (n, columns)."""
@@ -66,7 +67,7 @@ class EmbeddingNetwork(nn.Module):
         return features
 
     def get_classifier(self) -> nn.Module:
-        """The last layer, before which the engine's dropout is."""
+        """The last layer, and dropout before it at the engine's rate."""
         return self.head
 
     def layer_groups(self) -> list[list[str]]:
@@ -79,4 +80,4 @@ class EmbeddingNetwork(nn.Module):
 
 def _layer(before: int, after: int, dropout: float) -> nn.Sequential:
     layers = [nn.Linear(before, after), nn.ReLU(inplace=True), nn.BatchNorm1d(after)]
-    return nn.Sequential(*layers, *([nn.Dropout(dropout)] if dropout else []))
+    return nn.Sequential(*layers, *([Dropout(dropout)] if dropout else []))

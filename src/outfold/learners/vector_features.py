@@ -1,0 +1,107 @@
+"""What another pipeline's networks have learnt of categories, as columns of a table: for each fold its own.
+
+The network of fold k has not seen the labels of the rows that fold k scores. It has seen those of the rows that it was
+trained on, all the rows of a level together, so what its vectors tell of these is a little too good.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import numpy as np
+import pandas as pd
+
+from outfold.config.embedding_feature import PipelineEmbeddings
+from outfold.config.load import load_pipeline
+from outfold.config.tabular import TabularPipeline
+from outfold.contest import Contest
+from outfold.data.date_parts import date_parts
+from outfold.data.table_features import category_codes
+from outfold.errors import ConfigError, MismatchError, nearest, some
+from outfold.learners.learner import Part
+from outfold.store.fingerprint import file_sha256
+from outfold.store.layout import Layout
+from outfold.store.shelf import Shelf
+
+KIND = "embeddings"
+"""The feature's key."""
+VECTORS = "embeddings"
+"""The folder on a fold's shelf that holds a table a column, and a list of them."""
+INDEX = f"{VECTORS}/index.json"
+
+
+def vector_config(layout: Layout, asked: PipelineEmbeddings, where: str) -> TabularPipeline:
+    """The configuration of the pipeline that has the vectors.
+
+    Raises:
+        ConfigError: there is no such file, or the pipeline has no embeddings.
+    """
+    config = load_pipeline(layout.pipeline_config(asked.pipeline))
+    if not isinstance(config, TabularPipeline):
+        raise ConfigError(
+            f"{where}: {KIND}: {asked.pipeline} (learner: {config.learner}) has no embeddings",
+            remedy="Name a pipeline with learner: tabular.",
+        )
+    return config
+
+
+def vector_hash(layout: Layout, pipeline: str, fold: int) -> str:
+    """SHA-256 (hex) of the vectors of one fold.
+
+    Raises:
+        MismatchError: they are not there.
+    """
+    shelf = Shelf(layout.fold(pipeline, fold))
+    files = sorted(_index(shelf, pipeline).values())
+    digests = [file_sha256(shelf.path(file)) for file in files]
+    return hashlib.sha256(" ".join(digests).encode()).hexdigest()
+
+
+def vector_features(
+    contest: Contest, part: Part, ids: pd.Index, fold: int, asked: PipelineEmbeddings, where: str
+) -> pd.DataFrame:
+    """The vectors of these rows' categories, float32, by id; a category that the network has not seen has its code 0.
+
+    Raises:
+        ConfigError: a column that the pipeline has no vectors of.
+        MismatchError: the fold's vectors are not there.
+    """
+    shelf = Shelf(contest.layout.fold(asked.pipeline, fold))
+    index, frames = _index(shelf, asked.pipeline), []
+    for column in asked.columns:
+        if column not in index:
+            hint = nearest(column, list(index)) or f"it has those of {some(index, 10)}"
+            raise ConfigError(f"{where}: {KIND}: {asked.pipeline} has no vectors of '{column}'; {hint}")
+        table = pd.read_parquet(shelf.path(index[column]))
+        vectors = table.drop(columns=["level", "rows"]).to_numpy(np.float32)
+        places = category_codes(_cells(contest.rows(part, ids), column, asked, where), list(table["level"].iloc[1:]))
+        found = vectors[np.where(np.isnan(places), 0, places + 1).astype(np.int64)]
+        names = [f"{column}.{asked.pipeline}_{number}" for number in range(found.shape[1])]
+        frames.append(pd.DataFrame(found, index=ids, columns=names))
+    return pd.concat(frames, axis=1)
+
+
+def _cells(rows: pd.DataFrame, column: str, asked: PipelineEmbeddings, where: str) -> pd.Series:
+    date, _, part = column.rpartition(".")
+    if column in rows:
+        return rows[column]
+    if date in rows:
+        parts = date_parts(rows[date])
+        if part in parts:
+            return parts[part]
+    raise ConfigError(
+        f"{where}: {KIND}: '{column}' is made by a feature of {asked.pipeline}; expected a column of the contest or a "
+        "part of a date"
+    )
+
+
+def _index(shelf: Shelf, pipeline: str) -> dict[str, str]:
+    """The file of each column's vectors, by the column's name."""
+    try:
+        return dict(json.loads(shelf.path(INDEX).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise MismatchError(
+            f"{KIND}: the vectors of {pipeline} are not in {shelf.folder}",
+            remedy=f"Remove {shelf.folder.parent.parent} and run `outfold train {pipeline}`.",
+        ) from None
