@@ -152,11 +152,20 @@ class MadeFeatures:
                 raise ConfigError(f"{where}: drop: no such column '{name}'; {hint}")
 
     def _begin(self, part: Part, ids: pd.Index) -> Taken:
-        """The columns of these rows that do not depend on the fold, as far as they are needed."""
+        """The columns of these rows that do not depend on the fold, as far as they are needed.
+
+        Raises:
+            KeyError: an id that the part has not.
+        """
         needed = {*self.plan.columns.names, *(name for step in self.plan.late for name in step.sources)}
-        own, early = self.contest.rows(part, ids), self._made_early()[part]
-        early = early if ids is early.index else early.loc[ids]
-        frames = (own[[name for name in own if name in needed]], early[[name for name in early if name in needed]])
+        whole = self.contest.train if part == "train" else self.contest.test
+        frames = [frame[[name for name in frame if name in needed]] for frame in (whole, self._made_early()[part])]
+        if ids is not whole.index:
+            places = whole.index.get_indexer(ids)
+            if (places < 0).any():
+                raise KeyError(f"no {part} rows: {some(ids[places < 0])}")
+            # one index for all: columns are put side by side without a look at their ids
+            frames = [frame.take(places).set_axis(ids) for frame in frames]
         return {str(name): column for frame in frames for name, column in frame.items()}
 
     def _made_early(self) -> dict[Part, pd.DataFrame]:
