@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outfold.data import tables
+from outfold.data.side_by_side import WORTH_WHILE
 from outfold.data.tables import read_table
 from outfold.errors import DataError
 
@@ -153,6 +154,15 @@ def test_the_copy_gives_what_the_file_gave(tmp_path: Path, monkeypatch: pytest.M
     assert len(list((tmp_path / "cache").rglob("*.parquet"))) == 1
     assert first["gappy"].dropna().unique().tolist() == ["red", " blue"]
     assert first["huge"].dropna().nunique() == frame["huge"].nunique(), "no two became one"
+
+
+def test_columns_are_read_the_same_on_any_number_of_threads(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = []
+    for threads in ("1", "4"):
+        monkeypatch.setenv("OUTFOLD_THREADS", threads)
+        frames.append(read_table(large, verbatim={"id"}).frame)
+    assert len(frames[0]) > WORTH_WHILE
+    pd.testing.assert_frame_equal(*frames)
 
 
 def test_a_changed_csv_is_parsed_again_and_its_old_copy_removed(large: Path, tmp_path: Path) -> None:

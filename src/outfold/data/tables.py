@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from outfold.data.column_remarks import remark
 from outfold.data.column_types import typed, typed_target
 from outfold.data.csv_text import parse, read_buffer, read_header
+from outfold.data.plain_columns import to_pandas
+from outfold.data.side_by_side import side_by_side
 from outfold.errors import DataError, some
 from outfold.store.atomic import atomic_path
 from outfold.store.fingerprint import fingerprint
@@ -78,7 +79,7 @@ def read_table(
         DataError: missing, empty, truncated, without rows, not UTF-8, or a column that stands twice.
     """
     if is_parquet(path):
-        return Table(path, _to_pandas(_read_parquet(path)))
+        return Table(path, to_pandas(_read_parquet(path)))
     copy = _copy_of(path, verbatim, targets, cache)
     if copy is not None and copy.exists():
         try:
@@ -86,24 +87,28 @@ def read_table(
         except (pa.ArrowException, OSError):
             copy.unlink(missing_ok=True)
     text, delimiter = parse(path, read_buffer(path))
-    columns: dict[str, pa.ChunkedArray] = {}
-    remarks: dict[str, str] = {}
-    for name in text.column_names:
-        cells = text[name]
-        columns[name] = cells if name in verbatim else typed_target(cells) if name in targets else typed(cells)
-        said = None if name in {*verbatim, *targets} else remark(name, cells, columns[name])
-        if said is not None:
-            remarks[name] = said
-        # what is read is let go of, so that no two whole tables are held
-        text = text.remove_column(0)
-    table = pa.table(columns)
+    names, rows = text.column_names, text.num_rows
+    # a column's text is let go of when it is read, so that no two whole tables are held
+    waiting = dict(zip(names, text.columns, strict=True))
+    del text
+
+    def read(name: str) -> tuple[pa.ChunkedArray, str | None]:
+        cells = waiting.pop(name)
+        if name in verbatim or name in targets:
+            return (cells if name in verbatim else typed_target(cells)), None
+        found = typed(cells)
+        return found, remark(name, cells, found)
+
+    columns = dict(zip(names, side_by_side(read, names, rows), strict=True))
+    table = pa.table({name: found for name, (found, _) in columns.items()})
+    remarks = {name: said for name, (_, said) in columns.items() if said is not None}
     notes = _delimiter_note(path, delimiter)
     if copy is not None:
         _remove_older(path, copy)
         with atomic_path(copy) as beside:
             told = json.dumps({"notes": notes, "remarks": remarks})
             pq.write_table(table.replace_schema_metadata({_TOLD: told}), beside, compression="lz4")
-    return Table(path, _to_pandas(table), notes, remarks)
+    return Table(path, to_pandas(table), notes, remarks)
 
 
 def _copy_of(path: Path, verbatim: Collection[str], targets: Collection[str], cache: Path | None) -> Path | None:
@@ -133,7 +138,7 @@ def _remove_older(path: Path, copy: Path) -> None:
 def _from_copy(path: Path, copy: Path) -> Table:
     table = pq.read_table(copy, memory_map=True)
     told = json.loads(table.schema.metadata[_TOLD])
-    return Table(path, _to_pandas(table.replace_schema_metadata(None)), tuple(told["notes"]), told["remarks"])
+    return Table(path, to_pandas(table.replace_schema_metadata(None)), tuple(told["notes"]), told["remarks"])
 
 
 def _delimiter_note(path: Path, delimiter: str) -> tuple[str, ...]:
@@ -164,30 +169,3 @@ def _read_parquet(path: Path) -> pa.Table:
         raise DataError(f"{path}: there are columns and no rows", remedy="Download it again.")
     # what pandas noted about its index would turn a column, the id perhaps, into an index
     return table.replace_schema_metadata(None)
-
-
-def _to_pandas(table: pa.Table) -> pd.DataFrame:
-    """As pandas, with the types that a table of a contest needs: exotic Parquet types become the nearest plain one."""
-    plain = {}
-    for name in table.column_names:
-        column = table[name]
-        if pa.types.is_decimal(column.type):
-            column = column.cast(pa.float64())
-        elif pa.types.is_date(column.type):
-            column = column.cast(pa.timestamp("ms"))
-        elif pa.types.is_dictionary(column.type):
-            column = pc.cast(column, column.type.value_type)
-        elif pa.types.is_integer(column.type) and column.null_count and _beyond_fractions(column):
-            # beside a gap pandas has fractions, among which neighbours so large are one: they are codes
-            column = pc.cast(column, pa.string())
-        elif pa.types.is_boolean(column.type) and column.null_count:
-            # a third value makes them categories; pandas would have a column of objects
-            column = pc.cast(column, pa.string())
-        plain[name] = column
-    return pa.table(plain).to_pandas()
-
-
-def _beyond_fractions(column: pa.ChunkedArray) -> bool:
-    """Whether float64 would make different ones of these whole numbers equal."""
-    found = pc.min_max(column).as_py()
-    return found["min"] is not None and max(abs(found["min"]), abs(found["max"])) > 2**53
