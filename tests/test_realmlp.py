@@ -16,6 +16,8 @@ from pydantic import TypeAdapter, ValidationError
 from sklearn import datasets
 from test_gbdt import cancer, oof, split, write_contest
 
+from outfold.config.default_spaces import default_space
+from outfold.config.search import bounds
 from outfold.config.tabular import TabularPipeline
 from outfold.contest import Contest, load_contest
 from outfold.errors import ConfigError
@@ -179,6 +181,14 @@ def test_there_is_nothing_for_the_engine_to_look_at(binary: Contest) -> None:
     path.write_text("learner: tabular\nmodel: realmlp\n")
     with pytest.raises(ConfigError, match="trained by its authors' library, so there is no summary"):
         neural_learner(Context(binary.root), "realmlp", "summary")
+
+
+def test_what_is_searched_by_default_is_taken(binary: Contest) -> None:
+    space = default_space(learner_of(binary).config)
+    assert set(space) == {f"params.{name}" for name in ("hidden_sizes", "p_drop", "lr", "wd")}
+    for key, search in space.items():
+        for value in bounds(search):
+            learner_of(binary, params={**SMALL, key.removeprefix("params."): value})
 
 
 def test_without_the_library_the_extra_is_named(binary: Contest, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,8 @@ from pydantic import TypeAdapter, ValidationError
 from sklearn import datasets
 from test_gbdt import cancer, oof, split, write_contest
 
+from outfold.config.default_spaces import default_space
+from outfold.config.search import bounds
 from outfold.config.tabular import TabularPipeline
 from outfold.contest import Contest, load_contest
 from outfold.ensemble.pseudo import PseudoLabels
@@ -212,6 +214,15 @@ def test_its_authors_advice_holds_where_nothing_is_said() -> None:
     assert (advised.batch_size, advised.weight_decay, advised.phases[0].lr) == (256, 3e-4, 2e-3)
     said = TypeAdapter(TabularPipeline).validate_python({"learner": "tabular", "model": "tabm", "batch_size": 64})
     assert said.batch_size == 64
+
+
+def test_what_is_searched_by_default_is_taken(binary: Contest) -> None:
+    space = default_space(learner_of(binary).config)
+    assert set(space) >= {"params.d_block", "params.dropout"}
+    for key, search in space.items():
+        for value in bounds(search):
+            name = key.removeprefix("params.")
+            learner_of(binary, **({"params": {**SMALL, name: value}} if name != key else {key: value}))
 
 
 def test_without_the_library_the_extra_is_named(binary: Contest, monkeypatch: pytest.MonkeyPatch) -> None:

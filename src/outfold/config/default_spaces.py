@@ -5,6 +5,7 @@ from __future__ import annotations
 from outfold.config.gbdt import GbdtPipeline
 from outfold.config.pipeline_base import ModelPipelineBase
 from outfold.config.search import Range, Space
+from outfold.config.tabular import TabularPipeline
 
 # of trees: early stopping finds the rounds, so that a small learning rate costs time and no more
 # of linear models: the strength of the penalty is chosen inside every fit already
@@ -44,6 +45,18 @@ DEFAULT_SPACES: dict[str, Space] = {
         "embedding_dropout": Range(low=0.0, high=0.3),
         "weight_decay": Range(low=0.0001, high=0.3, log=True),
     },
+    "tabm": {
+        "params.n_blocks": [1, 2, 3, 4],
+        "params.d_block": [128, 256, 512],
+        "params.dropout": Range(low=0.0, high=0.5),
+        "weight_decay": Range(low=0.0001, high=0.1, log=True),
+    },
+    "realmlp": {
+        "params.hidden_sizes": [[256, 256, 256], [128, 128], [512, 256, 128]],
+        "params.p_drop": Range(low=0.0, high=0.5),
+        "params.lr": Range(low=0.01, high=0.5, log=True),
+        "params.wd": Range(low=0.001, high=0.1, log=True),
+    },
     "image": {
         "weight_decay": Range(low=0.0001, high=0.3, log=True),
         "strength": Range(low=0.5, high=2.0),
@@ -55,4 +68,6 @@ DEFAULT_SPACES: dict[str, Space] = {
 def default_space(config: ModelPipelineBase) -> Space:
     """What to search for this pipeline; nothing for a learner that has no default."""
     kind = config.library if isinstance(config, GbdtPipeline) else getattr(config, "learner", "")
+    if isinstance(config, TabularPipeline) and config.model != "embeddings":
+        kind = config.model
     return DEFAULT_SPACES.get(kind, {})
