@@ -10,7 +10,8 @@ import pytest
 from features_contest import ENTRIES, HOOKS, contest, table, view
 from ruamel.yaml import YAML
 
-from outfold.config.load import load_pipeline
+from outfold.config.load import load_competition, load_pipeline
+from outfold.config.table_pipeline import TablePipelineBase
 from outfold.contest import Contest, load_contest
 from outfold.errors import ConfigError
 from outfold.learners.contest_table import ContestTable
@@ -211,6 +212,18 @@ def test_a_wrong_entry_is_told_by_its_line(tmp_path: Path, text: str, told: str)
     path.write_text(f"learner: gbdt\n{text}\n")
     with pytest.raises(ConfigError, match=told):
         load_pipeline(path)
+
+
+def test_one_column_is_short_for_a_list_and_a_contests_features_are_no_columns(tmp_path: Path) -> None:
+    path = tmp_path / "gbdt.yaml"
+    path.write_text("learner: gbdt\nfeatures: town\ndrop: age\n")
+    pipeline = load_pipeline(path)
+    assert isinstance(pipeline, TablePipelineBase) and pipeline.named == ["town"] and pipeline.drop == ["age"]
+    path.write_text("host: folder\nslug: contest\nfeatures: [town]\n")
+    with pytest.raises(
+        ConfigError, match=r"gbdt.yaml:3: features\[0\]: expected a kind and its columns, as in `count: town`"
+    ):
+        load_competition(path)
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,15 @@ class Feature(StrictModel):
     function: Annotated[Function, BeforeValidator(_hook)] | None = None
     """Columns by a function of `hooks.py` that learns from the training part, cross-fitted."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _not_a_column(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            raise ValueError(
+                f"expected a kind and its columns, as in `count: {value}`; a pipeline names columns to use"
+            )
+        return value
+
     @model_validator(mode="after")
     def _one_kind(self) -> Feature:
         found = [kind for kind in type(self).model_fields if getattr(self, kind) is not None]

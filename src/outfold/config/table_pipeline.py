@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
 
 from outfold.config.embedding_feature import PipelineEmbeddings
 from outfold.config.features import ColumnOrFeature, Feature
 from outfold.config.image_features import ImageFeatures
 from outfold.config.pipeline_base import ModelPipelineBase
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str | dict) else value
 
 
 class TablePipelineBase(ModelPipelineBase):
@@ -16,9 +22,9 @@ class TablePipelineBase(ModelPipelineBase):
     learner: Any
     image_features: ImageFeatures = ImageFeatures()
     """Features from images, where the contest has them."""
-    features: list[ColumnOrFeature] | None = None
+    features: Annotated[list[ColumnOrFeature], BeforeValidator(_listed)] | None = None
     """Names of columns: use these only; `image` stands for the features from images. Mappings: features to make, after the contest's own, in order (see features.md)."""
-    drop: list[str] = []
+    drop: Annotated[list[str], BeforeValidator(_listed)] = []
     """Columns, the contest's own or made, that the learner does not see; features may still be made of them."""
 
     @property
