@@ -503,7 +503,8 @@ def test_without_optuna_the_remedy_is_told(root: Path, monkeypatch: pytest.Monke
 def test_the_command_shows_what_was_found_and_what_to_do_next(root: Path) -> None:
     said = outfold(root, "tune", "ridge", "--trials", "3", "--inner", "2").stdout
     assert "tune ridge: 3 trials in each of 3 training parts; at most 18 fits" in said
-    assert re.search(r"fold +trial +auc +gain +C", said) and re.search(r"\n +0 +start ", said)
+    assert re.search(r"fold +trial +auc +gain", said) and re.search(r"\n +0 +start ", said)
+    assert re.search(r"key +start +fold 0 +fold 1 +fold 2\n +C +0.0001 +\d", said)
     assert "train ridge ridge-tuned`" in said
     folder = root / "artifacts" / "tune" / "ridge"
     assert {"trials.csv", "trials.sqlite", "history.png", "importance.png"} <= {path.name for path in folder.iterdir()}

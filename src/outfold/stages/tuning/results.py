@@ -24,20 +24,21 @@ _BEST = 3
 
 
 def tell(searches: Sequence[Search], metric: str, reporter: Reporter) -> None:
-    """The best trials of each fold beside the pipeline as it stands, and what they differ in."""
-    keys = list(searches[0].space)
+    """The best trials of each fold beside the pipeline as it stands, and the keys of the best one of each fold."""
     rows = []
     for search in searches:
         start = search.start
-        shown = [*([] if start is None else [start]), *(one for one in search.ranked[:_BEST] if one is not start)]
-        for trial in shown:
-            known = {**search.own, **keys_of(trial)} if trial is start else keys_of(trial)
+        for trial in [*([] if start is None else [start]), *(one for one in search.ranked[:_BEST] if one is not start)]:
             gain = "" if start is None or trial is start else f"{(trial.value or 0) - (start.value or 0):+.5f}"
             label = "start" if trial is start else str(place(search, trial))
-            cells = [_cell(known.get(key, "")) for key in keys]
-            rows.append([str(search.fold), label, f"{trial.value:.5f}", gain, *cells])
-    columns = ["fold", "trial", metric, "gain", *(key.removeprefix("params.") for key in keys)]
-    reporter.table(f"{metric} inside each fold's training part", columns, rows)
+            rows.append([str(search.fold), label, f"{trial.value:.5f}", gain])
+    reporter.table(f"{metric} inside each fold's training part", ["fold", "trial", metric, "gain"], rows)
+    best = [{**search.own, **keys_of(search.ranked[0])} for search in searches]
+    reporter.table(
+        "the best of each fold",
+        ["key", "start", *(f"fold {search.fold}" for search in searches)],
+        [[key, *(_cell(known.get(key, "")) for known in (searches[0].own, *best))] for key in searches[0].space],
+    )
 
 
 def place(search: Search, trial: FrozenTrial) -> int:
