@@ -220,7 +220,7 @@ def test_one_column_is_short_for_a_list_and_a_contests_features_are_no_columns(t
     pipeline = load_pipeline(path)
     assert isinstance(pipeline, TablePipelineBase) and pipeline.named == ["town"] and pipeline.drop == ["age"]
     path.write_text("host: folder\nslug: contest\nfeatures: [town]\n")
-    with pytest.raises(ConfigError, match="gbdt.yaml:3: .*expected a kind and its columns, as in `count: town`"):
+    with pytest.raises(ConfigError, match=r"gbdt.yaml:3: .*expected a kind and its columns, as in `count: town`"):
         load_competition(path)
 
 

@@ -27,10 +27,13 @@ class Ranked(Fitted):
     def fit(self, rows: pd.DataFrame, targets: Targets | None) -> pd.DataFrame:
         """Quantiles at equal steps."""
         values = np.sort(as_number(rows[self.sources[0]]).dropna().to_numpy())
-        share = np.linspace(0, 1, min(_QUANTILES, max(len(values), 2)))
-        # a quantile between two values may, by rounding, come out below the one before it
-        found = np.maximum.accumulate(np.quantile(values, share)) if len(values) else np.zeros(len(share))
-        return pd.DataFrame({"share": share, "value": found})
+        if len(values) < 2:
+            values = np.repeat(values if len(values) else [0.0], 2)
+        share = np.linspace(0, 1, min(_QUANTILES, len(values)))
+        if len(share) < len(values):
+            # a quantile between two values may, by rounding, come out below the one before it
+            values = np.maximum.accumulate(np.quantile(values, share))
+        return pd.DataFrame({"share": share, "value": values})
 
     def apply(self, rows: pd.DataFrame, learnt: pd.DataFrame) -> pd.DataFrame:
         """The rank of each row; equal values that cover several quantiles have the middle of them."""
