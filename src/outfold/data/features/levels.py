@@ -50,7 +50,7 @@ def places(rows: pd.DataFrame, key: Sequence[str], table: pd.DataFrame) -> Codes
     there, reach = np.zeros(len(table), dtype=np.int64), 1
     for number, name in enumerate(key):
         own = table[level(number)]
-        words = sorted(set(own.dropna()))
+        words = list(dict.fromkeys(own.dropna()))
         size = len(words) + 1
         known, there = np.unique(there * size + _placed(own, words), return_inverse=True)
         codes = _placed(rows[name], words)
@@ -74,7 +74,10 @@ def texts(column: pd.Series) -> tuple[Codes, NDArray[np.object_]]:
 
 
 def _coded(column: pd.Series) -> tuple[Codes, list[str]]:
-    """Each cell's place among the column's levels as text, which are sorted; missing ones come last."""
+    """Each cell's place among the column's levels as text, in an order of their own; missing ones come last."""
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+        found, numbers = pd.factorize(column, sort=True)  # numbers that differ are texts that differ
+        return np.where(found < 0, len(numbers), found).astype(np.int64), [as_text(number) for number in numbers]
     found, held = texts(column)
     words, place = np.unique(held, return_inverse=True) if len(held) else (held, np.empty(0, dtype=np.int64))
     return np.append(place, len(words)).astype(np.int64)[found], [str(word) for word in words]
