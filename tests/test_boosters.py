@@ -326,7 +326,9 @@ def test_a_library_that_is_not_installed_is_named_with_its_remedy(
     binary: Contest, monkeypatch: pytest.MonkeyPatch, library: str
 ) -> None:
     monkeypatch.setitem(sys.modules, library, None)
-    with pytest.raises(ConfigError, match=r"outfold\[boosters\]"):
+    with pytest.raises(
+        ConfigError, match=rf"lightgbm\.yaml: library: {library}: .* is not installed here\s.*outfold\[boosters\]"
+    ):
         learner_of(binary, library=library)
 
 

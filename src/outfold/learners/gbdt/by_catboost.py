@@ -102,7 +102,7 @@ class CatBoost:
     says_no_metric = False
 
     def __init__(self, settings: Settings) -> None:
-        _library()
+        load_extra("catboost", "CatBoost", settings.where)
         if settings.objective is not None and settings.kind == "classes":
             raise ConfigError(
                 f"{settings.where}: objective: CatBoost asks a function of several classes for one row at a time",

@@ -84,7 +84,7 @@ class XgBoost:
     says_no_metric = False
 
     def __init__(self, settings: Settings) -> None:
-        _library()
+        load_extra("xgboost", "XGBoost", settings.where)
         self.settings = settings
         self._params = resolve(settings)
         self.stops = self._params.get("booster") != "dart"

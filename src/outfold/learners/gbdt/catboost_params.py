@@ -63,7 +63,7 @@ _ELSEWHERE = {
 @cache
 def vocabulary() -> Vocabulary:
     """Every name that CatBoost's estimators take."""
-    classifier = load_extra("catboost", "catboost").CatBoostClassifier
+    classifier = load_extra("catboost", "CatBoost").CatBoostClassifier
     plain = [name for name in inspect.signature(classifier.__init__).parameters if name != "self"]
     aliases = {name: main for main, more in _ALIASES.items() for name in (main, *more)}
     return Vocabulary(

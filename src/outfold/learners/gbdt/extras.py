@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from types import ModuleType
 
 from outfold.errors import ConfigError
 
 
-def load_extra(module: str, library: str) -> ModuleType:
+def load_extra(module: str, library: str, where: Path | None = None) -> ModuleType:
     """The module.
+
+    Args:
+        library: its name, for messages.
+        where: the pipeline's file that asks for it.
 
     Raises:
         ConfigError: it is not installed.
@@ -20,5 +25,6 @@ def load_extra(module: str, library: str) -> ModuleType:
         if error.name != module:
             raise
         raise ConfigError(
-            f"library: {library} is not installed here", remedy='Run `pip install "outfold[boosters]"`.'
+            f"{where or 'a pipeline'}: library: {module}: {library} is not installed here",
+            remedy='Run `pip install "outfold[boosters]"`.',
         ) from None
