@@ -67,9 +67,10 @@ def blind_folds(contest: Contest, ids: pd.Index, *, n: int, seed: int) -> list[P
         most, kind = groups.nunique(), "group"
     if most < 2:
         return []
-    folds, _ = make_folds(ids, kind=kind, n=min(n, most), seed=seed, groups=groups, dates=dates)
-    pairs = [(folds.train(number), folds.valid(number)) for number in folds.numbers()]
-    return [(ids.get_indexer(learn), ids.get_indexer(choose)) for learn, choose in pairs]
+    places = pd.RangeIndex(len(ids))  # quicker to look up than ids, and what is asked for
+    groups, dates = (None if one is None else one.set_axis(places) for one in (groups, dates))
+    folds, _ = make_folds(places, kind=kind, n=min(n, most), seed=seed, groups=groups, dates=dates)
+    return [(folds.train(number).to_numpy(), folds.valid(number).to_numpy()) for number in folds.numbers()]
 
 
 def _plain_kind(y: np.ndarray) -> FoldKind:
