@@ -104,6 +104,11 @@ class NeuralPipeline(ModelPipelineBase):
         return as_pairs(self.target_range)
 
     @property
+    def by_engine(self) -> bool:
+        """Whether the engine trains it, and not a library with a loop of its own."""
+        return True
+
+    @property
     def last_dropout(self) -> float:
         """The dropout before the last layer, where a phase does not say."""
         raise NotImplementedError

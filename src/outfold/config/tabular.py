@@ -82,6 +82,11 @@ class TabularPipeline(NeuralPipeline, TablePipelineBase):
         return self
 
     @property
+    def by_engine(self) -> bool:
+        """RealMLP is not."""
+        return self.model != "realmlp"
+
+    @property
     def layer_dropouts(self) -> list[float]:
         """The dropout after each hidden layer."""
         return self.dropouts if isinstance(self.dropouts, list) else [self.dropouts] * len(self.layers)

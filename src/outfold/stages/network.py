@@ -34,8 +34,8 @@ def neural_learner(
     where = context.layout.pipeline_config(name)
     if not isinstance(config, NeuralPipeline):
         raise ConfigError(f"{where}: learner: {config.learner} has no network, so there is no {what}")
-    if isinstance(config, TabularPipeline) and config.model == "realmlp":
-        raise ConfigError(f"{where}: model: realmlp is trained by its authors' library, so there is no {what}")
+    if not config.by_engine:
+        raise ConfigError(f"{where}: its network is trained by its authors' library, so there is no {what}")
     if config.by_fold and fold is not None:
         config = config.for_fold(fold)
     contest, config, scales = as_learnt(context.contest, config, where)

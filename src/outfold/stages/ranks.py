@@ -69,7 +69,7 @@ def train_in_ranks(context: Context, compute: Compute, stage: Callable[[], objec
 
 def call_ranks(config: ModelPipeline, name: str, folds: Sequence[int], made_of: str) -> None:
     """Have the other ranks fit these folds with this one, one after the other; without other ranks, do nothing."""
-    if started_by_torchrun() and isinstance(config, NeuralPipeline) and folds:
+    if started_by_torchrun() and isinstance(config, NeuralPipeline) and config.by_engine and folds:
         _told((name, list(folds), made_of))
 
 
