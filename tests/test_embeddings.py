@@ -51,6 +51,15 @@ def test_codes_count_from_one_and_nought_is_missing_or_unseen() -> None:
     assert list(later[:, names.index("shop")]) == [2, 0, 0, 1], "numbers that gaps have made fractions keep their codes"
 
 
+def test_a_number_that_is_there_or_not_and_else_the_same_is_a_category_alone() -> None:
+    fitted, codes, numbers = TableCodes.fit(table(size=[7.0, np.nan, 7.0, 7.0]), None, **KINDS)
+    assert list(fitted.standard.columns) == ["date.seconds"] and numbers.shape == (4, 1)
+    place = list(fitted.levels).index("size (missing)")
+    assert list(codes[:, place]) == [1, 2, 1, 1]
+    later, seen = fitted.apply(table(size=[-1e9, 7.0, np.nan, 1e9]), None, **KINDS)
+    assert list(later[:, place]) == [1, 1, 2, 1] and np.abs(seen).max() < 10
+
+
 def test_what_is_learnt_comes_back_from_json() -> None:
     fitted, codes, numbers = TableCodes.fit(table(), None, **KINDS)
     again = TableCodes.from_json(json.loads(json.dumps(fitted.to_json())))

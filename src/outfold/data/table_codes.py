@@ -66,9 +66,8 @@ class TableCodes:
             images: further numbers by id, those from images.
         """
         numbers, words = _taken_apart(rows, images, continuous=continuous, categorical=categorical, dates=dates)
-        varied = [name for name, column in numbers.items() if column.nunique(dropna=False) > 1]
-        standard = Standard.fit(numbers[[name for name in varied if numbers[name].nunique() > 0]])
-        words |= _gaps(numbers, standard)
+        standard = Standard.fit(numbers[[name for name, column in numbers.items() if column.nunique() > 1]])
+        words |= _gaps(numbers)
         levels, codes = {}, []
         for name, column in words.items():
             names = categories_of(column)
@@ -91,7 +90,7 @@ class TableCodes:
     ) -> tuple[Codes, Numbers]:
         """Codes (n, categorical columns) and numbers (n, columns) of any rows."""
         numbers, words = _taken_apart(rows, images, continuous=continuous, categorical=categorical, dates=dates)
-        words |= _gaps(numbers, self.standard)
+        words |= _gaps(numbers)
         codes = [_codes(words[name], level.names) for name, level in self.levels.items()]
         return _side_by_side(codes, len(rows)), self._scaled(numbers)
 
@@ -128,9 +127,9 @@ def _taken_apart(
     return (numbers if images is None else pd.concat([numbers, images.astype(np.float64)], axis=1)), words
 
 
-def _gaps(numbers: pd.DataFrame, standard: Standard) -> dict[str, pd.Series]:
-    """Whether each number is missing, of the columns that had gaps in training."""
-    return {f"{name} (missing)": numbers[name].isna() for name in standard.gaps}
+def _gaps(numbers: pd.DataFrame) -> dict[str, pd.Series]:
+    """Whether each number is missing."""
+    return {f"{name} (missing)": column.isna() for name, column in numbers.items()}
 
 
 def _codes(column: pd.Series, names: Sequence[str]) -> NDArray[np.int64]:
