@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 from contest_folder import write_contest
 
+from outfold.config.linear import LinearPipeline
 from outfold.contest import load_contest
 from outfold.errors import ConfigError
+from outfold.learners.contest_table import ContestTable
 from outfold.progress import Reporter
 from outfold.stages.context import Context
 from outfold.stages.split import split
@@ -114,3 +116,11 @@ def test_a_condition_that_says_nothing_of_the_rows_is_refused(tmp_path: Path, co
     with pytest.raises(ConfigError, match=r"competition\.yaml: train_where: ") as told:
         load_contest(shops(tmp_path, train_where=condition))
     assert message in told.value.message
+
+
+def test_a_feature_of_time_sees_what_happened_in_them(tmp_path: Path) -> None:
+    contest = load_contest(shops(tmp_path, train_where="Sales > 0"))
+    closed = {"elapsed": {"columns": ["Open Today"], "events": [0], "date": "Date"}}
+    config = LinearPipeline.model_validate({"learner": "linear", "features": ["size", closed]})
+    _, rows = ContestTable(contest, config, "line", Reporter()).fit(contest.train.index)
+    assert rows["Open Today.since"].tolist() == [1, 2] * 60
