@@ -75,7 +75,7 @@ def predicted(contest: Contest, name: str, **keys: Any) -> np.ndarray:
 @given(values=st.lists(st.floats(0.001, 0.999), min_size=2, max_size=5))
 def test_a_scale_keeps_the_order_and_comes_back(name: TransformName, values: list[float]) -> None:
     one = TRANSFORMS[name]
-    there = np.unique(values)
+    there = np.unique(np.round(values, 6))  # floats that are neighbours may come to the same
     np.testing.assert_allclose(one.backward(one.forward(there)), there, rtol=1e-9)
     assert (np.diff(one.forward(there)) > 0).all()
 
