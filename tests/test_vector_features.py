@@ -159,4 +159,6 @@ def test_components_are_those_of_the_largest_variance_with_a_sign() -> None:
     assert share > 0.99
     np.testing.assert_allclose(np.abs(np.corrcoef(places[:, 0], vectors[:, 0])[0, 1]), 1, atol=0.02)
     np.testing.assert_allclose(components(-vectors)[0], places, atol=1e-9)
+    two, _ = components(np.array([[0.1, 0.7], [0.3, -0.2]]))
+    assert (two[:, 1] == 0).all() and two[:, 0].any(), "two points lie on a line"
     assert components(np.ones((3, 1)))[0].shape == (3, 2) and components(np.ones((3, 4)))[1] == 1.0

@@ -104,7 +104,8 @@ def components(vectors: NDArray[np.float64]) -> tuple[NDArray[np.float64], float
     centred = vectors - vectors.mean(axis=0)
     left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
     places = np.zeros((len(vectors), 2))
-    count = min(2, len(sizes))
+    # what rounding leaves of a direction that is not there is none
+    count = min(2, int((sizes > 1e-9 * sizes.max(initial=0)).sum()))
     places[:, :count] = left[:, :count] * sizes[:count]
     signs = np.sign(places[np.abs(places).argmax(axis=0), [0, 1]])
     total = float(np.square(sizes).sum())
