@@ -29,6 +29,7 @@ from outfold.progress import Reporter
 from outfold.stages.context import Context
 from outfold.stages.summary import summary
 from outfold.store.shelf import Shelf
+from outfold.training import compiled
 from outfold.training.checkpoint import load_member
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -321,6 +322,16 @@ def test_random_numbers_drawn_elsewhere_change_nothing_and_none_are_taken(
     before = torch.get_rng_state()
     assert left(trained(contest, tmp_path)[1]) == straight
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_compiled_steps_are_the_same_steps(
+    contest: Contest, straight: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiled, "BACKEND", "aot_eager")
+    told: list[str] = []
+    monkeypatch.setattr(Reporter, "warn", lambda self, text: told.append(text))
+    assert left(trained(contest, tmp_path, compile=True)[1]) == straight
+    assert not told
 
 
 def test_a_training_that_was_stopped_anywhere_ends_with_the_same_bytes(

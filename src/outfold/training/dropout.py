@@ -23,11 +23,15 @@ def dropout(values: Tensor, rate: float) -> Tensor:
         return values
     if values.device.type != "cpu" or rate > FEW:
         return functional.dropout(values, rate)
+    return _few(values, rate)
+
+
+@torch.compiler.disable
+def _few(values: Tensor, rate: float) -> Tensor:
     dropped: Tensor = _Drop.apply(values, _places(values.numel(), rate), 1 / (1 - rate))
     return dropped
 
 
-@torch.compiler.disable
 def _places(count: int, rate: float) -> Tensor:
     """The places that are dropped of so many, (k,) int64."""
     random = np.random.Generator(np.random.SFC64(int(torch.randint(2**63 - 1, ()))))
