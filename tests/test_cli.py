@@ -120,6 +120,8 @@ def test_a_stopped_run_says_how_to_go_on(tabular: Path, number: int, code: int) 
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # a suite that runs in the background is deaf to Ctrl-C, and so would be its children
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 60
     while not (tabular / "artifacts" / "lightgbm" / "folds" / "0").exists() and time.monotonic() < deadline:
