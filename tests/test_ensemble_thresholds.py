@@ -39,6 +39,24 @@ def test_the_binary_threshold_is_the_best_there_is() -> None:
     assert metric.score(y[:, 0], outputs, thresholds=found) == max(every)
 
 
+def decided(power: float, seed: int) -> float:
+    """The threshold of accuracy for 400 rows whose chance is as said, but for a power."""
+    rng = np.random.default_rng(seed)
+    chance = rng.random(400)
+    y = (rng.random(400) < chance).astype(np.int64)
+    metric = get_metric("accuracy", task="binary")
+    found = tune_thresholds(metric, y, (chance**power).astype(np.float32)[:, None], task="binary")
+    assert found is not None
+    return float(found[0])
+
+
+def test_accuracy_is_decided_at_half_unless_another_threshold_is_surely_better() -> None:
+    honest = np.array([decided(1.0, seed) for seed in range(20)])
+    too_low = np.array([decided(4.0, seed) for seed in range(20)])
+    assert np.mean(honest == 0.5) >= 0.5  # the best of 200 candidates by luck is nearly never exactly one half
+    assert ((too_low > 0.005) & (too_low < 0.3)).all()  # one half has become a sixteenth
+
+
 def test_one_positive_in_a_thousand_is_found() -> None:
     n = 100_000
     y = np.zeros(n, dtype=np.int64)

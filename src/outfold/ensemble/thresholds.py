@@ -13,6 +13,8 @@ from outfold.metrics import PER_CLASS, Metric, Task, expected_class, to_labels
 LIKELIEST = frozenset({"accuracy", "balanced_accuracy", "f1_macro", "f1_micro", "mcc"})
 """Metrics that do not see how far a wrong class is from the right one: of an ordinal target they take the likeliest."""
 
+HALF = 0.5
+
 
 def needs_thresholds(metric: Metric, task: Task) -> bool:
     """Whether the metric's labels come from thresholds; a multiclass label is the largest output and has none.
@@ -29,9 +31,10 @@ def needs_thresholds(metric: Metric, task: Task) -> bool:
 def tune_thresholds(metric: Metric, y: Array, outputs: Array, *, task: Task) -> Array | None:
     """The thresholds with the best score on these rows, in the form that ``Metric.score`` takes.
 
-    Binary: the middle of the longest run of the best. Multilabel: one a label, from the best shared one by coordinate
-    ascent. Regression on ratings: the cut points between them, by coordinate ascent; ordinal: those of the expected
-    class, likewise.
+    Binary: the middle of the longest run of the best; of accuracy, .5 where that is not worse by more than its standard
+    error (of probabilities that mean what they say, .5 is the best, and on few rows another is luck). Multilabel: one a
+    label, from the best shared one by coordinate ascent. Regression on ratings: the cut points between them, by
+    coordinate ascent; ordinal: those of the expected class, likewise.
 
     Args:
         metric: of the contest, bound to the task.
@@ -95,4 +98,14 @@ def _tune_binary(metric: Metric, y: Array, outputs: Array, most: int) -> Array:
     sign = 1.0 if metric.greater_is_better else -1.0
     limits = between(outputs[:, 0], most)
     gains = [sign * metric.score(y, outputs, thresholds=limit) for limit in limits]
-    return np.array([middle_of_best(limits, np.array(gains))[0]])
+    found = middle_of_best(limits, np.array(gains))[0]
+    if metric.name == "accuracy" and not _worth_it(y, outputs[:, 0], found):
+        found = HALF
+    return np.array([found])
+
+
+def _worth_it(y: Array, chance: Array, threshold: float) -> bool:
+    """Whether a threshold decides more rows rightly than .5 does, by more than the standard error of the difference."""
+    right, usual = ((chance >= limit) == (y == 1) for limit in (threshold, HALF))
+    gain = right.astype(np.float64) - usual
+    return bool(gain.mean() > gain.std() / np.sqrt(len(gain)))
