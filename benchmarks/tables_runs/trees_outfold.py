@@ -19,6 +19,8 @@ case, path, seed = json.loads(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 set_threads(case["threads"])
 
 # imports are not measured, in none of the runners
+import lightgbm  # noqa: E402, F401
+
 from outfold.learners.gbdt.learner import GbdtLearner  # noqa: E402, F401
 from outfold.stages.context import Context  # noqa: E402
 from outfold.stages.download import download  # noqa: E402

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import get_args
@@ -16,6 +17,7 @@ from outfold.config.competition import FoldKind
 from outfold.errors import DataError, some
 
 NEVER_SCORED = -1
+_REMEMBERED = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +74,7 @@ class Folds:
 
     def valid(self, fold: int) -> pd.Index:
         """Ids that ``fold`` scores, in the order of the training table."""
-        return pd.Index(self.frame.loc[self.valid_mask(fold), "id"])
+        return self._ids("valid", fold, self.valid_mask)
 
     def train(self, fold: int) -> pd.Index:
         """Ids that the model of ``fold`` may learn from, in the order of the training table.
@@ -80,7 +82,19 @@ class Folds:
         All other rows of the same repeat; for ``time_series`` only the strictly earlier ones (smaller fold numbers, -1
         included).
         """
-        return pd.Index(self.frame.loc[self.train_mask(fold), "id"])
+        return self._ids("train", fold, self.train_mask)
+
+    def _ids(self, part: str, fold: int, mask: Callable[[int], np.ndarray]) -> pd.Index:
+        """The same index each time it is asked for, as long as it is among the last few: others may know it again."""
+        if (part, fold) not in self._given:
+            self._given[part, fold] = pd.Index(self.frame.loc[mask(fold), "id"])
+            while len(self._given) > _REMEMBERED:
+                del self._given[next(iter(self._given))]
+        return self._given[part, fold]
+
+    @cached_property
+    def _given(self) -> dict[tuple[str, int], pd.Index]:
+        return {}
 
     def valid_mask(self, fold: int) -> np.ndarray:
         """Which rows of the frame ``fold`` scores."""
@@ -105,7 +119,8 @@ class Folds:
 
         Independent of the order of the rows, and of whether an id was read as a number or as text.
         """
-        ids, numbers = pa.array(map(str, self.frame["id"]), pa.string()), pa.array(self.frame["fold"].to_numpy())
+        ids, numbers = self.frame["id"], pa.array(self.frame["fold"].to_numpy())
+        ids = pa.array(ids if isinstance(ids.dtype, pd.StringDtype) else map(str, ids), pa.string())
         pairs = pa.table({"id": ids, "fold": numbers}).sort_by([("id", "ascending"), ("fold", "ascending")])
         rows = list(zip(*(column.to_pylist() for column in pairs.columns), strict=True))
         content = json.dumps([self.kind, self.n, self.repeats, rows], separators=(",", ":"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from outfold.learners.made_features import FittedFeatures
 from outfold.store.shelf import Shelf
 
 Matrix = NDArray[Any]
+Order = Literal["C", "F"]
 FEWEST_STEPS = 2.0**16
 """A fraction keeps its meaning in float32 where its column spreads over so many steps: no library has more bins."""
 
@@ -73,6 +74,8 @@ class BoosterTable:
 
     def __init__(self, table: ContestTable, *, double: bool, code_gaps: bool) -> None:
         self.table, self.double, self.code_gaps = table, double, code_gaps
+        # LightGBM reads columns as they lie, and they are made one by one; the others would turn them over
+        self.order: Order = "F" if double else "C"
 
     def fit(self, fold: int, ids: pd.Index) -> tuple[FittedMatrix, Matrix]:
         """Learn from these training rows, and from no others, how rows become numbers; and their matrix."""
@@ -83,10 +86,10 @@ class BoosterTable:
         )
         images = self.table.images("train", ids, fold)
         names = (*encoding.names, *(() if images is None else map(str, images.columns)))
-        matrix = _filled(encoding, rows, images, np.float32, check=self.double)
+        matrix = _filled(encoding, rows, images, np.float32, self.order, check=self.double)
         wide = matrix is None
         if matrix is None:
-            matrix = _filled(encoding, rows, images, np.float64, check=False)
+            matrix = _filled(encoding, rows, images, np.float64, self.order, check=False)
         assert matrix is not None
         fitted = FittedMatrix(made, encoding, wide, names)
         if self.code_gaps:
@@ -121,18 +124,20 @@ class BoosterTable:
         return [*now.names, *([] if images is None else map(str, images.columns))]
 
     def _matrix(self, fitted: FittedMatrix, rows: pd.DataFrame, images: pd.DataFrame | None) -> Matrix:
-        matrix = _filled(fitted.encoding, rows, images, np.float64 if fitted.wide else np.float32, check=False)
+        dtype = np.float64 if fitted.wide else np.float32
+        matrix = _filled(fitted.encoding, rows, images, dtype, self.order, check=False)
         assert matrix is not None
         fitted.fill(matrix)
         return matrix
 
 
 def _filled(
-    encoding: Encoding, rows: pd.DataFrame, images: pd.DataFrame | None, dtype: type, *, check: bool
+    encoding: Encoding, rows: pd.DataFrame, images: pd.DataFrame | None, dtype: type, order: Order, *, check: bool
 ) -> Matrix | None:
     """(n, features) of rows; None where a column loses what it says in this type."""
     own = len(encoding.names)
-    matrix: Matrix = np.empty((len(rows), own + (0 if images is None else images.shape[1])), dtype=dtype)
+    shape = (len(rows), own + (0 if images is None else images.shape[1]))
+    matrix: Matrix = np.empty(shape, dtype=dtype, order=order)
     for place, values in enumerate(encoding.arrays(rows)):
         matrix[:, place] = values
         if check and needs_double(values):
