@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from outfold.config.competition import CompetitionConfig, Task
@@ -219,6 +220,8 @@ def load_contest(root: Path, config: CompetitionConfig | None = None) -> Contest
     notes += left
     rows, test_rows, typed = typed_by_role(roles, rows, test_rows, train.path, test.path)
     notes += typed
+    # what reading took beside the tables would stay with Arrow: nearly as much again as they are
+    pa.default_memory_pool().release_unused()
     return Contest(
         root=layout.root,
         config=config,

@@ -28,7 +28,8 @@ def date_parts(dates: pd.Series, parts: Sequence[str] = DATE_PARTS) -> pd.DataFr
     known = moments.notna().to_numpy()
     numbers = {part: _PARTS[part](moments).to_numpy(dtype=np.float64, na_value=np.nan) for part in parts}
     frame = pd.DataFrame(numbers, index=dates.index, columns=list(parts))
-    frame.loc[~known] = np.nan
+    if not known.all():
+        frame.loc[~known] = np.nan
     return frame
 
 

@@ -68,7 +68,8 @@ class Encoding:
         for name in self.continuous:
             yield as_number(rows[name]).to_numpy()
         for name in self.dates:
-            yield from date_parts(rows[name]).to_numpy(dtype=np.float64).T
+            for part in DATE_PARTS:  # one at a time: all of them take more than the table
+                yield date_parts(rows[name], [part])[part].to_numpy()
 
     def to_json(self) -> dict[str, Any]:
         """As JSON can hold it."""

@@ -31,9 +31,9 @@ def needs_thresholds(metric: Metric, task: Task) -> bool:
 def tune_thresholds(metric: Metric, y: Array, outputs: Array, *, task: Task) -> Array | None:
     """The thresholds with the best score on these rows, in the form that ``Metric.score`` takes.
 
-    Binary: the middle of the longest run of the best; of accuracy, .5 where that is not worse by more than its standard
-    error (of probabilities that mean what they say, .5 is the best, and on few rows another is luck). Multilabel: one a
-    label, from the best shared one by coordinate ascent. Regression on ratings: the cut points between them, by
+    Binary: the middle of the longest run of the best; of accuracy, .5 where that is not worse by more than two standard
+    errors (of probabilities that mean what they say, .5 is the best, and on few rows another is luck). Multilabel: one
+    a label, from the best shared one by coordinate ascent. Regression on ratings: the cut points between them, by
     coordinate ascent; ordinal: those of the expected class, likewise.
 
     Args:
@@ -105,7 +105,7 @@ def _tune_binary(metric: Metric, y: Array, outputs: Array, most: int) -> Array:
 
 
 def _worth_it(y: Array, chance: Array, threshold: float) -> bool:
-    """Whether a threshold decides more rows rightly than .5 does, by more than the standard error of the difference."""
+    """Whether a threshold decides more rows rightly than .5 does, by more than two standard errors of the gain."""
     right, usual = ((chance >= limit) == (y == 1) for limit in (threshold, HALF))
     gain = right.astype(np.float64) - usual
-    return bool(gain.mean() > gain.std() / np.sqrt(len(gain)))
+    return bool(gain.mean() > 2 * gain.std() / np.sqrt(len(gain)))
