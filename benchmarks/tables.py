@@ -35,7 +35,7 @@ TREES = {
 CASES: dict[str, dict] = {
     "net-128": {**NETWORK, "batch": 128},
     "net-512": {**NETWORK, "batch": 512},
-    "trees": {"folds": 3, "rounds": 300, "params": TREES},
+    "trees": {"folds": 3, "rounds": 1000, "params": TREES},
 }
 RUNNERS = {"net": ("outfold", "fastai", "plain"), "trees": ("outfold", "by_hand")}
 FEW_ROWS = 60_000
@@ -92,6 +92,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=NETWORK["epochs"])
+    parser.add_argument("--rounds", type=int, default=CASES["trees"]["rounds"])
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--cases", nargs="+", default=list(CASES), choices=list(CASES))
     parser.add_argument("--fastai", help="a python that has fastai and pyarrow; left out: fastai is not run")
@@ -107,8 +108,7 @@ def main() -> None:
         for name in options.cases:
             kind = name.partition("-")[0]
             case = {**CASES[name], "threads": options.threads}
-            if kind == "net":
-                case["epochs"] = options.epochs
+            case |= {"epochs": options.epochs} if kind == "net" else {"rounds": options.rounds}
             runners = [one for one in RUNNERS[kind] if one != "fastai" or options.fastai]
             results: dict[str, list[dict[str, float]]] = {runner: [] for runner in runners}
             for seed in range(options.seeds):
