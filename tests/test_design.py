@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outfold.data.design import SPARSE_FROM, Design, spreads, taken_apart
+from outfold.data.design import SPARSE_FROM, Design, spreads
 from outfold.data.one_hot import Levels, OneHot
 from outfold.data.standard import Standard
+from outfold.data.taken_apart import taken_apart
 from outfold.data.target_means import TargetMeans
 
 CITIES = pd.Series(["Bonn", "Bonn", "Bonn", "Celle", "Celle", "Ulm", None])

@@ -11,14 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from outfold.data.category_codes import CategoryCodes
-from outfold.data.date_parts import date_parts
 from outfold.data.one_hot import OneHot
 from outfold.data.standard import Standard
-from outfold.data.table_features import as_number
 from outfold.data.target_means import TargetMeans
 
-ROUND = ("month", "day_of_week", "hour")
-"""Parts of a date that no line goes through: they are categories."""
 SPARSE_FROM = 100
 """With more columns of ones and zeros than this, and than of numbers, a matrix is sparse."""
 
@@ -28,30 +24,6 @@ _ENCODINGS: dict[str, type[OneHot] | type[TargetMeans] | type[CategoryCodes]] = 
     "target": TargetMeans,
     "codes": CategoryCodes,
 }
-
-
-def taken_apart(
-    rows: pd.DataFrame,
-    images: pd.DataFrame | None,
-    *,
-    continuous: Sequence[str],
-    categorical: Sequence[str],
-    dates: Sequence[str],
-) -> tuple[pd.DataFrame, dict[str, pd.Series]]:
-    """A table's numbers as float64, NaN where one is missing, and its categories by column; both by id.
-
-    Of a date, :data:`ROUND` are categories and the other parts numbers, each called ``column.part``.
-
-    Args:
-        images: further numbers by id, those from images.
-    """
-    parts = {f"{name}.{part}": values for name in dates for part, values in date_parts(rows[name]).items()}
-    words = {name: rows[name] for name in categorical}
-    words |= {name: values for name, values in parts.items() if name.rpartition(".")[2] in ROUND}
-    columns = {name: as_number(rows[name]) for name in continuous}
-    columns |= {name: values for name, values in parts.items() if name not in words}
-    numbers = pd.DataFrame(columns, index=rows.index, dtype=np.float64)
-    return (numbers if images is None else pd.concat([numbers, images.astype(np.float64)], axis=1)), words
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from outfold.data.date_parts import date_parts
 from outfold.data.standard import Standard
-from outfold.data.table_features import as_number, categories_of, category_codes
+from outfold.data.table_features import categories_of, category_codes
+from outfold.data.taken_apart import taken_apart
 
-SECONDS = "seconds"
+MEASURED = ("seconds",)
 """The part of a date that is a number; the others are categories, as the fast.ai course has them."""
 
 Codes = NDArray[np.int32]
@@ -65,7 +65,9 @@ class TableCodes:
         Args:
             images: further numbers by id, those from images.
         """
-        numbers, words = _taken_apart(rows, images, continuous=continuous, categorical=categorical, dates=dates)
+        numbers, words = taken_apart(
+            rows, images, continuous=continuous, categorical=categorical, dates=dates, measured=MEASURED
+        )
         standard = Standard.fit(numbers[[name for name, column in numbers.items() if column.nunique() > 1]])
         words |= _gaps(numbers)
         levels, codes = {}, []
@@ -89,7 +91,9 @@ class TableCodes:
         dates: Sequence[str],
     ) -> tuple[Codes, Numbers]:
         """Codes (n, categorical columns) and numbers (n, columns) of any rows."""
-        numbers, words = _taken_apart(rows, images, continuous=continuous, categorical=categorical, dates=dates)
+        numbers, words = taken_apart(
+            rows, images, continuous=continuous, categorical=categorical, dates=dates, measured=MEASURED
+        )
         words |= _gaps(numbers)
         codes = [_codes(words[name], level.names) for name, level in self.levels.items()]
         return _side_by_side(codes, len(rows)), self._scaled(numbers)
@@ -107,24 +111,6 @@ class TableCodes:
         """What ``to_json`` gave, back."""
         levels = {name: Level(tuple(names), tuple(counts)) for name, (names, counts) in value["levels"].items()}
         return cls(levels, Standard.from_json(value["standard"]))
-
-
-def _taken_apart(
-    rows: pd.DataFrame,
-    images: pd.DataFrame | None,
-    *,
-    continuous: Sequence[str],
-    categorical: Sequence[str],
-    dates: Sequence[str],
-) -> tuple[pd.DataFrame, dict[str, pd.Series]]:
-    """The numbers, NaN where one is missing, and the categories by column; both by id."""
-    columns = {name: as_number(rows[name]) for name in continuous}
-    words = {name: rows[name] for name in categorical}
-    for name in dates:
-        for part, values in date_parts(rows[name]).items():
-            (columns if part == SECONDS else words)[f"{name}.{part}"] = values
-    numbers = pd.DataFrame(columns, index=rows.index, dtype=np.float64)
-    return (numbers if images is None else pd.concat([numbers, images.astype(np.float64)], axis=1)), words
 
 
 def _gaps(numbers: pd.DataFrame) -> dict[str, pd.Series]:

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from outfold.data.design import Design, taken_apart
+from outfold.data.design import Design
+from outfold.data.taken_apart import taken_apart
 from outfold.learners.contest_table import ContestTable
 from outfold.learners.feature_plan import Columns
 from outfold.learners.inside import inner_folds
