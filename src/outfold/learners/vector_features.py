@@ -16,7 +16,7 @@ from outfold.config.embedding_feature import PipelineEmbeddings
 from outfold.config.load import load_pipeline
 from outfold.config.tabular import TabularPipeline
 from outfold.contest import Contest
-from outfold.data.date_parts import date_parts
+from outfold.data.date_parts import DATE_PARTS, date_parts
 from outfold.data.table_features import category_codes
 from outfold.errors import ConfigError, MismatchError, nearest, some
 from outfold.learners.learner import Part
@@ -86,10 +86,8 @@ def _cells(rows: pd.DataFrame, column: str, asked: PipelineEmbeddings, where: st
     date, _, part = column.rpartition(".")
     if column in rows:
         return rows[column]
-    if date in rows:
-        parts = date_parts(rows[date])
-        if part in parts:
-            return parts[part]
+    if date in rows and part in DATE_PARTS:
+        return date_parts(rows[date], [part])[part]
     raise ConfigError(
         f"{where}: {KIND}: '{column}' is made by a feature of {asked.pipeline}; expected a column of the contest or a "
         "part of a date"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from outfold.config.time_features import Elapsed
 from outfold.data.features.events import is_event
-from outfold.data.features.in_time import check_spans, named, numbers, time_column
+from outfold.data.features.in_time import check_spans, named, numbers, sources, time_column
 from outfold.data.features.kind import Plain, Setting, framed
 from outfold.data.features.timeline import Places, Timeline, Times, group_codes, is_known, length, times_of
 
@@ -49,8 +49,7 @@ def build(asked: Elapsed, setting: Setting) -> list[SinceAndUntil]:
     check_spans(setting, date, "unit", [] if asked.unit is None else [asked.unit])
     names = [named(name, word, asked.by) for name in setting.known(asked.columns) for word in _words(asked)]
     made = numbers(setting, names, asked)
-    sources = tuple(dict.fromkeys([*asked.columns, *setting.known(asked.by), date]))
-    return [SinceAndUntil(sources, made, asked, date)]
+    return [SinceAndUntil(sources(setting, asked.columns, asked, date), made, asked, date)]
 
 
 def _words(asked: Elapsed) -> Sequence[str]:

@@ -55,3 +55,8 @@ def numbers(setting: Setting, names: Sequence[str], asked: InTime) -> tuple[Made
         ConfigError: it gives one for several.
     """
     return tuple(Made(name, "number") for name in setting.named(names, asked.name))
+
+
+def sources(setting: Setting, columns: Sequence[str], asked: InTime, date: str) -> tuple[str, ...]:
+    """The columns, the group and the time that a feature is made of, each once."""
+    return tuple(dict.fromkeys([*columns, *setting.known(asked.by), date]))

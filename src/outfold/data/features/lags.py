@@ -10,7 +10,7 @@ import pandas as pd
 
 from outfold.config.time_features import Lags
 from outfold.data.features.events import numbers_of
-from outfold.data.features.in_time import check_spans, named, numbers, time_column
+from outfold.data.features.in_time import check_spans, named, numbers, sources, time_column
 from outfold.data.features.kind import Plain, Setting, framed
 from outfold.data.features.over_ranges import statistics
 from outfold.data.features.timeline import Timeline, at, group_codes, in_words, length, times_of
@@ -54,5 +54,4 @@ def build(asked: Lags, setting: Setting) -> list[Lagged]:
         named(name, f"lag_{in_words(span)}", asked.by) for span in asked.lags for name in setting.known(asked.columns)
     ]
     made = numbers(setting, names, asked)
-    sources = tuple(dict.fromkeys([*asked.columns, *setting.known(asked.by), date]))
-    return [Lagged(sources, made, asked, date)]
+    return [Lagged(sources(setting, asked.columns, asked, date), made, asked, date)]

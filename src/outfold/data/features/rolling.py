@@ -10,7 +10,7 @@ import pandas as pd
 
 from outfold.config.time_features import Rolling
 from outfold.data.features.events import numbers_of
-from outfold.data.features.in_time import check_spans, named, numbers, time_column
+from outfold.data.features.in_time import check_spans, named, numbers, sources, time_column
 from outfold.data.features.kind import Plain, Setting, framed
 from outfold.data.features.over_ranges import statistics
 from outfold.data.features.timeline import Timeline, group_codes, in_words, is_known, length_or_all, times_of, window
@@ -65,5 +65,4 @@ def build(asked: Rolling, setting: Setting) -> list[Rolled]:
         for statistic in asked.statistics
     ]
     made = numbers(setting, names, asked)
-    sources = tuple(dict.fromkeys([*asked.columns, *setting.known(asked.by), date]))
-    return [Rolled(sources, made, asked, date)]
+    return [Rolled(sources(setting, asked.columns, asked, date), made, asked, date)]
