@@ -12,6 +12,7 @@ from outfold.config.image_features import Backbone, PipelineBackbone
 from outfold.config.table_pipeline import TablePipelineBase
 from outfold.contest import Contest
 from outfold.data.image_features import image_features
+from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import DataError, some
 from outfold.learners.feature_plan import IMAGE, Columns, planned
 from outfold.learners.learner import Part
@@ -123,6 +124,10 @@ class ContestTable:
         if len(ids) < 2:
             raise DataError(f"{self.name}: {len(ids)} rows to learn from; expected at least 2")
         return ids
+
+    def teaching(self, pseudo: PseudoLabels | None) -> PseudoLabels | None:
+        """Those whose image can be read, as :meth:`readable` does for training rows."""
+        return None if pseudo is None else pseudo.some(self.legible("test", pseudo.ids))
 
     def legible(self, part: Part, ids: pd.Index) -> NDArray[np.bool_]:
         """Which of these rows have an image that can be read; all of them where the pipeline takes none."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import ConfigError, OutfoldError, nearest, some
 from outfold.learners.contest_table import ContestTable
 from outfold.learners.feature_plan import Columns
+from outfold.learners.fitted_file import fitted_of, put_fitted
 from outfold.learners.gbdt.booster import Array, Booster
 from outfold.learners.gbdt.kept import KeptBooster
 from outfold.learners.gbdt.matrix import BoosterTable, FittedMatrix, numbers_of
@@ -35,7 +35,6 @@ from outfold.progress import Reporter
 from outfold.store.shelf import Shelf
 
 MEMBER = "gbdt"
-_FITTED = "fitted.json"
 _SIGNS = {"increasing": 1, "decreasing": -1}
 
 
@@ -91,8 +90,7 @@ class GbdtLearner:
         ids = self._table.readable(train)
         fitted, matrix = self._matrices.fit(fold, ids)
         self._check_monotone(fitted.features.columns, all_known=True)
-        if pseudo is not None:
-            pseudo = pseudo.some(self._table.legible("test", pseudo.ids))
+        pseudo = self._table.teaching(pseudo)
         taught = None if pseudo is None else TaughtRows.of(pseudo, self.contest, in_steps=True)
         seen = Seen(matrix, None if taught is None else self._matrices.apply(fitted, "test", taught.ids, fold))
         training = FoldTraining(
@@ -117,7 +115,7 @@ class GbdtLearner:
                 parts = ("model", *([stem] if name else []), *([member] if len(self._members) > 1 else []))
                 kept[member][name] = booster.put(shelf, f"{'-'.join(parts)}.{self._library.suffix}")
         fitted.features.put(shelf)
-        shelf.put(_FITTED, (json.dumps(fitted.to_json() | {"members": kept}, indent=1) + "\n").encode("utf-8"))
+        put_fitted(shelf, fitted.to_json() | {"members": kept})
         rounds = [one["rounds"] for each in kept.values() for one in each.values()]
         facts = {} if taught is None else {"pseudo": len(taught.ids)}
         shelf.finish(members=self._members, rounds=rounds, seconds=time.monotonic() - began, **facts)
@@ -130,7 +128,7 @@ class GbdtLearner:
         """
 
         def said(fold: int, shelf: Shelf) -> Iterator[tuple[str, Array]]:
-            kept = _kept(shelf)
+            kept = fitted_of(shelf)
             fitted = self._matrices.of(shelf, kept)
             check_features(shelf, self.name, list(fitted.names), self._matrices.names(fitted.features, part, fold))
             matrix = self._matrices.apply(fitted, part, ids, fold)
@@ -149,7 +147,7 @@ class GbdtLearner:
         """
         gained, shown = {}, {}
         for fold, shelf in shelves.items():
-            kept = _kept(shelf)
+            kept = fitted_of(shelf)
             members = [[self._booster(shelf, one) for one in each.values()] for each in kept["members"].values()]
             gained[fold] = gains([one.booster.importance() for each in members for one in each], kept["features"])
             shown[fold] = [one.booster for one in members[0]]
@@ -167,7 +165,7 @@ class GbdtLearner:
             return
         values, matrices = {}, []
         for fold, each in boosters.items():
-            fitted = self._matrices.of(shelves[fold], _kept(shelves[fold]))
+            fitted = self._matrices.of(shelves[fold], fitted_of(shelves[fold]))
             rows = self._matrices.apply(fitted, "test", ids, fold)
             matrices.append(rows)
             try:
@@ -205,7 +203,3 @@ class GbdtLearner:
 
     def _booster(self, shelf: Shelf, kept: dict[str, Any]) -> KeptBooster:
         return KeptBooster.of(shelf, kept, self._library)
-
-
-def _kept(shelf: Shelf) -> dict[str, Any]:
-    return dict(json.loads(shelf.path(_FITTED).read_text(encoding="utf-8")))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import ConfigError
 from outfold.learners.contest_table import ContestTable
 from outfold.learners.designed import DesignedTable, Encoding
+from outfold.learners.fitted_file import fitted_of, put_fitted
 from outfold.learners.importance import write_shares
 from outfold.learners.inside import Places, inner_folds, inner_places
 from outfold.learners.learner import Part
@@ -32,7 +32,7 @@ from outfold.store.shelf import Shelf
 MEMBER = "linear"
 FOLDS, MANY = 5, 5000
 """Folds inside a training part, where the file does not say, and the rows from which one split tells as much."""
-_FITTED, _COEFFICIENTS = "fitted.json", "coefficients.safetensors"
+_COEFFICIENTS = "coefficients.safetensors"
 
 
 class LinearLearner:
@@ -76,8 +76,7 @@ class LinearLearner:
         ids = self._table.readable(train)
         problems = problems_of(self.contest, ids, balanced=self.config.class_weight is not None)
         splits = self._splits(ids) if len(self._strengths) > 1 else []
-        if pseudo is not None:
-            pseudo = pseudo.some(self._table.legible("test", pseudo.ids))
+        pseudo = self._table.teaching(pseudo)
         taught = None if pseudo is None else TaughtRows.of(pseudo, self.contest)
         total = len(problems) * (1 + len(splits) * len(self._strengths))
         with self.reporter.bar(f"{self.name} fold {fold}", total, "fits") as bar:
@@ -99,7 +98,7 @@ class LinearLearner:
                 {"name": name, "kind": model.kind, "strength": strengths[name]} for name, model in models.items()
             ],
         }
-        shelf.put(_FITTED, (json.dumps(kept, indent=1) + "\n").encode("utf-8"))
+        put_fitted(shelf, kept)
         facts = {} if taught is None else {"pseudo": len(taught.ids)}
         seconds = time.monotonic() - began
         shelf.finish(members=[MEMBER], strengths=list(strengths.values()), seconds=seconds, **facts)
@@ -112,7 +111,7 @@ class LinearLearner:
         """
 
         def said(fold: int, shelf: Shelf) -> Iterator[tuple[str, Array]]:
-            fitted = _fitted(shelf)
+            fitted = fitted_of(shelf)
             matrix = self._designed.apply(self._designed.again(shelf, fitted, part, fold), part, ids, fold)
             yield MEMBER, np.hstack([model.predict(matrix) for model in _models(shelf, fitted)])
 
@@ -125,7 +124,7 @@ class LinearLearner:
         """
         by_fold = {}
         for fold, shelf in shelves.items():
-            fitted = _fitted(shelf)
+            fitted = fitted_of(shelf)
             sizes = sum(np.abs(model.coefficients).sum(axis=0) for model in _models(shelf, fitted))
             moved = np.asarray(sizes) * np.array(fitted["spreads"])
             by_fold[fold] = pd.Series(moved / (moved.sum() or 1.0), index=pd.Index(fitted["features"], name="feature"))
@@ -185,10 +184,6 @@ def _arrays(models: Any) -> dict[str, np.ndarray]:
         for number, model in enumerate(models)
         for key, values in (("coefficients", model.coefficients), ("intercepts", model.intercepts))
     }
-
-
-def _fitted(shelf: Shelf) -> dict[str, Any]:
-    return dict(json.loads(shelf.path(_FITTED).read_text(encoding="utf-8")))
 
 
 def _models(shelf: Shelf, fitted: Mapping[str, Any]) -> Iterator[LinearModel]:

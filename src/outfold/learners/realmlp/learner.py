@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,7 +16,7 @@ from outfold.contest import Contest
 from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import ConfigError, DataError
 from outfold.learners.contest_table import ContestTable
-from outfold.learners.importance import write_shares
+from outfold.learners.fitted_file import fitted_of, put_fitted, write_fitted_shares
 from outfold.learners.inside import inner_places
 from outfold.learners.learner import Part
 from outfold.learners.pickled import models_of, put_models
@@ -35,7 +34,6 @@ from outfold.store.shelf import Shelf
 from outfold.training.device import pick_device
 
 MEMBER = "realmlp"
-_FITTED = "fitted.json"
 
 
 class RealMlpLearner:
@@ -105,7 +103,7 @@ class RealMlpLearner:
             "features": [*kept.encoding.standard.columns, *kept.encoding.levels],
             "shares": np.mean(looked_at, axis=0).tolist() if looked_at else None,
         }
-        shelf.put(_FITTED, (json.dumps(facts, indent=1) + "\n").encode("utf-8"))
+        put_fitted(shelf, facts)
         shelf.finish(members=[MEMBER], best_epochs=epochs, seconds=time.monotonic() - began)
 
     def predict(self, part: Part, ids: pd.Index, shelves: Mapping[int, Shelf]) -> pd.DataFrame:
@@ -116,7 +114,7 @@ class RealMlpLearner:
         """
 
         def said(fold: int, shelf: Shelf) -> Iterator[tuple[str, np.ndarray]]:
-            facts, fitted = _fitted(shelf), FoldTable.of(self._table, shelf, fold)
+            facts, fitted = fitted_of(shelf), FoldTable.of(self._table, shelf, fold)
             try:
                 rows = joined(*fitted.apply(part, ids))
             except KeyError as error:
@@ -132,13 +130,7 @@ class RealMlpLearner:
 
     def summarise(self, shelves: Mapping[int, Shelf], folder: Path) -> None:
         """Write ``importance.csv`` and ``importance.png``: what shuffling a column costs; not of too many columns."""
-        by_fold = {}
-        for fold, shelf in shelves.items():
-            facts = _fitted(shelf)
-            if facts["shares"] is not None:
-                by_fold[fold] = pd.Series(facts["shares"], index=pd.Index(facts["features"], name="feature"))
-        if by_fold:
-            write_shares(by_fold, Path(folder), title=self.name)
+        write_fitted_shares(shelves, Path(folder), title=self.name)
 
     def _params(self, problem: Problem) -> dict[str, Any]:
         """The authors' parameters are the library's own; over them what the contest advises, and the file's."""
@@ -154,7 +146,3 @@ class RealMlpLearner:
                 f"{self._where}: RealMLP refuses: {type(error).__name__}: {' '.join(str(error).split())}",
                 remedy="Mend params; --debug shows where it happened.",
             ) from error
-
-
-def _fitted(shelf: Shelf) -> dict[str, Any]:
-    return dict(json.loads(shelf.path(_FITTED).read_text(encoding="utf-8")))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,7 +17,7 @@ from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import ConfigError, OutfoldError
 from outfold.learners.contest_table import ContestTable
 from outfold.learners.designed import DesignedTable, Encoding
-from outfold.learners.importance import write_shares
+from outfold.learners.fitted_file import fitted_of, put_fitted, write_fitted_shares
 from outfold.learners.learner import Part
 from outfold.learners.pickled import models_of, put_models
 from outfold.learners.predicted import check_class_weight, predicted
@@ -33,7 +32,6 @@ from outfold.progress import Reporter
 from outfold.store.shelf import Shelf
 
 MEMBER = "sklearn"
-_FITTED = "fitted.json"
 Model = FittedEstimator | Together
 
 
@@ -77,8 +75,7 @@ class SklearnLearner:
         ids = self._table.readable(train)
         balanced = self.config.class_weight is not None and self.contest.task != "regression"
         problems = problems_of(self.contest, ids, balanced=balanced)
-        if pseudo is not None:
-            pseudo = pseudo.some(self._table.legible("test", pseudo.ids))
+        pseudo = self._table.teaching(pseudo)
         taught = None if pseudo is None else TaughtRows.of(pseudo, self.contest)
         design, matrix = self._designed.fit(fold, ids)
         lessons = self._designed.lessons(design, matrix, problems, taught, fold)
@@ -95,7 +92,7 @@ class SklearnLearner:
             "shares": np.mean(looked_at, axis=0).tolist() if looked_at else None,
             "made_with": put_models(shelf, models, "scikit-learn"),
         }
-        shelf.put(_FITTED, (json.dumps(kept, indent=1) + "\n").encode("utf-8"))
+        put_fitted(shelf, kept)
         facts = {} if taught is None else {"pseudo": len(taught.ids)}
         shelf.finish(members=[MEMBER], seconds=time.monotonic() - began, **facts)
 
@@ -108,7 +105,7 @@ class SklearnLearner:
         sparse = takes_sparse(self._estimator())
 
         def said(fold: int, shelf: Shelf) -> Iterator[tuple[str, np.ndarray]]:
-            kept = _fitted(shelf)
+            kept = fitted_of(shelf)
             design = self._designed.again(shelf, kept, part, fold)
             matrix = _dense(self._designed.apply(design, part, ids, fold), sparse)
             models: list[Model] = models_of(shelf, kept["made_with"], self.name, self.reporter)
@@ -118,13 +115,7 @@ class SklearnLearner:
 
     def summarise(self, shelves: Mapping[int, Shelf], folder: Path) -> None:
         """Write ``importance.csv`` and ``importance.png``, where the estimator's columns can be weighed."""
-        by_fold = {}
-        for fold, shelf in shelves.items():
-            kept = _fitted(shelf)
-            if kept["shares"] is not None:
-                by_fold[fold] = pd.Series(kept["shares"], index=pd.Index(kept["features"], name="feature"))
-        if by_fold:
-            write_shares(by_fold, Path(folder), title=self.name)
+        write_fitted_shares(shelves, Path(folder), title=self.name)
 
     def _estimator(self) -> Any:
         """The estimator, new, every random state that is not said set to the seed."""
@@ -197,7 +188,3 @@ class SklearnLearner:
 def _dense(matrix: Any, sparse: bool) -> Any:
     """The matrix in a form that the estimator takes."""
     return matrix if sparse or isinstance(matrix, np.ndarray) else matrix.toarray()
-
-
-def _fitted(shelf: Shelf) -> dict[str, Any]:
-    return dict(json.loads(shelf.path(_FITTED).read_text(encoding="utf-8")))

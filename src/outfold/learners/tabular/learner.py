@@ -93,8 +93,7 @@ class TabularLearner:
         """What the engine needs to train one fold, and the network as it begins; to be used within ``reproducible``."""
         config, contest = self.config, self.contest
         own = self.table.readable(train)
-        if pseudo is not None:
-            pseudo = pseudo.some(self.table.legible("test", pseudo.ids))
+        pseudo = self.table.teaching(pseudo)
         fitted, codes, numbers = FoldTable.fit(self.table, own, fold, self.pieces)
         fitted.put(shelf)
         parts = [(codes, numbers), fitted.apply("train", valid)]
