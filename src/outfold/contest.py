@@ -87,7 +87,7 @@ class Contest:
             KeyError: an id that the part has not.
         """
         frame = self.train if part == "train" else self.test
-        return frame if ids is frame.index else frame.take(self._places(part, ids)).set_axis(ids)
+        return frame if ids is frame.index else frame.take(self.places(part, ids)).set_axis(ids)
 
     def images(self, part: Half, ids: pd.Index) -> list[Path]:
         """The absolute path of each row's image, in the order of the ids.
@@ -108,9 +108,9 @@ class Contest:
         Raises:
             KeyError: an id that is no training row.
         """
-        return np.asarray(self.y[self._places("train", ids)])
+        return np.asarray(self.y[self.places("train", ids)])
 
-    def _places(self, part: Half, ids: pd.Index) -> NDArray[np.int64]:
+    def places(self, part: Half, ids: pd.Index) -> NDArray[np.int64]:
         """Where these ids stand in their part; a fold's ids are asked for again and again, and looked up once.
 
         Raises:

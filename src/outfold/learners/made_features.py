@@ -62,7 +62,7 @@ class MadeFeatures:
         A training row's columns that the targets teach come from other training rows, cut as the contest's folds are.
         One without such rows (the earliest of a time series) has none: the value is missing.
         """
-        places = self.contest.train.index.get_indexer(ids)
+        places = self.contest.places("train", ids)
         if (np.diff(places) < 0).any():  # whatever the order of the ids, the same parts and the same sums
             fitted, rows = self.fit(ids[np.argsort(places)])
             return fitted, rows.loc[ids]
@@ -161,9 +161,7 @@ class MadeFeatures:
         whole = self.contest.train if part == "train" else self.contest.test
         frames = [frame[[name for name in frame if name in needed]] for frame in (whole, self._made_early()[part])]
         if ids is not whole.index:
-            places = whole.index.get_indexer(ids)
-            if (places < 0).any():
-                raise KeyError(f"no {part} rows: {some(ids[places < 0])}")
+            places = self.contest.places(part, ids)
             # one index for all: columns are put side by side without a look at their ids
             frames = [frame.take(places).set_axis(ids) for frame in frames]
         return {str(name): column for frame in frames for name, column in frame.items()}
