@@ -11,7 +11,8 @@ from pydantic import TypeAdapter
 from sklearn import datasets
 
 from outfold.config.gbdt import GbdtPipeline
-from outfold.contest import Contest, load_contest
+from outfold.contest import Contest
+from outfold.contest_files import load_contest
 from outfold.folds import Folds, make_folds
 from outfold.learners.gbdt.learner import GbdtLearner
 from outfold.learners.learner import Learner

@@ -11,7 +11,8 @@ import pandas as pd
 from contest_folder import write_contest
 
 from outfold.config.table_pipeline import TablePipelineBase
-from outfold.contest import Contest, load_contest
+from outfold.contest import Contest
+from outfold.contest_files import load_contest
 from outfold.learners.contest_table import ContestTable
 from outfold.progress import Reporter
 

@@ -12,7 +12,8 @@ import pandas as pd
 from ruamel.yaml import YAML
 from sklearn.datasets import load_digits
 
-from outfold.contest import Contest, load_contest
+from outfold.contest import Contest
+from outfold.contest_files import load_contest
 
 
 def digits_contest(

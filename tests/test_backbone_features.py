@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from safetensors.torch import save_file
 
 from outfold.config.image_features import Backbone, ImageFeatures
-from outfold.contest import load_contest
+from outfold.contest_files import load_contest
 from outfold.data.exif import exif_of
 from outfold.data.image_decode import decode, to_square
 from outfold.errors import ConfigError

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from contest_folder import iris_tables, write_contest
 
-from outfold.contest import load_contest
+from outfold.contest_files import load_contest
 from outfold.errors import ConfigError, DataError
 
 

@@ -165,7 +165,7 @@ def bands_contest(root: Path, train: int, test: int) -> Contest:
 def digits_contest_again(root: Path, columns: dict) -> Contest:
     from ruamel.yaml import YAML
 
-    from outfold.contest import load_contest
+    from outfold.contest_files import load_contest
 
     path = root / "competition" / "competition.yaml"
     config = YAML(typ="safe").load(path.read_text())

@@ -14,7 +14,7 @@ from contest_folder import write_contest
 from scipy.stats import ks_2samp, spearmanr
 from sklearn.metrics import roc_auc_score
 
-from outfold.contest import load_contest
+from outfold.contest_files import load_contest
 from outfold.data import association, drift
 from outfold.learners.adversarial import adversarial_validation
 from outfold.progress import LineReporter, Reporter

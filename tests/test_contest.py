@@ -13,7 +13,7 @@ from contest_folder import cancer_tables, iris_tables, write_contest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outfold.contest import load_contest
+from outfold.contest_files import load_contest
 from outfold.data.ids import settle_ids
 from outfold.errors import ConfigError
 

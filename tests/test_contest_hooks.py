@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 from contest_folder import iris_tables, write_contest
 
-from outfold.contest import Contest, load_contest
+from outfold.contest import Contest
+from outfold.contest_files import load_contest
 from outfold.errors import ConfigError
 
 

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from contest_folder import write_contest
 
-from outfold.contest import Contest, load_contest
+from outfold.contest import Contest
+from outfold.contest_files import load_contest
 from outfold.data.image_files import locate, render
 from outfold.errors import ConfigError, DataError
 

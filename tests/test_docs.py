@@ -16,7 +16,7 @@ from conftest import REPO
 import outfold
 from outfold.cli import app
 from outfold.config.load import load_competition, load_pipeline
-from outfold.contest import load_contest
+from outfold.contest_files import load_contest
 from outfold.stages.context import Context
 from outfold.stages.download import download
 from outfold.stages.ensemble import ensemble

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from outfold.config.features import Feature
 from outfold.config.load import load_pipeline
 from outfold.config.table_pipeline import TablePipelineBase
-from outfold.contest import Contest, load_contest
+from outfold.contest import Contest
+from outfold.contest_files import load_contest
 from outfold.data.features.kind import Fitted
 from outfold.data.features.registry import KINDS
 from outfold.learners.contest_table import ContestTable

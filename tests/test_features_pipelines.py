@@ -12,7 +12,8 @@ from ruamel.yaml import YAML
 
 from outfold.config.load import load_competition, load_pipeline
 from outfold.config.table_pipeline import TablePipelineBase
-from outfold.contest import Contest, load_contest
+from outfold.contest import Contest
+from outfold.contest_files import load_contest
 from outfold.errors import ConfigError
 from outfold.learners.contest_table import ContestTable
 from outfold.stages.context import Context

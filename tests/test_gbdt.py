@@ -15,7 +15,8 @@ from booster_contest import QUICK, cancer, configured, learner_of, oof, split, t
 from scrambled import scrambled
 from sklearn import datasets
 
-from outfold.contest import Contest, load_contest
+from outfold.contest import Contest
+from outfold.contest_files import load_contest
 from outfold.errors import ConfigError
 from outfold.learners.gbdt.learner import GbdtLearner
 from outfold.learners.gbdt.runtime import load_lightgbm

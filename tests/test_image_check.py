@@ -15,7 +15,7 @@ from conftest import outfold
 from contest_folder import write_contest
 from sklearn.datasets import load_sample_images
 
-from outfold.contest import load_contest
+from outfold.contest_files import load_contest
 from outfold.data.near_duplicates import MAX_BITS, difference_hash, groups_of, near_pairs
 from outfold.errors import ConfigError
 from outfold.progress import LineReporter

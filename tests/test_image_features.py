@@ -16,7 +16,8 @@ from sklearn.datasets import load_digits, load_sample_image
 from outfold.config.gbdt import GbdtPipeline
 from outfold.config.image_features import ImageFeatures
 from outfold.config.load import load_pipeline
-from outfold.contest import Contest, load_contest
+from outfold.contest import Contest
+from outfold.contest_files import load_contest
 from outfold.data.image_descriptors import describe
 from outfold.data.image_features import image_features
 from outfold.errors import DataError

@@ -13,7 +13,8 @@ from image_contest import digits_contest
 from ruamel.yaml import YAML
 
 from outfold.config.image import ImagePipeline
-from outfold.contest import Contest, load_contest
+from outfold.contest import Contest
+from outfold.contest_files import load_contest
 from outfold.errors import ConfigError, OutfoldError
 from outfold.learners.image.learner import ImageLearner
 from outfold.learners.neural.history import read_history

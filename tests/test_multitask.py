@@ -17,7 +17,8 @@ from pydantic import ValidationError
 import outfold
 from outfold.config.competition import CompetitionConfig
 from outfold.config.image import ImagePipeline
-from outfold.contest import Contest, load_contest
+from outfold.contest import Contest
+from outfold.contest_files import load_contest
 from outfold.ensemble import COMBINERS, blend
 from outfold.errors import ConfigError, DataError, SubmissionError
 from outfold.learners.neural.loss import network_width, training_loss

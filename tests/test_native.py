@@ -17,7 +17,8 @@ from stopping import stopped_at_save
 
 from outfold.config.image import ImagePipeline
 from outfold.config.load import load_pipeline
-from outfold.contest import Contest, load_contest
+from outfold.contest import Contest
+from outfold.contest_files import load_contest
 from outfold.data.augment import Augmentation, Draw, apply
 from outfold.data.erasing import draw_boxes
 from outfold.data.image_batches import ImageSource

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from safetensors.torch import load_file
 
 from outfold.config.image_features import Backbone, ImageFeatures, PipelineBackbone
-from outfold.contest import load_contest
+from outfold.contest_files import load_contest
 from outfold.data.image_decode import decode, to_square
 from outfold.errors import ConfigError, MismatchError
 from outfold.learners.contest_table import ContestTable

@@ -17,7 +17,8 @@ from safetensors.torch import save_file
 from stopping import Stop, stopped_at_save
 from test_training import recipe, results, train
 
-from outfold.contest import Contest, load_contest
+from outfold.contest import Contest
+from outfold.contest_files import load_contest
 from outfold.data.activation_cache import open_activations
 from outfold.errors import ConfigError
 from outfold.learners.image.activations import PhaseActivations

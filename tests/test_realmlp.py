@@ -19,7 +19,8 @@ from test_gbdt import cancer, oof, split, write_contest
 from outfold.config.default_spaces import default_space
 from outfold.config.search import bounds
 from outfold.config.tabular import TabularPipeline
-from outfold.contest import Contest, load_contest
+from outfold.contest import Contest
+from outfold.contest_files import load_contest
 from outfold.errors import ConfigError
 from outfold.learners import extra_networks
 from outfold.learners.by_target import ByTarget

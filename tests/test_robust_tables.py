@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from contest_folder import write_contest
 
-from outfold.contest import Contest, load_contest
+from outfold.contest import Contest
+from outfold.contest_files import load_contest
 from outfold.data.column_types import typed_series
 from outfold.data.date_parts import date_parts
 from outfold.data.dates import parse_dates, without_zero_dates

@@ -13,7 +13,7 @@ import pytest
 import table_samples
 from conftest import REPO
 
-from outfold.contest import load_contest
+from outfold.contest_files import load_contest
 from outfold.stages.check import _folds
 from outfold.stages.context import Context
 from outfold.stages.download import download

@@ -20,7 +20,8 @@ from test_gbdt import cancer, oof, split, write_contest
 from outfold.config.default_spaces import default_space
 from outfold.config.search import bounds
 from outfold.config.tabular import TabularPipeline
-from outfold.contest import Contest, load_contest
+from outfold.contest import Contest
+from outfold.contest_files import load_contest
 from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import ConfigError
 from outfold.learners.tabular.learner import TabularLearner

@@ -17,7 +17,8 @@ from sklearn import datasets
 from stopping import stopped_at_save, stopped_at_step
 
 from outfold.config.tabular import TabularPipeline
-from outfold.contest import Contest, load_contest
+from outfold.contest import Contest
+from outfold.contest_files import load_contest
 from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import ConfigError, DataError
 from outfold.learners.learner import Learner

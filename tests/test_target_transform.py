@@ -18,7 +18,8 @@ from test_gbdt import oof, split, write_contest
 
 from outfold.config.load import load_pipeline
 from outfold.config.target_transform import TransformName
-from outfold.contest import Contest, load_contest
+from outfold.contest import Contest
+from outfold.contest_files import load_contest
 from outfold.data.target_transform import TRANSFORMS
 from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import ConfigError, DataError

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from contest_folder import write_contest
 
-from outfold.contest import load_contest
+from outfold.contest_files import load_contest
 from outfold.errors import ConfigError, DataError
 from outfold.stages.context import Context
 from outfold.stages.download import download

@@ -10,7 +10,7 @@ import pytest
 from contest_folder import write_contest
 
 from outfold.config.linear import LinearPipeline
-from outfold.contest import load_contest
+from outfold.contest_files import load_contest
 from outfold.errors import ConfigError
 from outfold.learners.contest_table import ContestTable
 from outfold.progress import Reporter

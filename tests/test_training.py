@@ -16,7 +16,8 @@ from stopping import stopped_at_save, stopped_at_step
 from torch import nn
 
 from outfold.config.image import ImagePipeline
-from outfold.contest import Contest, load_contest
+from outfold.contest import Contest
+from outfold.contest_files import load_contest
 from outfold.errors import ConfigError, OutfoldError
 from outfold.learners.image.learner import ImageLearner
 from outfold.learners.neural.history import read_history

@@ -15,7 +15,7 @@ from test_tabular import shops
 
 from outfold import open as open_folder
 from outfold.config.load import load_pipeline
-from outfold.contest import load_contest
+from outfold.contest_files import load_contest
 from outfold.errors import ConfigError, MismatchError
 from outfold.learners.registry import make_learner
 from outfold.learners.tabular.vectors import components

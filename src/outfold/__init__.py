@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +11,9 @@ if TYPE_CHECKING:
     from outfold.api import OpenContest
 
 __version__ = "0.1.0"
+
+# Arrow's own allocator keeps what is freed: beside a large table, as much again. Arrow reads this when it is imported.
+os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
 
 def open(root: str | Path = ".") -> OpenContest:

@@ -8,21 +8,12 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from outfold.config.competition import CompetitionConfig, Task
-from outfold.config.load import load_competition
-from outfold.data.asked import read_asked
-from outfold.data.ids import check_test_ids, settle_ids
-from outfold.data.part_images import drop_missing, find_images, image_columns, type_image_columns
-from outfold.data.parts import Part, read_parts, read_sample
-from outfold.data.role_types import typed_by_role
-from outfold.data.roles import Roles, check_declared, infer_roles
-from outfold.data.sample import check_sample
-from outfold.data.targets import raw_targets, target_columns
-from outfold.data.train_where import rows_to_learn
-from outfold.errors import ConfigError, nearest, some
+from outfold.data.roles import Roles
+from outfold.data.some_rows import ByColumn, SomeRows
+from outfold.errors import ConfigError, some
 from outfold.hooks import Hooks
 from outfold.metrics import PER_CLASS, Metric, Subtask
 from outfold.store.layout import Layout
@@ -86,8 +77,20 @@ class Contest:
         Raises:
             KeyError: an id that the part has not.
         """
-        frame = self.train if part == "train" else self.test
+        frame = self._frame(part)
         return frame if ids is frame.index else frame.take(self.places(part, ids)).set_axis(ids)
+
+    def by_column(self, part: Half, ids: pd.Index) -> ByColumn:
+        """The same rows for whoever takes one column after the other, without a copy of all.
+
+        Raises:
+            KeyError: an id that the part has not.
+        """
+        frame = self._frame(part)
+        return frame if ids is frame.index else SomeRows(frame, self.places(part, ids), ids)
+
+    def _frame(self, part: Half) -> pd.DataFrame:
+        return self.train if part == "train" else self.test
 
     def images(self, part: Half, ids: pd.Index) -> list[Path]:
         """The absolute path of each row's image, in the order of the ids.
@@ -119,7 +122,7 @@ class Contest:
         for one, known, places in self._asked:
             if one == part and known is ids:
                 return places
-        places = (self.train if part == "train" else self.test).index.get_indexer(ids)
+        places = self._frame(part).index.get_indexer(ids)
         if (places < 0).any():
             raise KeyError(f"no {part} rows: {some(ids[places < 0])}")
         self._asked.append((part, ids, places))
@@ -179,113 +182,3 @@ class Contest:
 
     def _column(self, name: str | None, ids: pd.Index) -> pd.Series | None:
         return None if name is None else self.train[name].loc[ids]
-
-
-def load_contest(root: Path, config: CompetitionConfig | None = None) -> Contest:
-    """Read a contest's files and check them against each other.
-
-    Args:
-        root: the contest's folder.
-        config: the contest file, where it is already read.
-
-    Raises:
-        ConfigError: the contest file or the hooks are wrong.
-        DataError: a file is missing or damaged, or contradicts the contest file.
-    """
-    layout = Layout(Path(root))
-    config = config or load_competition(layout.competition)
-    hooks = Hooks(layout.hooks, layout.inputs)
-    sample, id_column = read_sample(config, layout)
-    train, test = read_parts(config, layout, sample, id_column, image_columns(config.columns.image))
-    notes = [*sample.notes, *train.notes, *test.notes]
-    known = [name for name in config.target if name in test.frame.columns]
-    if known:
-        notes.append(f"{test.path.name} has the target {some(known)}, too, which no model is shown: a placeholder?")
-    target_columns(train.frame, config.target, train.path)
-    _settle(train, test, sample)
-    check_test_ids(test.frame.index, sample.frame.index, test.path, sample.path)
-    whole, train = train, _learnt(config, train, notes)
-    images = find_images(config, layout.inputs, id_column, train, test)
-    if images and config.on_bad_image == "drop":
-        there, images, dropped = drop_missing(train, images)
-        whole, train = whole.without(train.frame.index.difference(there.frame.index)), there
-        notes += dropped
-    raw = target_columns(train.frame, config.target, train.path)
-    target, metric = read_asked(config, hooks, raw, train.path)
-    notes += target.notes
-    check_sample(sample.frame, target, id_column, config.target, sample.path, metric.subtasks)
-    rows, test_rows = _features(config, hooks, whole, test)
-    learnt = train.frame.index.get_indexer(rows.index) >= 0
-    roles, left = infer_roles(config.columns, _some(rows, learnt), test_rows, _reserved(config), image=bool(images))
-    notes += left
-    rows, test_rows, typed = typed_by_role(roles, rows, test_rows, train.path, test.path)
-    notes += typed
-    # what reading took beside the tables would stay with Arrow: nearly as much again as they are
-    pa.default_memory_pool().release_unused()
-    return Contest(
-        root=layout.root,
-        config=config,
-        layout=layout,
-        task=target.task,
-        id_column=id_column,
-        targets=list(config.target),
-        classes=target.classes,
-        outputs=target.outputs,
-        train=pd.concat([_some(rows, learnt), raw_targets(raw)], axis=1),
-        test=test_rows,
-        aside=rows[~learnt],
-        y=target.y,
-        roles=roles,
-        sample=sample.frame.reset_index(names=id_column),
-        metric=metric,
-        warnings=tuple(notes),
-        hooks=hooks,
-        image_paths={part: paths for part, (paths, _) in images.items()},
-    )
-
-
-def _learnt(config: CompetitionConfig, train: Part, notes: list[str]) -> Part:
-    """The training rows that ``train_where`` keeps, all where it is not said; what it leaves out is noted."""
-    if config.train_where is None:
-        return train
-    kept = rows_to_learn(config.train_where, train, config.target)
-    told = f"{np.count_nonzero(~kept):,} of {len(kept):,} training rows are neither learnt from nor scored"
-    notes.append(f"train_where: {config.train_where}: {told}")
-    return train.some(kept)
-
-
-def _some(rows: pd.DataFrame, mask: np.ndarray) -> pd.DataFrame:
-    """These rows; the table itself, and no copy, where that is all of them."""
-    return rows if mask.all() else rows[mask]
-
-
-def _settle(train: Part, test: Part, sample: Part) -> None:
-    parts = (train, test, sample)
-    for part, index in zip(parts, settle_ids(*(part.frame.index for part in parts)), strict=True):
-        part.frame.index = index
-
-
-def _features(config: CompetitionConfig, hooks: Hooks, train: Part, test: Part) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The feature columns of both parts, after the user's hook; the target is kept from it, since it would leak."""
-    rows, test_rows = (part.frame.drop(columns=config.target, errors="ignore") for part in (train, test))
-    rows, test_rows = hooks.features(*type_image_columns(image_columns(config.columns.image), rows, test_rows))
-    for frame in (rows, test_rows):
-        taken = [name for name in config.target if name in frame.columns]
-        if taken:
-            raise ConfigError(
-                f"{hooks.path}: features returned the target {some(taken)} as a feature", remedy="Name it otherwise."
-            )
-    check_declared(config.columns, rows, test_rows, (train.path, test.path))
-    for key in ("group", "date", "column"):
-        name = getattr(config.folds, key)
-        if name is not None and name not in rows.columns:
-            known = [str(column) for column in rows.columns]
-            hint = nearest(name, known) or f"its columns are {some(known, limit=8)}"
-            raise ConfigError(f"competition/competition.yaml: folds.{key}: {train.path} has no column {name!r}; {hint}")
-    return rows, test_rows
-
-
-def _reserved(config: CompetitionConfig) -> set[str]:
-    """Columns that split the rows or name an image: no features, unless the contest file gives them a role."""
-    folds = {config.columns.group, config.folds.group, config.folds.date, config.folds.column}
-    return {name for name in folds if name is not None} | image_columns(config.columns.image)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from outfold.contest import Contest, load_contest
+from outfold.contest import Contest
+from outfold.contest_files import load_contest
 from outfold.errors import DataError, nearest
 from outfold.folds import Folds
 from outfold.judgement import guess, question, row_losses, said_and_true

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 _FLAGS = ("month_start", "month_end", "quarter_start", "quarter_end", "year_start", "year_end")
 DATE_PARTS = ("seconds", "year", "month", "week", "day", "day_of_week", "day_of_year", "hour", *_FLAGS)
@@ -24,13 +25,16 @@ def date_parts(dates: pd.Series, parts: Sequence[str] = DATE_PARTS) -> pd.DataFr
     Args:
         parts: those that ``DatePart`` of :mod:`outfold.config.row_features` names.
     """
+    return pd.DataFrame(dict(each_date_part(dates, parts)), index=dates.index, columns=list(parts))
+
+
+def each_date_part(dates: pd.Series, parts: Sequence[str]) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    """The columns of :func:`date_parts` one after the other, (n,) each: all of them take more than a table."""
     moments = pd.to_datetime(dates, utc=True, errors="coerce")
-    known = moments.notna().to_numpy()
-    numbers = {part: _PARTS[part](moments).to_numpy(dtype=np.float64, na_value=np.nan) for part in parts}
-    frame = pd.DataFrame(numbers, index=dates.index, columns=list(parts))
-    if not known.all():
-        frame.loc[~known] = np.nan
-    return frame
+    missing = moments.isna().to_numpy()
+    for part in parts:
+        values = _PARTS[part](moments).to_numpy(dtype=np.float64, na_value=np.nan)
+        yield part, np.where(missing, np.nan, values) if missing.any() else values
 
 
 def _seconds(moments: pd.Series) -> pd.Series:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from outfold.data.some_rows import ByColumn
 from outfold.data.standard import Standard
 from outfold.data.table_features import categories_of, category_codes
 from outfold.data.taken_apart import taken_apart
@@ -53,7 +54,7 @@ class TableCodes:
     @classmethod
     def fit(
         cls,
-        rows: pd.DataFrame,
+        rows: ByColumn,
         images: pd.DataFrame | None,
         *,
         continuous: Sequence[str],
@@ -83,7 +84,7 @@ class TableCodes:
 
     def apply(
         self,
-        rows: pd.DataFrame,
+        rows: ByColumn,
         images: pd.DataFrame | None,
         *,
         continuous: Sequence[str],

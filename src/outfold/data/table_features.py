@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from outfold.data.date_parts import DATE_PARTS, date_parts
+from outfold.data.date_parts import DATE_PARTS, each_date_part
+from outfold.data.some_rows import ByColumn
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Encoding:
 
     @classmethod
     def fit(
-        cls, rows: pd.DataFrame, *, continuous: Sequence[str], categorical: Sequence[str], dates: Sequence[str]
+        cls, rows: ByColumn, *, continuous: Sequence[str], categorical: Sequence[str], dates: Sequence[str]
     ) -> Encoding:
         """Learn the categories and medians of these rows, and of no others."""
         categories = {name: categories_of(rows[name]) for name in categorical}
@@ -53,23 +54,23 @@ class Encoding:
     def _numeric_names(self) -> list[str]:
         return [*self.continuous, *(f"{name}.{part}" for name in self.dates for part in DATE_PARTS)]
 
-    def apply(self, rows: pd.DataFrame) -> pd.DataFrame:
+    def apply(self, rows: ByColumn) -> pd.DataFrame:
         """The features as float64, by id: codes for categories, NaN for one that is missing or was never seen."""
         return pd.DataFrame(dict(zip(self.names, self.arrays(rows), strict=True)), index=rows.index, columns=self.names)
 
-    def arrays(self, rows: pd.DataFrame) -> Iterator[NDArray[np.float64]]:
+    def arrays(self, rows: ByColumn) -> Iterator[NDArray[np.float64]]:
         """The features one by one, (n,) float64 each, as ``apply`` has them side by side."""
         for name, values in zip(self._numeric_names, self._numeric(rows), strict=True):
             yield np.where(np.isnan(values), self.medians[name], values) if name in self.medians else values
         for name, known in self.categories.items():
             yield category_codes(rows[name], known)
 
-    def _numeric(self, rows: pd.DataFrame) -> Iterator[NDArray[np.float64]]:
+    def _numeric(self, rows: ByColumn) -> Iterator[NDArray[np.float64]]:
         for name in self.continuous:
             yield as_number(rows[name]).to_numpy()
         for name in self.dates:
-            for part in DATE_PARTS:  # one at a time: all of them take more than the table
-                yield date_parts(rows[name], [part])[part].to_numpy()
+            for _, values in each_date_part(rows[name], DATE_PARTS):
+                yield values
 
     def to_json(self) -> dict[str, Any]:
         """As JSON can hold it."""

@@ -18,6 +18,7 @@ from outfold.data.csv_text import parse, read_buffer, read_header
 from outfold.data.plain_columns import to_pandas
 from outfold.data.side_by_side import side_by_side
 from outfold.errors import DataError, some
+from outfold.memory import give_back
 from outfold.store.atomic import atomic_path
 from outfold.store.fingerprint import fingerprint
 
@@ -86,6 +87,23 @@ def read_table(
             return _from_copy(path, copy)
         except (pa.ArrowException, OSError):
             copy.unlink(missing_ok=True)
+    if copy is None:
+        table, notes, remarks = _parsed(path, verbatim, targets)
+        return Table(path, to_pandas(table), notes, remarks)
+    _remove_older(path, copy)
+    table, notes, remarks = _parsed(path, verbatim, targets)
+    with atomic_path(copy) as beside:
+        told = json.dumps({"notes": notes, "remarks": remarks})
+        pq.write_table(table.replace_schema_metadata({_TOLD: told}), beside, compression="lz4")
+    del table
+    give_back()
+    return _from_copy(path, copy)
+
+
+def _parsed(
+    path: Path, verbatim: Collection[str], targets: Collection[str]
+) -> tuple[pa.Table, tuple[str, ...], dict[str, str]]:
+    """A CSV's columns, and what should be told of them: see :class:`Table`."""
     text, delimiter = parse(path, read_buffer(path))
     names, rows = text.column_names, text.num_rows
     # a column's text is let go of when it is read, so that no two whole tables are held
@@ -102,13 +120,7 @@ def read_table(
     columns = dict(zip(names, side_by_side(read, names, rows), strict=True))
     table = pa.table({name: found for name, (found, _) in columns.items()})
     remarks = {name: said for name, (_, said) in columns.items() if said is not None}
-    notes = _delimiter_note(path, delimiter)
-    if copy is not None:
-        _remove_older(path, copy)
-        with atomic_path(copy) as beside:
-            told = json.dumps({"notes": notes, "remarks": remarks})
-            pq.write_table(table.replace_schema_metadata({_TOLD: told}), beside, compression="lz4")
-    return Table(path, to_pandas(table), notes, remarks)
+    return table, _delimiter_note(path, delimiter), remarks
 
 
 def _copy_of(path: Path, verbatim: Collection[str], targets: Collection[str], cache: Path | None) -> Path | None:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from outfold.data.date_parts import DATE_PARTS, date_parts
+from outfold.data.some_rows import ByColumn
 from outfold.data.table_features import as_number
 
 MEASURED = frozenset(DATE_PARTS) - {"month", "day_of_week", "hour"}
@@ -15,7 +16,7 @@ MEASURED = frozenset(DATE_PARTS) - {"month", "day_of_week", "hour"}
 
 
 def taken_apart(
-    rows: pd.DataFrame,
+    rows: ByColumn,
     images: pd.DataFrame | None,
     *,
     continuous: Sequence[str],

@@ -18,6 +18,7 @@ from outfold.errors import DataError, some
 
 NEVER_SCORED = -1
 _REMEMBERED = 4
+_BLOCK = 65_536
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +57,8 @@ class Folds:
                 f"folds: {len(outside)} rows have a fold beyond -1..{self.n * self.repeats - 1}: {some(outside['id'])}",
                 remedy="Make the folds anew with the split stage.",
             )
-        twice = pd.DataFrame({"id": self.frame["id"], "repeat": self._repeat}).duplicated()
+        ids = self.frame["id"]
+        twice = (ids if self.repeats == 1 else pd.DataFrame({"id": ids, "repeat": self._repeat})).duplicated()
         if twice.any():
             raise DataError(
                 f"folds: {int(twice.sum())} ids stand twice in one repeat: {some(self.frame.loc[twice, 'id'])}",
@@ -120,11 +122,18 @@ class Folds:
         Independent of the order of the rows, and of whether an id was read as a number or as text.
         """
         ids, numbers = self.frame["id"], pa.array(self.frame["fold"].to_numpy())
-        ids = pa.array(ids if isinstance(ids.dtype, pd.StringDtype) else map(str, ids), pa.string())
-        pairs = pa.table({"id": ids, "fold": numbers}).sort_by([("id", "ascending"), ("fold", "ascending")])
-        rows = list(zip(*(column.to_pylist() for column in pairs.columns), strict=True))
-        content = json.dumps([self.kind, self.n, self.repeats, rows], separators=(",", ":"))
-        return hashlib.sha256(content.encode("ascii")).hexdigest()
+        if pd.api.types.is_integer_dtype(ids):
+            ids = ids.astype("str")
+        texts = pa.array(ids if isinstance(ids.dtype, pd.StringDtype) else map(str, ids), pa.string())
+        pairs = pa.table({"id": texts, "fold": numbers})
+        pairs = pairs.sort_by([("id", "ascending"), ("fold", "ascending")])
+        hasher = hashlib.sha256(f'["{self.kind}",{self.n},{self.repeats},['.encode("ascii"))
+        for number, block in enumerate(pairs.to_batches(max_chunksize=_BLOCK)):
+            # all of them at once as Python's own objects would take more than the contest's table
+            rows = list(zip(*(column.to_pylist() for column in block.columns), strict=True))
+            hasher.update(("," * (number > 0) + json.dumps(rows, separators=(",", ":"))[1:-1]).encode("ascii"))
+        hasher.update(b"]]")
+        return hasher.hexdigest()
 
     @cached_property
     def complete(self) -> bool:

@@ -12,6 +12,7 @@ from outfold.config.image_features import Backbone, PipelineBackbone
 from outfold.config.table_pipeline import TablePipelineBase
 from outfold.contest import Contest
 from outfold.data.image_features import image_features
+from outfold.data.some_rows import ByColumn
 from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import DataError, some
 from outfold.learners.feature_plan import IMAGE, Columns, planned
@@ -64,23 +65,23 @@ class ContestTable:
         """Whether a column is learnt from the training part, so that a split inside it must learn it anew."""
         return bool(self._plan.fitted)
 
-    def fit(self, ids: pd.Index) -> tuple[FittedFeatures, pd.DataFrame]:
+    def fit(self, ids: pd.Index) -> tuple[FittedFeatures, ByColumn]:
         """What these training rows teach, and the rows: at least the columns that ``FittedFeatures.columns`` names.
 
         A column that the targets teach is cross-fitted: a training row has it from other training rows.
         """
         if not (self._plan.early or self._plan.late):
-            return FittedFeatures(self._plan.columns, ()), self.contest.rows("train", ids)
+            return FittedFeatures(self._plan.columns, ()), self.contest.by_column("train", ids)
         fitted, rows = self._made.fit(ids)
         if not self._told:
             self._told = True
             self.reporter.note(f"{self.name}: {self._made.told(fitted.columns)}")
         return fitted, rows
 
-    def rows(self, part: Part, ids: pd.Index, fitted: FittedFeatures) -> pd.DataFrame:
+    def rows(self, part: Part, ids: pd.Index, fitted: FittedFeatures) -> ByColumn:
         """Any rows by id, with the same columns, by what a training part has taught."""
         if not (self._plan.early or self._plan.late):
-            return self.contest.rows(part, ids)
+            return self.contest.by_column(part, ids)
         return self._made.rows(part, ids, fitted)
 
     def fitted(self, shelf: Shelf) -> FittedFeatures:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from outfold.data.design import Design
+from outfold.data.some_rows import ByColumn
 from outfold.data.taken_apart import taken_apart
 from outfold.learners.contest_table import ContestTable
 from outfold.learners.feature_plan import Columns
@@ -102,7 +103,7 @@ class DesignedTable:
         return [[str(name) for name in numbers], list(words)]
 
     def _taken_apart(
-        self, rows: pd.DataFrame, columns: Columns, part: Part, ids: pd.Index, fold: int
+        self, rows: ByColumn, columns: Columns, part: Part, ids: pd.Index, fold: int
     ) -> tuple[pd.DataFrame, Mapping[str, pd.Series]]:
         return taken_apart(
             rows,

@@ -13,7 +13,8 @@ import pandas as pd
 from outfold.config.image import ImagePipeline
 from outfold.config.image_features import PipelineBackbone
 from outfold.config.load import load_pipeline
-from outfold.contest import Contest, load_contest
+from outfold.contest import Contest
+from outfold.contest_files import load_contest
 from outfold.errors import ConfigError, MismatchError, nearest
 from outfold.learners.image.learner import ImageLearner
 from outfold.learners.image.voters import MODEL

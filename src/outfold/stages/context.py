@@ -14,7 +14,8 @@ from outfold.config.image_features import Backbone
 from outfold.config.load import load_competition, load_pipeline
 from outfold.config.pipeline import BlendConfig, ImagePipeline, ModelPipeline
 from outfold.config.table_pipeline import TablePipelineBase
-from outfold.contest import Contest, load_contest
+from outfold.contest import Contest
+from outfold.contest_files import load_contest
 from outfold.errors import ConfigError
 from outfold.folds import Folds
 from outfold.hooks import Hooks

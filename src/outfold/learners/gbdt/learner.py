@@ -31,6 +31,7 @@ from outfold.learners.predicted import check_class_weight, check_features, predi
 from outfold.learners.shap_values import remove_shap, sample_of, write_shap
 from outfold.learners.steps import class_probabilities, step_names
 from outfold.learners.taught_rows import TaughtRows
+from outfold.memory import give_back
 from outfold.progress import Reporter
 from outfold.store.shelf import Shelf
 
@@ -93,6 +94,7 @@ class GbdtLearner:
         pseudo = self._table.teaching(pseudo)
         taught = None if pseudo is None else TaughtRows.of(pseudo, self.contest, in_steps=True)
         seen = Seen(matrix, None if taught is None else self._matrices.apply(fitted, "test", taught.ids, fold))
+        give_back()  # what making the matrix took: a library makes its own of it now
         training = FoldTraining(
             contest=self.contest,
             config=self.config,

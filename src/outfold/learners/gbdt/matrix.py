@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from outfold.data.date_parts import DATE_PARTS
+from outfold.data.some_rows import ByColumn
 from outfold.data.table_features import Encoding
 from outfold.learners.contest_table import ContestTable
 from outfold.learners.feature_plan import Columns
@@ -123,7 +124,7 @@ class BoosterTable:
         images = self.table.images(part, pd.Index([]), fold)
         return [*now.names, *([] if images is None else map(str, images.columns))]
 
-    def _matrix(self, fitted: FittedMatrix, rows: pd.DataFrame, images: pd.DataFrame | None) -> Matrix:
+    def _matrix(self, fitted: FittedMatrix, rows: ByColumn, images: pd.DataFrame | None) -> Matrix:
         dtype = np.float64 if fitted.wide else np.float32
         matrix = _filled(fitted.encoding, rows, images, dtype, self.order, check=False)
         assert matrix is not None
@@ -132,7 +133,7 @@ class BoosterTable:
 
 
 def _filled(
-    encoding: Encoding, rows: pd.DataFrame, images: pd.DataFrame | None, dtype: type, order: Order, *, check: bool
+    encoding: Encoding, rows: ByColumn, images: pd.DataFrame | None, dtype: type, order: Order, *, check: bool
 ) -> Matrix | None:
     """(n, features) of rows; None where a column loses what it says in this type."""
     own = len(encoding.names)
