@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from outfold.config.competition import CompetitionConfig, Task
+from outfold.data.look_up import places_of
 from outfold.data.roles import Roles
 from outfold.data.some_rows import ByColumn, SomeRows
 from outfold.errors import ConfigError, some
@@ -122,7 +123,7 @@ class Contest:
         for one, known, places in self._asked:
             if one == part and known is ids:
                 return places
-        places = self._frame(part).index.get_indexer(ids)
+        places = places_of(ids, self._frame(part).index)
         if (places < 0).any():
             raise KeyError(f"no {part} rows: {some(ids[places < 0])}")
         self._asked.append((part, ids, places))

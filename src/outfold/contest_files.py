@@ -12,6 +12,7 @@ from outfold.config.load import load_competition
 from outfold.contest import Contest
 from outfold.data.asked import read_asked
 from outfold.data.ids import check_test_ids, settle_ids
+from outfold.data.look_up import places_of
 from outfold.data.part_images import drop_missing, find_images, image_columns, type_image_columns
 from outfold.data.parts import Part, read_parts, read_sample
 from outfold.data.role_types import typed_by_role
@@ -65,7 +66,7 @@ def _read(root: Path, config: CompetitionConfig | None) -> Contest:
     notes += target.notes
     check_sample(sample.frame, target, id_column, config.target, sample.path, metric.subtasks)
     rows, test_rows = _features(config, hooks, whole, test)
-    learnt = train.frame.index.get_indexer(rows.index) >= 0
+    learnt = places_of(rows.index, train.frame.index) >= 0
     roles, left = infer_roles(config.columns, _some(rows, learnt), test_rows, _reserved(config), image=bool(images))
     notes += left
     rows, test_rows, typed = typed_by_role(roles, rows, test_rows, train.path, test.path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,14 +36,34 @@ class Encoding:
 
     @classmethod
     def fit(
-        cls, rows: ByColumn, *, continuous: Sequence[str], categorical: Sequence[str], dates: Sequence[str]
+        cls,
+        rows: ByColumn,
+        *,
+        continuous: Sequence[str],
+        categorical: Sequence[str],
+        dates: Sequence[str],
+        seen: Callable[[int, NDArray[np.float64]], None] = lambda place, values: None,
     ) -> Encoding:
-        """Learn the categories and medians of these rows, and of no others."""
-        categories = {name: categories_of(rows[name]) for name in categorical}
-        bare = cls(tuple(continuous), tuple(dates), categories, {})
-        numeric = zip(bare._numeric_names, bare._numeric(rows), strict=True)
-        medians = {name: float(np.median(values)) for name, values in numeric if not np.isnan(values).any()}
-        return cls(bare.continuous, bare.dates, categories, medians)
+        """Learn the categories and medians of these rows, and of no others.
+
+        Args:
+            seen: is shown each feature as ``arrays`` gives it, its place and (n,) float64, as it is learnt.
+        """
+        bare = cls.bare(continuous=continuous, categorical=categorical, dates=dates)
+        for place, (name, values) in enumerate(zip(bare._numeric_names, bare._numeric(rows), strict=True)):
+            if not np.isnan(values).any():
+                bare.medians[name] = float(np.median(values))
+            seen(place, values)
+        for place, name in enumerate(categorical, len(bare._numeric_names)):
+            column = rows[name]
+            bare.categories[name] = categories_of(column)
+            seen(place, category_codes(column, bare.categories[name]))
+        return bare
+
+    @classmethod
+    def bare(cls, *, continuous: Sequence[str], categorical: Sequence[str], dates: Sequence[str]) -> Encoding:
+        """One of these columns that has learnt nothing yet."""
+        return cls(tuple(continuous), tuple(dates), dict.fromkeys(categorical, ()), {})
 
     @property
     def names(self) -> list[str]:

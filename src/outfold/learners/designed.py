@@ -105,10 +105,4 @@ class DesignedTable:
     def _taken_apart(
         self, rows: ByColumn, columns: Columns, part: Part, ids: pd.Index, fold: int
     ) -> tuple[pd.DataFrame, Mapping[str, pd.Series]]:
-        return taken_apart(
-            rows,
-            self.table.images(part, ids, fold),
-            continuous=columns.continuous,
-            categorical=columns.categorical,
-            dates=columns.dates,
-        )
+        return taken_apart(rows, self.table.images(part, ids, fold), **columns.by_kind)

@@ -35,6 +35,11 @@ class Columns(NamedTuple):
         """The columns of the table."""
         return [*self.continuous, *self.categorical, *self.dates]
 
+    @property
+    def by_kind(self) -> dict[str, list[str]]:
+        """The columns of the table, as whoever makes numbers of them asks for them."""
+        return {"continuous": self.continuous, "categorical": self.categorical, "dates": self.dates}
+
 
 @dataclass(frozen=True)
 class FeaturePlan:

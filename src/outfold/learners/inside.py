@@ -7,6 +7,7 @@ import pandas as pd
 
 from outfold.config.competition import FoldKind
 from outfold.contest import Contest
+from outfold.data.look_up import places_of
 from outfold.folds import inner_split, make_folds
 
 Places = tuple[np.ndarray, np.ndarray]
@@ -25,7 +26,7 @@ def inner_places(contest: Contest, ids: pd.Index, *, fraction: float, seed: int)
         groups=contest.groups(ids),
         dates=contest.dates(ids),
     )
-    return ids.get_indexer(learn), ids.get_indexer(choose)
+    return places_of(learn, ids), places_of(choose, ids)
 
 
 def inner_folds(contest: Contest, ids: pd.Index, *, n: int, seed: int) -> list[Places]:
@@ -49,7 +50,7 @@ def inner_folds(contest: Contest, ids: pd.Index, *, n: int, seed: int) -> list[P
         return [inner_places(contest, ids, fraction=1 / n, seed=seed)]
     folds, _ = make_folds(ids, kind=kind, n=min(n, most), seed=seed, y=y, groups=groups, dates=dates)
     pairs = [(folds.train(number), folds.valid(number)) for number in folds.numbers()]
-    return [(ids.get_indexer(learn), ids.get_indexer(choose)) for learn, choose in pairs]
+    return [(places_of(learn, ids), places_of(choose, ids)) for learn, choose in pairs]
 
 
 def blind_folds(contest: Contest, ids: pd.Index, *, n: int, seed: int) -> list[Places]:

@@ -81,18 +81,15 @@ class BoosterTable:
     def fit(self, fold: int, ids: pd.Index) -> tuple[FittedMatrix, Matrix]:
         """Learn from these training rows, and from no others, how rows become numbers; and their matrix."""
         made, rows = self.table.fit(ids)
-        columns = made.columns
-        encoding = Encoding.fit(
-            rows, continuous=columns.continuous, categorical=columns.categorical, dates=columns.dates
-        )
-        images = self.table.images("train", ids, fold)
-        names = (*encoding.names, *(() if images is None else map(str, images.columns)))
-        matrix = _filled(encoding, rows, images, np.float32, self.order, check=self.double)
-        wide = matrix is None
-        if matrix is None:
-            matrix = _filled(encoding, rows, images, np.float64, self.order, check=False)
-        assert matrix is not None
-        fitted = FittedMatrix(made, encoding, wide, names)
+        images, asked = self.table.images("train", ids, fold), made.columns.by_kind
+        names = (*Encoding.bare(**asked).names, *_names(images))
+        filling = _Filling(np.empty((len(rows), len(names)), np.float32, self.order), check=self.double)
+        encoding = Encoding.fit(rows, **asked, seen=filling.put)
+        fitted = FittedMatrix(made, encoding, filling.lossy, names)
+        if filling.lossy:
+            matrix = self._matrix(fitted, rows, images)
+        else:
+            matrix = _beside(filling.matrix, images)
         if self.code_gaps:
             gaps = [name for name in encoding.categories if np.isnan(matrix[:, names.index(name)]).any()]
             fitted = replace(fitted, gaps=tuple(gaps))
@@ -117,35 +114,47 @@ class BoosterTable:
 
     def names(self, features: FittedFeatures, part: Part, fold: int) -> list[str]:
         """The features that the contest has now, those included that a function of the user's made in training."""
-        columns = features.columns
-        now = Encoding(
-            tuple(columns.continuous), tuple(columns.dates), dict.fromkeys(columns.categorical, ()), medians={}
-        )
         images = self.table.images(part, pd.Index([]), fold)
-        return [*now.names, *([] if images is None else map(str, images.columns))]
+        return [*Encoding.bare(**features.columns.by_kind).names, *_names(images)]
 
     def _matrix(self, fitted: FittedMatrix, rows: ByColumn, images: pd.DataFrame | None) -> Matrix:
         dtype = np.float64 if fitted.wide else np.float32
-        matrix = _filled(fitted.encoding, rows, images, dtype, self.order, check=False)
-        assert matrix is not None
+        filling = _Filling(np.empty((len(rows), len(fitted.names)), dtype, self.order), check=False)
+        for place, values in enumerate(fitted.encoding.arrays(rows)):
+            filling.put(place, values)
+        matrix = _beside(filling.matrix, images)
         fitted.fill(matrix)
         return matrix
 
 
-def _filled(
-    encoding: Encoding, rows: ByColumn, images: pd.DataFrame | None, dtype: type, order: Order, *, check: bool
-) -> Matrix | None:
-    """(n, features) of rows; None where a column loses what it says in this type."""
-    own = len(encoding.names)
-    shape = (len(rows), own + (0 if images is None else images.shape[1]))
-    matrix: Matrix = np.empty(shape, dtype=dtype, order=order)
-    for place, values in enumerate(encoding.arrays(rows)):
-        matrix[:, place] = values
-        if check and needs_double(values):
-            return None
+@dataclass
+class _Filling:
+    """A matrix, filled column by column until one loses what it says in the matrix's type.
+
+    Attributes:
+        check: whether that matters.
+        lossy: whether it was so.
+    """
+
+    matrix: Matrix
+    check: bool
+    lossy: bool = False
+
+    def put(self, place: int, values: NDArray[np.float64]) -> None:
+        self.lossy = self.lossy or (self.check and needs_double(values))
+        if not self.lossy:
+            self.matrix[:, place] = values
+
+
+def _beside(matrix: Matrix, images: pd.DataFrame | None) -> Matrix:
+    """The matrix, its last columns being those of the images."""
     if images is not None:
-        matrix[:, own:] = images.to_numpy()
+        matrix[:, matrix.shape[1] - images.shape[1] :] = images.to_numpy()
     return matrix
+
+
+def _names(images: pd.DataFrame | None) -> list[str]:
+    return [] if images is None else list(map(str, images.columns))
 
 
 def needs_double(values: NDArray[np.float64]) -> bool:

@@ -20,7 +20,7 @@ from outfold.data.augment import Augmentation
 from outfold.data.image_batches import ImageSource
 from outfold.data.image_statistics import channel_statistics
 from outfold.ensemble.pseudo import PseudoLabels
-from outfold.errors import DataError, some
+from outfold.errors import DataError
 from outfold.learners.image.activations import precomputed
 from outfold.learners.image.batch_size import settled
 from outfold.learners.image.check import check_augmentation, check_channels, check_network
@@ -109,7 +109,7 @@ class ImageLearner:
     ) -> tuple[Fit, nn.Module]:
         """What the engine needs to train one fold, and the model as it begins; to be used within ``reproducible``."""
         config, contest = self.config, self.contest
-        own = self._places("train", train)
+        own = self.contest.places("train", train)
         own = own[~np.isin(own, list(self._unread("train")))]
         if not len(own):
             raise DataError(f"{self.name} fold {fold}: no training image can be read")
@@ -128,7 +128,7 @@ class ImageLearner:
             rows=rows,
             strata=strata(truth, contest.leading.task),
             phases=plans,
-            data=partial(self._phase_data, model, self._places("train", valid), loss(), mean, std, taught),
+            data=partial(self._phase_data, model, self.contest.places("train", valid), loss(), mean, std, taught),
             loss=lambda plan: loss(),
             optimizer=Rule(config.optimizer, config.beta2),
             precision=self.precision,
@@ -152,14 +152,6 @@ class ImageLearner:
             measured = channel_statistics(pixels, rows)
             mean, std = mean or measured[0], std or measured[1]
         return normalisation(model, config.channels, mean, std)
-
-    def _places(self, part: Part, ids: pd.Index) -> NDArray[np.int64]:
-        """The rows of these ids in the part's table, which are those of its cache."""
-        index = self.contest.train.index if part == "train" else self.contest.test.index
-        places = np.asarray(index.get_indexer(ids), dtype=np.int64)
-        if (places < 0).any():
-            raise KeyError(f"no {part} rows: {some(ids[places < 0])}")
-        return places
 
     def _loss(self, y: NDArray, weighted: bool = False) -> Loss:
         return replace(training_loss(self.contest, self.config, y), weighted=weighted).to(self.device)
@@ -226,7 +218,7 @@ class ImageLearner:
         Returns:
             id, fold, member, and the outputs.
         """
-        rows = self._places(part, ids)
+        rows = self.contest.places(part, ids)
         loss = partial(voting_loss, self.contest, self.config)
         voters = [v for f, shelf in sorted(shelves.items()) for v in voters_of(f, shelf, loss, self.device)]
         with reproducible(self.device):

@@ -41,7 +41,7 @@ class TaughtRows:
         Args:
             bad: the test rows whose image cannot be read.
         """
-        places = np.asarray(contest.test.index.get_indexer(labels.ids), dtype=np.int64)
+        places = contest.places("test", labels.ids)
         legible = ~np.isin(places, list(bad))
         return cls(labels.some(legible), places[legible], len(contest.train), len(contest.test))
 

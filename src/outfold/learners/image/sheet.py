@@ -61,7 +61,7 @@ def contact_sheet(
         DataError: no training image can be read.
     """
     contest, config = learner.contest, learner.config
-    every = np.asarray(contest.train.index.get_indexer(train), dtype=np.int64)
+    every = contest.places("train", train)
     unread = learner.images.cache("train", config.phases[phase - 1].size or config.size).bad
     every = every[~np.isin(every, list(unread))]
     if not len(every):

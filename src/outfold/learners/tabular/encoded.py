@@ -51,13 +51,7 @@ class FoldTable:
         """
         features, rows = table.fit(ids)
         chosen = features.columns
-        encoding, codes, numbers = TableCodes.fit(
-            rows,
-            table.images("train", ids, fold),
-            continuous=chosen.continuous,
-            categorical=chosen.categorical,
-            dates=chosen.dates,
-        )
+        encoding, codes, numbers = TableCodes.fit(rows, table.images("train", ids, fold), **chosen.by_kind)
         if not encoding.levels and not encoding.standard.columns:
             raise DataError(f"{table.name} fold {fold}: no column differs from row to row: there is nothing to learn")
         edges = quantile_edges(numbers, pieces) if pieces else []
@@ -67,11 +61,7 @@ class FoldTable:
         """Codes and numbers of any rows."""
         chosen = self.features.columns
         return self.encoding.apply(
-            self.table.rows(part, ids, self.features),
-            self.table.images(part, ids, self.fold),
-            continuous=chosen.continuous,
-            categorical=chosen.categorical,
-            dates=chosen.dates,
+            self.table.rows(part, ids, self.features), self.table.images(part, ids, self.fold), **chosen.by_kind
         )
 
     @property
