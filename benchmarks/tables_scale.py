@@ -150,7 +150,8 @@ def measure(part: str, root: Path) -> dict[str, float]:
 
 def _apart(part: str, root: Path) -> dict[str, float]:
     words = [sys.executable, __file__, "--part", part, "--root", str(root)]
-    environment = {**os.environ, "PYTHONPATH": str(REPO / "src")}
+    # as `import outfold` has it where that comes first, which in the program of a stage it does
+    environment = {**os.environ, "PYTHONPATH": str(REPO / "src"), "ARROW_DEFAULT_MEMORY_POOL": "system"}
     done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         raise SystemExit(done.stderr)

@@ -1,4 +1,4 @@
-"""Where ids stand in an index, by id, without the objects that pandas would make and keep of a million texts."""
+"""Where ids stand in an index, by id, without the tables that pandas would make of a million ids, and keep."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ def places_of(ids: pd.Index, index: pd.Index) -> NDArray[np.int64]:
     """(n,) the place of each id in an index whose values are distinct; -1 for one that is not there."""
     if ids is index or ids.equals(index):
         return np.arange(len(index))
-    if not (isinstance(ids.dtype, pd.StringDtype) and isinstance(index.dtype, pd.StringDtype)):
-        return np.asarray(index.get_indexer(ids), dtype=np.int64)
-    wanted, there = (pa.array(one, type=pa.large_string(), from_pandas=True) for one in (ids, index))
-    found = pc.index_in(wanted, value_set=there)
-    return np.asarray(found.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
+    if ids.dtype == index.dtype == np.int64 and index.is_monotonic_increasing and len(index):
+        found = np.minimum(np.searchsorted(index.to_numpy(), ids.to_numpy()), len(index) - 1)
+        return np.where(index.to_numpy()[found] == ids.to_numpy(), found, -1)
+    if isinstance(ids.dtype, pd.StringDtype) and isinstance(index.dtype, pd.StringDtype):
+        wanted, there = (pa.array(one, type=pa.large_string(), from_pandas=True) for one in (ids, index))
+        return np.asarray(pc.index_in(wanted, value_set=there).fill_null(-1).to_numpy(), dtype=np.int64)
+    return np.asarray(index.get_indexer(ids), dtype=np.int64)
