@@ -36,7 +36,7 @@ metric: auc
 columns: {dates: [opened, seen]}
 folds: {n: 5}
 """
-PIPELINE = "learner: gbdt\nrounds: %d\nearly_stopping: 0\n"
+PIPELINE = "learner: gbdt\nrounds: %d\n"
 BLOCK = 500_000
 LEVELS = {"answer": 2, "size": 5, "colour": 12, "state": 50, "shop": 200, "street": 1000}
 

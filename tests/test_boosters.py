@@ -510,6 +510,25 @@ def test_each_seed_is_a_member_of_the_same_rounds(binary: Contest, tmp_path: Pat
     np.testing.assert_array_equal(values["seed-0"], alone[:, 0])
 
 
+def test_lightgbm_bins_a_training_part_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lightgbm.basic import Dataset
+
+    binned: list[tuple[int, int]] = []
+    read = Dataset._Dataset__init_from_np2d  # type: ignore[attr-defined]
+
+    def counted(self: Dataset, *, mat: np.ndarray, **more: Any) -> Dataset:
+        binned.append(mat.shape)
+        return read(self, mat=mat, **more)
+
+    monkeypatch.setattr(Dataset, "_Dataset__init_from_np2d", counted)
+    table = waves().assign(second=lambda rows: -rows["y"])
+    contest = write_contest(tmp_path, table, ["y", "second"], "regression")
+    train = contest.train.index
+    _, shelf = fitted(contest, tmp_path / "fold", seeds=2, **QUICK)
+    assert len((shelf.done or {})["rounds"]) == 4  # of two targets and two seeds, the rounds of each target chosen
+    assert [rows for rows, _ in binned] == [len(train)]
+
+
 def test_without_refit_each_seed_chooses_its_own_rounds(binary: Contest, tmp_path: Path) -> None:
     _, shelf = fitted(binary, tmp_path, seeds=3, refit=False, **QUICK)
     assert len(set((shelf.done or {})["rounds"])) > 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,7 @@ class LightGbm:
         self.settings = settings
         self._params = resolve(settings)
         self.stops = self._params.get("boosting") != "dart"
+        self._bins: tuple[weakref.ref[NDArray[Any]], Any] | None = None
         metric = self._params.get("metric")
         self.says_no_metric = metric is not None and str(metric).lower() in ("", "none", "null", "na", "custom")
 
@@ -83,7 +85,9 @@ class LightGbm:
             ConfigError: LightGBM refuses the parameters.
         """
         with _refusals(self.settings.where):
-            booster = load_lightgbm().train(self._asked(rows, seed), _dataset(rows), rounds, callbacks=[_shown(bar)])
+            params = self._asked(rows, seed)
+            data = self._data(rows, params)
+            booster = load_lightgbm().train(params, data, rounds, callbacks=[_shown(bar)])
         return LightGbmBooster(booster, self.settings)
 
     def stop_early(
@@ -103,12 +107,12 @@ class LightGbm:
             feval = None
             if watched is not None:
                 params["metric"], feval = "None", _scored(watched, self.settings)
-            dataset = _dataset(learn)
+            data = self._data(learn, params)
             booster = lightgbm.train(
                 params,
-                dataset,
+                data,
                 rounds,
-                valid_sets=[_dataset(choose, reference=dataset)],
+                valid_sets=[self._data(choose, params, beside=data)],
                 feval=feval,
                 callbacks=[_shown(bar), stop],
             )
@@ -121,12 +125,39 @@ class LightGbm:
 
     def _asked(self, rows: Rows, seed: int) -> dict[str, Any]:
         """The parameters of one training."""
-        params = fitted_to(rows.features) | self._params | {"seed": seed}
+        params = fitted_to(rows.whole) | self._params | {"seed": seed}
         if any(rows.monotone):
             params["monotone_constraints"] = list(rows.monotone)
         if self.settings.objective is not None:
             params["objective"] = _slopes(self.settings.objective, rows)
         return params
+
+    def _data(self, rows: Rows, params: dict[str, Any], beside: Any = None) -> Any:
+        """As LightGBM's Dataset. Its bins are those of the whole matrix, and made once.
+
+        Args:
+            beside: the Dataset whose bins are taken where the rows are of another matrix.
+        """
+        if beside is not None and not self._knows(rows.whole):
+            data = _dataset(rows, rows.features, params, reference=beside)
+        else:
+            data = self._binned(rows, params)
+            data = data if rows.places is None else data.subset(rows.places)
+        return data.construct().set_label(rows.label).set_weight(rows.weight).set_init_score(rows.starts())
+
+    def _binned(self, rows: Rows, params: dict[str, Any]) -> Any:
+        """Every row of the matrix that these rows are of; as long as there is that matrix, the same Dataset."""
+        if self._bins is None or not self._knows(rows.whole):
+            data = _dataset(rows, rows.whole, params)
+            self._bins = weakref.ref(rows.whole, self._forget), data.construct()
+        return self._bins[1]
+
+    def _knows(self, matrix: NDArray[Any]) -> bool:
+        return self._bins is not None and self._bins[0]() is matrix
+
+    def _forget(self, gone: weakref.ref[NDArray[Any]]) -> None:
+        if self._bins is not None and self._bins[0] is gone:
+            self._bins = None
 
 
 def outputs_of(found: Array, settings: Settings) -> Array:
@@ -138,16 +169,12 @@ def outputs_of(found: Array, settings: Settings) -> Array:
     return shares(found)
 
 
-def _dataset(rows: Rows, reference: Any = None) -> Any:
-    """As LightGBM's Dataset; ``reference``: the one whose bins it is to use."""
+def _dataset(rows: Rows, matrix: NDArray[Any], params: dict[str, Any], reference: Any = None) -> Any:
+    # parameters that a training does not share with its Dataset would be refused
+    shared = {name: "none" if callable(value) else value for name, value in params.items()}
+    names, categories = list(rows.names), list(rows.categorical)
     return load_lightgbm().Dataset(
-        rows.features,
-        rows.label,
-        weight=rows.weight,
-        init_score=rows.starts(),
-        reference=reference,
-        feature_name=list(rows.names),
-        categorical_feature=list(rows.categorical),
+        matrix, reference=reference, feature_name=names, categorical_feature=categories, params=shared
     )
 
 

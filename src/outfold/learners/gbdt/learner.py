@@ -106,7 +106,7 @@ class GbdtLearner:
             categorical=fitted.categorical,
             monotone=[_SIGNS.get(self.config.monotone.get(name, ""), 0) for name in fitted.names],
             seen=seen,
-            inside=self._inside(fold, ids, fitted, seen, taught) if self._stops else None,
+            inside=self._inside(fold, ids, fitted, taught) if self._stops else None,
             taught=taught,
         )
         kept: dict[str, dict[str, Any]] = {member: {} for member in self._members}
@@ -179,11 +179,11 @@ class GbdtLearner:
         colours = np.where(np.isin(np.arange(len(fitted.names)), fitted.categorical), np.nan, matrices[0])
         write_shap(values, colours, fitted.names, questions, folder, title=self.name)
 
-    def _inside(self, fold: int, ids: pd.Index, fitted: FittedMatrix, seen: Seen, taught: TaughtRows | None) -> Inside:
+    def _inside(self, fold: int, ids: pd.Index, fitted: FittedMatrix, taught: TaughtRows | None) -> Inside:
         """The split that chooses the rounds; what is learnt from rows is learnt anew from those to learn from."""
         learn, choose = inner_places(self.contest, ids, fraction=self.config.inner_fraction, seed=self.config.seed)
         if not self._table.learns:
-            return Inside(learn, choose, Seen(seen.own[learn], seen.further), seen.own[choose])
+            return Inside(learn, choose)
         again, matrix = self._matrices.fit_again(fitted, fold, ids[learn])
         chosen = self._matrices.apply(again, "train", ids[choose], fold)
         further = None if taught is None else self._matrices.apply(again, "test", taught.ids, fold)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -32,12 +32,17 @@ class Seen:
 
 @dataclass(frozen=True, eq=False)
 class Inside:
-    """The split inside a training part: places in it, and the rows on both sides."""
+    """The split inside a training part: places in it.
+
+    Attributes:
+        learnt, chosen: the rows on both sides, where they have columns that are learnt from those to learn from; None:
+            they are rows of the training part as it stands.
+    """
 
     learn: NDArray[np.int64]
     choose: NDArray[np.int64]
-    learnt: Seen
-    chosen: Matrix
+    learnt: Seen | None = None
+    chosen: Matrix | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,37 +84,48 @@ class FoldTraining:
         """
         config, inside = self.config, self.inside
         rounds = config.rounds
+        rows = self._rows(name, self.seen, problem)
         for number in range(config.seeds):
             seed = config.seed + number
             label = what if config.seeds == 1 else f"{what} seed {number}"
             if inside is not None and (number == 0 or not config.refit):
-                booster = self._stopped(inside, name, problem, seed, label)
+                booster = self._stopped(inside, name, problem, rows, seed, label)
                 rounds = booster.rounds
                 if not config.refit:
                     yield booster
                     continue
-            rows = self._rows(name, self.seen, problem)
             with self.reporter.bar(label, rounds, "rounds") as bar:
                 yield KeptBooster(self.library.train(rows, rounds, seed, bar), rounds, rows.start)
 
-    def _stopped(self, inside: Inside, name: str, problem: Problem, seed: int, what: str) -> KeptBooster:
+    def _stopped(self, inside: Inside, name: str, problem: Problem, rows: Rows, seed: int, what: str) -> KeptBooster:
         """A booster of the rows to learn from, as it was when the others were said best."""
         rounds, patience = self.config.rounds, self.config.early_stopping
-        learn = self._rows(name, inside.learnt, problem.some(inside.learn))
-        choose = Rows(inside.chosen, problem.some(inside.choose), self.names, self.categorical, start=learn.start)
+        learn, choose = self._sides(inside, name, problem, rows)
         watched = self._watched(name, choose.problem, inside.choose, what)
         with self.reporter.bar(f"{what}: choosing rounds", rounds, "rounds") as bar:
             booster, found = self.library.stop_early(learn, choose, rounds, patience, seed, watched, bar)
         return KeptBooster(booster, found, learn.start)
+
+    def _sides(self, inside: Inside, name: str, problem: Problem, rows: Rows) -> tuple[Rows, Rows]:
+        """The rows to learn from, pseudo-labelled ones among them, and those to choose by."""
+        if inside.learnt is None or inside.chosen is None:
+            own = len(problem.y)
+            learn = rows.some(np.concatenate([inside.learn, np.arange(own, len(rows))]))
+            learn = replace(learn, start=self._start(learn.problem))
+            return learn, replace(rows.some(inside.choose), start=learn.start)
+        learn = self._rows(name, inside.learnt, problem.some(inside.learn))
+        return learn, replace(learn, whole=inside.chosen, problem=problem.some(inside.choose))
 
     def _rows(self, name: str, seen: Seen, problem: Problem) -> Rows:
         """What a booster learns from, pseudo-labelled rows behind its own, and where it starts."""
         matrix: Matrix = seen.own
         if self.taught is not None and len(self.taught.copies[name].places):
             matrix, problem = self.taught.beside(name, matrix, seen.further, problem)
+        return Rows(matrix, problem, self.names, self.categorical, self.monotone, self._start(problem))
+
+    def _start(self, problem: Problem) -> NDArray[np.float64] | None:
         objective = self.library.settings.objective
-        start = None if objective is None else objective.start(problem)
-        return Rows(matrix, problem, self.names, self.categorical, self.monotone, start)
+        return None if objective is None else objective.start(problem)
 
     def _watched(self, name: str, problem: Problem, choose: NDArray[np.int64], what: str) -> Watched | None:
         if self.metric is None:
