@@ -120,6 +120,11 @@ def test_what_is_odd_about_a_column_is_said_in_words(tmp_path: Path, train: Any,
     assert words in warning(write(tmp_path, adds("odd", train, test)), "odd")
 
 
+def test_counts_are_not_taken_for_codes(tmp_path: Path) -> None:
+    children = [0] * 170 + [1] * 70 + [2] * 40 + [4] * 20
+    assert "codes" not in warning(write(tmp_path, adds("children", children, children[:TEST_ROWS])), "children")
+
+
 def test_years_that_stand_for_no_date_are_named(tmp_path: Path) -> None:
     root = write(tmp_path, adds("day", ["2017-01-02", "9999-12-31"] * 150, "1000-01-01"), columns={"dates": ["day"]})
     assert "years 9999: placeholders for no date?" in warning(root, "day")

@@ -17,6 +17,8 @@ LEAKS = 0.98
 DRIFTS = 0.1
 """A distance between training and test set, beyond chance, that is worth a word."""
 FEW_CODES = 20
+FALLS = -0.7
+"""The rank correlation of whole numbers with how often each stands there, below which they are counts."""
 EARLIEST, LATEST = 1900, 2100
 SURE_Z = 6.0
 _DATE = r"\s*\d{4}-\d{1,2}-\d{1,2}([ T].*)?|\s*\d{1,2}[./]\d{1,2}[./]\d{4}([ T].*)?"
@@ -97,8 +99,13 @@ def _dense(present: pd.Series, facts: Facts) -> bool:
 
 
 def _codes(present: pd.Series, facts: Facts) -> bool:
-    numbers = numbers_of(present)
-    return 2 < facts.distinct <= FEW_CODES and facts.distinct * 20 <= len(present) and bool((numbers >= 0).all())
+    """Whether few whole numbers may name kinds of things; not so if they fall off from 0 or 1 on, as counts do."""
+    numbers = pd.Series(numbers_of(present))
+    if not 2 < facts.distinct <= FEW_CODES or facts.distinct * 20 > len(present) or bool((numbers < 0).any()):
+        return False
+    often = numbers.value_counts().sort_index()
+    counts = often.index[0] in (0, 1) and often.index.to_series().corr(often, method="spearman") < FALLS
+    return not counts
 
 
 def _infinite(values: pd.Series | None) -> int:

@@ -6,8 +6,6 @@ seen those of the rows that it was trained on, and what it says of these is too 
 
 from __future__ import annotations
 
-import json
-
 import pandas as pd
 
 from outfold.config.image import ImagePipeline
@@ -17,8 +15,8 @@ from outfold.contest import Contest
 from outfold.contest_files import load_contest
 from outfold.errors import ConfigError, MismatchError, nearest
 from outfold.learners.image.learner import ImageLearner
-from outfold.learners.image.voters import MODEL
 from outfold.learners.learner import Part
+from outfold.learners.neural.trained import told_of
 from outfold.learners.pooled import pooled
 from outfold.progress import Reporter
 from outfold.store.fingerprint import file_sha256
@@ -77,7 +75,7 @@ def network_features(
     ids = (contest.train if part == "train" else contest.test).index
     shelf = Shelf(contest.layout.fold(backbone.pipeline, fold))
     member, size = _member(shelf, backbone, where)
-    mean, std = (json.loads(shelf.path(MODEL).read_text(encoding="utf-8"))[key] for key in ("mean", "std"))
+    mean, std = (told_of(shelf)[key] for key in ("mean", "std"))
     config = network_config(contest.layout, backbone, where).for_fold(fold)
     if contest.config.task == "multitask":  # this may be one of its targets, and the network has them all
         contest = load_contest(contest.root, contest.config)
@@ -95,7 +93,7 @@ def network_features(
 def _member(shelf: Shelf, backbone: PipelineBackbone, where: str) -> tuple[str, int]:
     """Name and image size of the member that is asked for."""
     try:
-        members = json.loads(shelf.path(MODEL).read_text(encoding="utf-8"))["members"]
+        members = told_of(shelf)["members"]
     except FileNotFoundError:
         raise MismatchError(
             f"{where}: image_features.backbone: the network of {backbone.pipeline} is not in {shelf.folder}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -27,19 +26,18 @@ from outfold.learners.image.check import check_augmentation, check_channels, che
 from outfold.learners.image.predict import Inference
 from outfold.learners.image.pseudo import TaughtRows, joined, learnt, own_rows
 from outfold.learners.image.rows import ContestImages, PhaseImages
-from outfold.learners.image.voters import MODEL, voters_of
+from outfold.learners.image.voters import voters_of
 from outfold.learners.learner import Part
 from outfold.learners.neural.history import draw_history
-from outfold.learners.neural.learner import facts_of
 from outfold.learners.neural.loss import described, network_width, training_loss, voting_loss
 from outfold.learners.neural.schedule import PICTURE as SCHEDULE
 from outfold.learners.neural.schedule import draw_trained
 from outfold.learners.neural.task import check_range, check_task
+from outfold.learners.neural.trained import put_trained
 from outfold.progress import Reporter
 from outfold.randomness import derive_seed
 from outfold.store.predictions import prediction_frame
 from outfold.store.shelf import Shelf
-from outfold.training.checkpoint import CHECKPOINT
 from outfold.training.device import pick_device, pick_precision, reproducible
 from outfold.training.fit import Data, Fit, fit
 from outfold.training.losses import Loss
@@ -92,17 +90,8 @@ class ImageLearner:
         mean, std = self._normal[fold]
         own = own_rows(job.rows, len(contest.y))
         loss = self._loss(contest.y[own])
-        facts = {
-            "model": config.model,
-            "members": done.members,
-            "outputs": contest.outputs,
-            "mean": mean,
-            "std": std,
-            **described(loss),
-        }
-        shelf.put(MODEL, (json.dumps(facts, indent=2) + "\n").encode())
-        shelf.finish(**facts_of(job, model, done, len(own), pseudo))
-        shelf.discard(CHECKPOINT)
+        told = {"model": config.model, "members": done.members, "outputs": contest.outputs, "mean": mean, "std": std}
+        put_trained(job, model, done, len(own), pseudo, told | described(loss))
 
     def job(
         self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf, pseudo: PseudoLabels | None = None

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from outfold.learners.neural.trained import told_of
 from outfold.store.shelf import Shelf
 from outfold.training.checkpoint import weights_file
 from outfold.training.losses import Loss
 
-MODEL = "model.json"
 _GPU_SHARE, _CPU_BYTES = 0.5, 4e9
 
 
@@ -38,7 +37,7 @@ def voters_of(
     Args:
         loss_of: the loss, from what the fold's model.json says.
     """
-    facts = json.loads(shelf.path(MODEL).read_text(encoding="utf-8"))
+    facts = told_of(shelf)
     loss = loss_of(facts)
     for member in facts["members"]:
         yield Voter(fold, member["name"], member["size"], facts["mean"], facts["std"], loss.to(device), shelf)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,14 +18,14 @@ from outfold.ensemble.pseudo import PseudoLabels
 from outfold.learners.contest_table import ContestTable
 from outfold.learners.learner import Part
 from outfold.learners.neural.history import draw_history
-from outfold.learners.neural.learner import facts_of
 from outfold.learners.neural.loss import described, network_width, training_loss
 from outfold.learners.neural.schedule import PICTURE as SCHEDULE
 from outfold.learners.neural.schedule import draw_trained
 from outfold.learners.neural.task import check_range, check_task
+from outfold.learners.neural.trained import put_trained
 from outfold.learners.tabular.encoded import FoldTable, rows_of
 from outfold.learners.tabular.network import EmbeddingNetwork, NetworkSpec
-from outfold.learners.tabular.predict import MODEL, predictions
+from outfold.learners.tabular.predict import predictions
 from outfold.learners.tabular.rows import AT_ONCE, PhaseRows
 from outfold.learners.tabular.tabm import TabmNetwork, TabmSpec, tabm_arguments
 from outfold.learners.tabular.vectors import fold_vectors, put_vectors, write_vectors
@@ -34,7 +33,6 @@ from outfold.progress import Reporter
 from outfold.randomness import derive_seed
 from outfold.store.predictions import prediction_frame
 from outfold.store.shelf import Shelf
-from outfold.training.checkpoint import CHECKPOINT
 from outfold.training.device import pick_device, pick_precision, reproducible
 from outfold.training.embeddings import embedding_width
 from outfold.training.ensemble_loss import EnsembleLoss
@@ -78,14 +76,9 @@ class TabularLearner:
             done = fit(job, model)
             put_vectors(shelf, fold_vectors(self, fold, shelf, done.members[-1]["name"]))
         own = self.table.readable(train)
-        facts = {
-            "members": [member["name"] for member in done.members],
-            "outputs": self.contest.outputs,
-            **described(self._loss(own, weighted=False)),
-        }
-        shelf.put(MODEL, (json.dumps(facts, indent=2) + "\n").encode())
-        shelf.finish(**facts_of(job, model, done, len(own), pseudo))
-        shelf.discard(CHECKPOINT)
+        told = {"members": [member["name"] for member in done.members], "outputs": self.contest.outputs}
+        loss = self._loss(own, weighted=False)
+        put_trained(job, model, done, len(own), pseudo, told | described(loss))
 
     def job(
         self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf, pseudo: PseudoLabels | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from outfold.errors import DataError
 from outfold.learners.learner import Part
 from outfold.learners.neural.loss import voting_loss
+from outfold.learners.neural.trained import told_of
 from outfold.learners.tabular.encoded import FoldTable, rows_of
 from outfold.store.shelf import Shelf
 from outfold.training.checkpoint import load_member
@@ -21,8 +21,6 @@ from outfold.training.memory import PREDICTION, memory_told
 
 if TYPE_CHECKING:
     from outfold.learners.tabular.learner import Network, TabularLearner
-
-MODEL = "model.json"
 
 
 def predictions(
@@ -35,7 +33,7 @@ def predictions(
     Raises:
         DataError: the contest's table has not the columns that the fold was trained on.
     """
-    facts = json.loads(shelf.path(MODEL).read_text(encoding="utf-8"))
+    facts = told_of(shelf)
     loss = learner.voting(voting_loss(learner.contest, learner.config, facts)).to(learner.device)
     with memory_told(f"{learner.name}: predict {part}", PREDICTION):
         model, fitted = fold_network(learner, fold, shelf, facts["members"][0])
