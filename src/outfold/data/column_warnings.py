@@ -104,8 +104,9 @@ def _codes(present: pd.Series, facts: Facts) -> bool:
     if not 2 < facts.distinct <= FEW_CODES or facts.distinct * 20 > len(present) or bool((numbers < 0).any()):
         return False
     often = numbers.value_counts().sort_index()
-    counts = often.index[0] in (0, 1) and often.index.to_series().corr(often, method="spearman") < FALLS
-    return not counts
+    if often.index[0] not in (0, 1) or often.nunique() == 1:
+        return True
+    return bool(often.index.to_series().corr(often, method="spearman") >= FALLS)
 
 
 def _infinite(values: pd.Series | None) -> int:
