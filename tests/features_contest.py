@@ -13,7 +13,8 @@ from contest_folder import write_contest
 from outfold.config.table_pipeline import TablePipelineBase
 from outfold.contest import Contest
 from outfold.contest_files import load_contest
-from outfold.learners.contest_table import ContestTable
+from outfold.learners.feature_plan import planned
+from outfold.learners.made_features import MadeFeatures
 from outfold.progress import Reporter
 
 HOOKS = """\
@@ -85,10 +86,10 @@ def contest(root: Path, frame: pd.DataFrame | None = None, **keys: Any) -> Conte
     return load_contest(write_contest(root, frame.iloc[:split], test, sample, hooks=HOOKS, **keys))
 
 
-def view(contest: Contest, *entries: Any, **keys: Any) -> ContestTable:
+def view(contest: Contest, *entries: Any, **keys: Any) -> MadeFeatures:
     """The contest as a pipeline of these features sees it."""
     config = TablePipelineBase.model_validate({"learner": "trees", "features": list(entries), **keys})
-    return ContestTable(contest, config, "trees", Reporter())
+    return MadeFeatures(contest, planned(contest, config, "trees.yaml"), "trees", Reporter())
 
 
 def with_rows(contest: Contest, frame: pd.DataFrame, y: np.ndarray | None = None) -> Contest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -10,17 +11,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from outfold.data.by_column import ByColumn
+from outfold.data.categories import Categories
 from outfold.data.design import SPARSE_FROM, Design, spreads
 from outfold.data.one_hot import Levels, OneHot
 from outfold.data.standard import Standard
 from outfold.data.taken_apart import taken_apart
 from outfold.data.target_means import TargetMeans
 
-CITIES = pd.Series(["Bonn", "Bonn", "Bonn", "Celle", "Celle", "Ulm", None])
+
+def categories(values: Iterable[str | None]) -> Categories:
+    return Categories.of(pd.Series(list(values), dtype=object))
+
+
+CITIES = categories(["Bonn", "Bonn", "Bonn", "Celle", "Celle", "Ulm", None])
 
 
 def apart(rows: pd.DataFrame, **roles: list[str]) -> Any:
-    return taken_apart(rows, None, **{"continuous": [], "categorical": [], "dates": [], **roles})
+    return taken_apart(ByColumn.of(rows), None, **{"continuous": [], "categorical": [], "dates": [], **roles})
 
 
 def test_numbers_have_mean_0_and_spread_1_and_a_column_where_they_were_missing() -> None:
@@ -49,13 +57,13 @@ def test_a_column_without_a_single_number_is_0() -> None:
 def test_rare_categories_share_a_column_and_a_new_one_goes_with_them() -> None:
     levels = Levels.fit(CITIES, least=2)
     assert levels.names("city") == ["city=Bonn", "city=Celle", "city=(rare)", "city=(missing)"]
-    assert levels.places(pd.Series(["Celle", "Ulm", "Aachen", None, "Bonn"])).tolist() == [1, 2, 2, 3, 0]
+    assert levels.places(categories(["Celle", "Ulm", "Aachen", None, "Bonn"])).tolist() == [1, 2, 2, 3, 0]
 
 
 def test_what_training_had_nothing_like_is_in_no_column() -> None:
-    levels = Levels.fit(CITIES.dropna(), least=1)
+    levels = Levels.fit(CITIES.some(np.flatnonzero(~CITIES.missing)), least=1)
     assert levels.names("city") == ["city=Bonn", "city=Celle", "city=Ulm"]
-    assert levels.places(pd.Series(["Ulm", "Aachen", None])).tolist() == [2, -1, -1]
+    assert levels.places(categories(["Ulm", "Aachen", None])).tolist() == [2, -1, -1]
 
 
 @given(
@@ -64,12 +72,12 @@ def test_what_training_had_nothing_like_is_in_no_column() -> None:
     st.integers(1, 4),
 )
 def test_each_training_row_is_in_one_column_and_any_row_in_one_at_most(train: list, other: list, least: int) -> None:
-    words = {"c": pd.Series(train, dtype=object)}
+    words = {"c": categories(train)}
     one_hot = OneHot.fit(words, least)
     seen = one_hot.apply(words, len(train)).toarray()
     assert seen.shape == (len(train), len(one_hot.names)) and (seen.sum(axis=1) == 1).all()
     assert (seen.sum(axis=0) > 0).all(), "no column without a row"
-    further = one_hot.apply({"c": pd.Series(other, dtype=object)}, len(other)).toarray()
+    further = one_hot.apply({"c": categories(other)}, len(other)).toarray()
     assert (further.sum(axis=1) <= 1).all()
 
 
@@ -85,16 +93,15 @@ def test_a_dates_month_is_a_category_and_its_year_a_number() -> None:
 def test_target_means_are_smoothed_towards_the_mean_of_all() -> None:
     y = np.array([[1.0], [1.0], [0.0], [0.0], [0.0], [1.0], [0.0]])  # a missing city is one, too
     means = TargetMeans.fit({"city": CITIES}, y, ["sold"], smoothing=2.0)
-    found = means.apply({"city": pd.Series(["Bonn", "Ulm", "Aachen", None])})["city:mean"]
+    found = means.apply({"city": categories(["Bonn", "Ulm", "Aachen", None])})["city:mean"]
     prior = 3 / 7
     np.testing.assert_allclose(found, [(2 + 2 * prior) / 5, (1 + 2 * prior) / 3, prior, (0 + 2 * prior) / 3])
 
 
 def test_a_rows_own_target_does_not_move_its_own_number() -> None:
-    words = {"city": pd.Series(["a", "b", "c"] * 6)}
     y = np.random.default_rng(0).normal(size=(18, 1))
     parts = [(np.flatnonzero(np.arange(18) % 3 != k), np.flatnonzero(np.arange(18) % 3 == k)) for k in range(3)]
-    words = {"city": words["city"].sample(frac=1, random_state=0).reset_index(drop=True)}
+    words = {"city": categories(np.random.default_rng(0).permutation(["a", "b", "c"] * 6))}
     _, before = TargetMeans.crossed(words, y, ["t"], 1.0, parts)
     for row in range(18):
         other = y.copy()
@@ -105,7 +112,7 @@ def test_a_rows_own_target_does_not_move_its_own_number() -> None:
 
 
 def test_rows_that_no_part_gives_a_number_have_the_mean_of_all() -> None:
-    y, words = np.arange(4.0)[:, None], {"c": pd.Series(list("xyxy"))}
+    y, words = np.arange(4.0)[:, None], {"c": categories("xyxy")}
     _, found = TargetMeans.crossed(words, y, ["t"], 0.0, [(np.array([0, 1]), np.array([2, 3]))])
     assert found["c:mean"].tolist() == [1.5, 1.5, 0.0, 1.0]
 

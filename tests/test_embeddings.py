@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from outfold.data.by_column import ByColumn
 from outfold.data.table_codes import TableCodes
 from outfold.training.dropout import Dropout, dropout
 from outfold.training.embeddings import Embeddings, embedding_width
@@ -20,13 +21,13 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 KINDS = {"continuous": ["size"], "categorical": ["shop"], "dates": ["date"]}
 
 
-def table(**columns: list[object]) -> pd.DataFrame:
+def table(**columns: list[object]) -> ByColumn:
     base = {
         "shop": ["2", "10", None, "2"],
         "size": [1.0, np.nan, 3.0, 5.0],
         "date": pd.to_datetime(["2020-01-31", "2020-02-01", None, "2021-02-01"]),
     }
-    return pd.DataFrame({**base, **columns})
+    return ByColumn.of(pd.DataFrame({**base, **columns}))
 
 
 def test_the_width_rules_are_fastai_s() -> None:

@@ -154,7 +154,7 @@ def test_rows_to_come_are_the_same_from_the_shelf_and_one_by_one(asked: Contest,
     fitted, _ = rows.fit(asked.train.index[:90])
     shelf = Shelf.open(tmp_path, "made of this")
     fitted.put(shelf)
-    again = view(asked, entry(kind)).fitted(shelf)
+    again = view(asked, entry(kind)).of(shelf)
     ids = asked.train.index[90:]
     together = rows.rows("train", ids, again)
     assert again.columns == fitted.columns and list(together) == fitted.columns.names
@@ -241,10 +241,10 @@ def test_target_encoding_is_the_smoothed_mean_and_the_overall_one_for_a_new_valu
 
 
 def test_cross_fitting_looked_up_once_is_cross_fitting_part_by_part(asked: Contest) -> None:
-    (step,) = view(asked, {"target_encoding": [["town", "shop"]]})._plan.fitted
+    (step,) = view(asked, {"target_encoding": [["town", "shop"]]}).plan.fitted
     ids = asked.train.index
     parts = [(np.arange(60), np.arange(60, 120)), (np.arange(60, 120), np.arange(60))]
-    targets = view(asked, {"count": "town"})._made._targets(ids)
+    targets = view(asked, {"count": "town"})._targets(ids)
     fast = step.cross(asked.train, targets, parts)
     pd.testing.assert_frame_equal(fast, Fitted.cross(step, asked.train, targets, parts))
 
@@ -313,7 +313,7 @@ def test_the_features_of_the_page_are_made(tmp_path: Path) -> None:
         made_of = ContestTable(titanic, pipeline, name, told)
         fitted, _ = made_of.fit(titanic.train.index)
         found = made_of.rows("test", titanic.test.index, fitted)
-        assert found[fitted.columns.names].notna().any().all()
+        assert found.whole[fitted.columns.names].notna().any().all()
         seen[name] = set(fitted.columns.names)
     assert {"Title.grouped", "Fare.over_median_by_Pclass+Deck", "Survived.mean_by_Title", "Name.words"} <= seen["trees"]
     assert not {"Title", "Fare"} & seen["trees"]

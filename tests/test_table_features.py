@@ -8,17 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from outfold.data.by_column import ByColumn
+from outfold.data.categories import category_codes
 from outfold.data.date_parts import DATE_PARTS, date_parts
-from outfold.data.table_features import Encoding, category_codes, plain_names
+from outfold.data.table_features import Encoding, plain_names
 
 
 def fitted(rows: pd.DataFrame, **roles: list[str]) -> Encoding:
-    return Encoding.fit(rows, **{"continuous": [], "categorical": [], "dates": [], **roles})
+    return Encoding.fit(ByColumn.of(rows), **{"continuous": [], "categorical": [], "dates": [], **roles})
 
 
 def test_a_category_keeps_its_code_when_others_are_missing_from_the_rows_or_new_in_them() -> None:
     encoding = fitted(pd.DataFrame({"city": ["Bonn", "Aachen", "Celle"]}), categorical=["city"])
-    codes = encoding.apply(pd.DataFrame({"city": ["Celle", "Ahlen", None, "Bonn"]}))["city"]
+    codes = encoding.apply(ByColumn.of(pd.DataFrame({"city": ["Celle", "Ahlen", None, "Bonn"]})))["city"]
     np.testing.assert_array_equal(codes, [2, np.nan, np.nan, 1])
 
 
@@ -33,8 +35,8 @@ def test_a_category_keeps_its_code_when_others_are_missing_from_the_rows_or_new_
 )
 def test_a_category_is_the_same_whatever_type_its_column_was_read_as(train: list, same: list, read_as: list) -> None:
     encoding = fitted(pd.DataFrame({"code": train}), categorical=["code"])
-    expected = encoding.apply(pd.DataFrame({"code": same}))["code"]
-    codes = encoding.apply(pd.DataFrame({"code": read_as}))["code"]
+    expected = encoding.apply(ByColumn.of(pd.DataFrame({"code": same})))["code"]
+    codes = encoding.apply(ByColumn.of(pd.DataFrame({"code": read_as})))["code"]
     assert codes[:2].tolist() == expected.tolist()
     assert expected.nunique() == 2
 
@@ -50,12 +52,12 @@ def test_known_categories_decode_to_themselves(train: list[str], other: list[str
 
 def test_a_value_missing_only_later_becomes_the_training_median() -> None:
     encoding = fitted(pd.DataFrame({"age": [20.0, 30.0, 70.0]}), continuous=["age"])
-    assert encoding.apply(pd.DataFrame({"age": [np.nan, 5.0]}))["age"].tolist() == [30.0, 5.0]
+    assert encoding.apply(ByColumn.of(pd.DataFrame({"age": [np.nan, 5.0]})))["age"].tolist() == [30.0, 5.0]
 
 
 def test_a_column_with_missing_values_in_training_keeps_them_missing() -> None:
     encoding = fitted(pd.DataFrame({"age": [20.0, np.nan, 70.0]}), continuous=["age"])
-    assert np.isnan(encoding.apply(pd.DataFrame({"age": [np.nan]}))["age"].iloc[0])
+    assert np.isnan(encoding.apply(ByColumn.of(pd.DataFrame({"age": [np.nan]})))["age"].iloc[0])
 
 
 def test_an_encoding_survives_json() -> None:
@@ -63,7 +65,7 @@ def test_an_encoding_survives_json() -> None:
     encoding = fitted(rows, continuous=["a"], categorical=["b"], dates=["when"])
     again = Encoding.from_json(encoding.to_json())
     assert again == encoding
-    pd.testing.assert_frame_equal(again.apply(rows), encoding.apply(rows))
+    pd.testing.assert_frame_equal(again.apply(ByColumn.of(rows)), encoding.apply(ByColumn.of(rows)))
 
 
 def test_a_date_becomes_seconds_since_1970_and_calendar_parts() -> None:

@@ -10,8 +10,10 @@ import pandas as pd
 import pytest
 from contest_folder import write_contest
 
+from outfold.config.linear import LinearPipeline
 from outfold.config.load import load_pipeline
-from outfold.learners.contest_table import ContestTable
+from outfold.learners.feature_plan import planned
+from outfold.learners.made_features import MadeFeatures
 from outfold.progress import Reporter
 from outfold.stages.context import Context
 from outfold.stages.download import download
@@ -59,9 +61,10 @@ def contest(root: Path, table: pd.DataFrame, **keys: Any) -> Context:
     return Context(root)
 
 
-def table_of(context: Context) -> ContestTable:
+def table_of(context: Context) -> MadeFeatures:
     config = load_pipeline(context.layout.pipeline_config("linear"))
-    return ContestTable(context.contest, config, "linear", Reporter())  # type: ignore[arg-type]
+    assert isinstance(config, LinearPipeline)
+    return MadeFeatures(context.contest, planned(context.contest, config, "linear.yaml"), "linear", Reporter())
 
 
 def test_closed_days_which_nobody_learns_from_are_part_of_the_past(tmp_path: Path) -> None:

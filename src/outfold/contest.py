@@ -11,9 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from outfold.config.competition import CompetitionConfig, Task
+from outfold.data.by_column import ByColumn
+from outfold.data.categories import Categories
 from outfold.data.look_up import places_of
 from outfold.data.roles import Roles
-from outfold.data.some_rows import ByColumn, SomeRows
 from outfold.errors import ConfigError, some
 from outfold.hooks import Hooks
 from outfold.metrics import PER_CLASS, Metric, Subtask
@@ -71,6 +72,9 @@ class Contest:
     hooks: Hooks
     image_paths: dict[str, pd.Series]
     _asked: list[tuple[Half, pd.Index, NDArray[np.int64]]] = field(default_factory=list, init=False, repr=False)
+    _categories: dict[Half, dict[str, Categories]] = field(
+        default_factory=lambda: {"train": {}, "test": {}}, init=False, repr=False
+    )
 
     def rows(self, part: Half, ids: pd.Index) -> pd.DataFrame:
         """The rows of these ids, in this order: features, and in train the raw targets.
@@ -87,8 +91,8 @@ class Contest:
         Raises:
             KeyError: an id that the part has not.
         """
-        frame = self._frame(part)
-        return frame if ids is frame.index else SomeRows(frame, self.places(part, ids), ids)
+        frame, known = self._frame(part), self._categories[part]
+        return ByColumn(frame, ids, None if ids is frame.index else self.places(part, ids), known)
 
     def _frame(self, part: Half) -> pd.DataFrame:
         return self.train if part == "train" else self.test

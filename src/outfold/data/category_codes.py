@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from outfold.data.table_features import categories_of, category_codes
+from outfold.data.categories import Categories
 
 UNKNOWN = -1.0
 """The code of a missing value, and of a category that training had not."""
@@ -22,13 +22,13 @@ class CategoryCodes:
     known: dict[str, tuple[str, ...]]
 
     @classmethod
-    def fit(cls, words: Mapping[str, pd.Series]) -> CategoryCodes:
+    def fit(cls, words: Mapping[str, Categories]) -> CategoryCodes:
         """Learn them from training rows."""
-        return cls({name: tuple(categories_of(column)) for name, column in words.items()})
+        return cls({name: column.names() for name, column in words.items()})
 
-    def apply(self, words: Mapping[str, pd.Series], index: pd.Index) -> pd.DataFrame:
+    def apply(self, words: Mapping[str, Categories], index: pd.Index) -> pd.DataFrame:
         """The codes of any rows, float64, by id."""
-        codes = {name: category_codes(words[name], known) for name, known in self.known.items()}
+        codes = {name: words[name].among(known) for name, known in self.known.items()}
         return pd.DataFrame(codes, index=index, dtype=np.float64).fillna(UNKNOWN)
 
     def to_json(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from outfold.data.categories import Categories
 from outfold.data.category_codes import CategoryCodes
 from outfold.data.one_hot import OneHot
 from outfold.data.standard import Standard
@@ -18,7 +19,7 @@ from outfold.data.target_means import TargetMeans
 SPARSE_FROM = 100
 """With more columns of ones and zeros than this, and than of numbers, a matrix is sparse."""
 
-Words = Mapping[str, pd.Series]
+Words = Mapping[str, Categories]
 _ENCODINGS: dict[str, type[OneHot] | type[TargetMeans] | type[CategoryCodes]] = {
     "one_hot": OneHot,
     "target": TargetMeans,

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from outfold.data.table_features import categories_of, category_codes
+from outfold.data.categories import Categories
 
 
 @dataclass(frozen=True)
@@ -28,24 +27,24 @@ class Levels:
     missing: bool
 
     @classmethod
-    def fit(cls, column: pd.Series, least: int) -> Levels:
+    def fit(cls, column: Categories, least: int) -> Levels:
         """Learn them from training rows: a category of fewer than ``least`` rows is rare."""
-        known = categories_of(column)
-        codes = category_codes(column, known)
+        known = column.names()
+        codes = column.among(known)
         counts = np.bincount(codes[~np.isnan(codes)].astype(np.int64), minlength=len(known))
         own = tuple(name for name, count in zip(known, counts, strict=True) if count >= least)
-        return cls(own, len(own) < len(known), bool(column.isna().any()))
+        return cls(own, len(own) < len(known), bool(column.missing.any()))
 
     def names(self, column: str) -> list[str]:
         """``column=category``; the shared one and the missing one are in brackets."""
         further = [*(["(rare)"] if self.rare else []), *(["(missing)"] if self.missing else [])]
         return [f"{column}={level}" for level in [*self.own, *further]]
 
-    def places(self, column: pd.Series) -> NDArray[np.int64]:
+    def places(self, column: Categories) -> NDArray[np.int64]:
         """Which of its columns each row is in, (n,); -1 for none: a value that training had nothing like."""
-        codes = category_codes(column, self.own)
+        codes = column.among(self.own)
         rare, missing = (len(self.own) if self.rare else -1), (len(self.own) + self.rare if self.missing else -1)
-        unknown = np.where(column.isna().to_numpy(), missing if self.missing else rare, rare)
+        unknown = np.where(column.missing, missing if self.missing else rare, rare)
         return np.where(np.isnan(codes), unknown, codes).astype(np.int64)
 
 
@@ -56,7 +55,7 @@ class OneHot:
     levels: dict[str, Levels]
 
     @classmethod
-    def fit(cls, words: Mapping[str, pd.Series], least: int) -> OneHot:
+    def fit(cls, words: Mapping[str, Categories], least: int) -> OneHot:
         """Learn them from training rows; see :meth:`Levels.fit`."""
         return cls({name: Levels.fit(column, least) for name, column in words.items()})
 
@@ -65,7 +64,7 @@ class OneHot:
         """The columns, in order."""
         return [column for name, levels in self.levels.items() for column in levels.names(name)]
 
-    def apply(self, words: Mapping[str, pd.Series], rows: int) -> Any:
+    def apply(self, words: Mapping[str, Categories], rows: int) -> Any:
         """A scipy CSR matrix (rows, columns) of float64 ones."""
         from scipy.sparse import csr_matrix
 

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from outfold.data.some_rows import ByColumn
+from outfold.data.by_column import ByColumn
+from outfold.data.categories import Categories
 from outfold.data.standard import Standard
-from outfold.data.table_features import categories_of, category_codes
 from outfold.data.taken_apart import taken_apart
 
 MEASURED = ("seconds",)
@@ -73,7 +73,7 @@ class TableCodes:
         words |= _gaps(numbers)
         levels, codes = {}, []
         for name, column in words.items():
-            names = categories_of(column)
+            names = column.names()
             own = _codes(column, names)
             counts = np.bincount(own, minlength=len(names) + 1)
             if (counts > 0).sum() > 1:
@@ -114,13 +114,13 @@ class TableCodes:
         return cls(levels, Standard.from_json(value["standard"]))
 
 
-def _gaps(numbers: pd.DataFrame) -> dict[str, pd.Series]:
+def _gaps(numbers: pd.DataFrame) -> dict[str, Categories]:
     """Whether each number is missing."""
-    return {f"{name} (missing)": column.isna() for name, column in numbers.items()}
+    return {f"{name} (missing)": Categories.of(column.isna()) for name, column in numbers.items()}
 
 
-def _codes(column: pd.Series, names: Sequence[str]) -> NDArray[np.int64]:
-    places = category_codes(column, names)
+def _codes(column: Categories, names: Sequence[str]) -> NDArray[np.int64]:
+    places = column.among(names)
     return np.where(np.isnan(places), 0, places + 1).astype(np.int64)
 
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from outfold.data.by_column import ByColumn
 from outfold.data.date_parts import DATE_PARTS, each_date_part
-from outfold.data.some_rows import ByColumn
 
 
 @dataclass(frozen=True)
@@ -55,9 +53,9 @@ class Encoding:
                 bare.medians[name] = float(np.median(values))
             seen(place, values)
         for place, name in enumerate(categorical, len(bare._numeric_names)):
-            column = rows[name]
-            bare.categories[name] = categories_of(column)
-            seen(place, category_codes(column, bare.categories[name]))
+            column = rows.categories(name)
+            bare.categories[name] = column.names()
+            seen(place, column.among(bare.categories[name]))
         return bare
 
     @classmethod
@@ -83,7 +81,7 @@ class Encoding:
         for name, values in zip(self._numeric_names, self._numeric(rows), strict=True):
             yield np.where(np.isnan(values), self.medians[name], values) if name in self.medians else values
         for name, known in self.categories.items():
-            yield category_codes(rows[name], known)
+            yield rows.categories(name).among(known)
 
     def _numeric(self, rows: ByColumn) -> Iterator[NDArray[np.float64]]:
         for name in self.continuous:
@@ -112,61 +110,6 @@ def as_number(column: pd.Series) -> pd.Series:
     """A column as float64; NaN where a cell is no number, or an infinite one."""
     numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
     return pd.Series(np.where(np.isfinite(numbers), numbers, np.nan), index=column.index, name=column.name)
-
-
-def categories_of(column: pd.Series) -> tuple[str, ...]:
-    """The distinct values of a column as text, sorted; missing ones left out."""
-    return tuple(sorted({as_text(value) for value in column.dropna().unique()}))
-
-
-def category_codes(column: pd.Series, known: Sequence[str]) -> np.ndarray:
-    """The place of each cell's value among the known categories, as float64; NaN where it is missing or not among them.
-
-    One cell can change the type that a file's column is read as: whole numbers become fractions beside a missing one
-    (``3``, ``3.0``), and numbers and truth values remain text beside a word (``03``, ``true``). A value that is not
-    known as it stands is therefore looked up by what it means.
-    """
-    places = {text: float(place) for place, text in enumerate(known)}
-    found, values = pd.factorize(column)
-    texts = [as_text(value) for value in values]
-    codes = np.array([*(places.get(text, np.nan) for text in texts), np.nan])
-    unknown = np.flatnonzero(np.isnan(codes[:-1]))
-    if len(unknown):
-        codes[unknown] = _by_meaning([texts[place] for place in unknown], places)
-    return codes[found]
-
-
-def _by_meaning(texts: Sequence[str], places: Mapping[str, float]) -> list[float]:
-    """The place of the first category that means what each of these texts does, (n,); NaN where there is none."""
-    first: dict[str, float] = {}
-    for text in reversed([text for text, odd in zip(places, _perhaps_odd(list(places)), strict=True) if odd]):
-        first[_meaning(text)] = places[text]
-    found = []
-    for text, odd in zip(texts, _perhaps_odd(texts), strict=True):
-        meaning = _meaning(text) if odd else text
-        found.append(min(places.get(meaning, np.inf), first.get(meaning, np.inf)))
-    return [np.nan if place == np.inf else place for place in found]
-
-
-def _perhaps_odd(texts: Sequence[str]) -> NDArray[np.bool_]:
-    """Which texts may mean another one: those like numbers and truth values, but for whole numbers as usual."""
-    array = pa.array(texts, type=pa.string())
-    begins = pc.match_substring_regex(array, r"^[^\p{L}]*\p{Nd}|(?i:true|false)")
-    usual = pc.match_substring_regex(array, r"^(0|-?[1-9][0-9]{0,14}|True|False)$")
-    return np.asarray(pc.and_not(begins, usual))
-
-
-def as_text(value: Any) -> str:
-    """A category as text: ``3`` for 3 and for 3.0."""
-    if isinstance(value, (float, np.floating)) and float(value).is_integer():
-        return str(int(value))
-    return str(value)
-
-
-def _meaning(text: str) -> str:
-    if re.fullmatch(r"\s*[+-]?\d{1,15}(\.\d*)?\s*", text):
-        return as_text(float(text.strip()))
-    return text.strip().capitalize() if text.strip().lower() in ("true", "false") else text
 
 
 def plain_names(names: Sequence[str]) -> list[str]:

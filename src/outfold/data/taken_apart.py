@@ -7,8 +7,9 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import pandas as pd
 
+from outfold.data.by_column import ByColumn
+from outfold.data.categories import Categories
 from outfold.data.date_parts import DATE_PARTS, date_parts
-from outfold.data.some_rows import ByColumn
 from outfold.data.table_features import as_number
 
 MEASURED = frozenset(DATE_PARTS) - {"month", "day_of_week", "hour"}
@@ -23,7 +24,7 @@ def taken_apart(
     categorical: Sequence[str],
     dates: Sequence[str],
     measured: Collection[str] = MEASURED,
-) -> tuple[pd.DataFrame, dict[str, pd.Series]]:
+) -> tuple[pd.DataFrame, dict[str, Categories]]:
     """A table's numbers as float64, NaN where one is missing, and its categories by column; both by id.
 
     Args:
@@ -31,9 +32,12 @@ def taken_apart(
         measured: the parts of a date that are numbers; the others are categories. Each is called ``column.part``.
     """
     columns = {name: as_number(rows[name]) for name in continuous}
-    words = {name: rows[name] for name in categorical}
+    words = {name: rows.categories(name) for name in categorical}
     for name in dates:
         for part, values in date_parts(rows[name]).items():
-            (columns if part in measured else words)[f"{name}.{part}"] = values
+            if part in measured:
+                columns[f"{name}.{part}"] = values
+            else:
+                words[f"{name}.{part}"] = Categories.of(values)
     numbers = pd.DataFrame(columns, index=rows.index, dtype=np.float64)
     return (numbers if images is None else pd.concat([numbers, images.astype(np.float64)], axis=1)), words

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from outfold.data.table_features import categories_of, category_codes
+from outfold.data.categories import Categories
 
 Array = NDArray[np.float64]
 
@@ -34,7 +34,7 @@ class TargetMeans:
     means: dict[str, tuple[tuple[str, ...], Array]]
 
     @classmethod
-    def fit(cls, words: Mapping[str, pd.Series], y: Array, targets: Sequence[str], smoothing: float) -> TargetMeans:
+    def fit(cls, words: Mapping[str, Categories], y: Array, targets: Sequence[str], smoothing: float) -> TargetMeans:
         """Learn them from training rows.
 
         Args:
@@ -44,7 +44,7 @@ class TargetMeans:
         prior = y.mean(axis=0)
         means = {}
         for name, column in words.items():
-            known = categories_of(column)
+            known = column.names()
             places = _places(column, known)
             sums = np.zeros((len(known) + 1, y.shape[1]))
             np.add.at(sums, places, y)
@@ -56,7 +56,7 @@ class TargetMeans:
     @classmethod
     def crossed(
         cls,
-        words: Mapping[str, pd.Series],
+        words: Mapping[str, Categories],
         y: Array,
         targets: Sequence[str],
         smoothing: float,
@@ -72,8 +72,8 @@ class TargetMeans:
         rows = len(y)
         found = pd.DataFrame(np.tile(np.tile(whole.prior, len(words)), (rows, 1)), columns=whole.names)
         for learn, give in parts:
-            others = {name: column.iloc[learn] for name, column in words.items()}
-            own = {name: column.iloc[give] for name, column in words.items()}
+            others = {name: column.some(learn) for name, column in words.items()}
+            own = {name: column.some(give) for name, column in words.items()}
             found.iloc[give] = cls.fit(others, y[learn], targets, smoothing).apply(own).to_numpy()
         index = next(iter(words.values())).index if words else pd.RangeIndex(rows)
         return whole, found.set_axis(index, axis=0)
@@ -84,7 +84,7 @@ class TargetMeans:
         ends = ["mean"] if len(self.targets) == 1 else self.targets
         return [f"{name}:{end}" for name in self.means for end in ends]
 
-    def apply(self, words: Mapping[str, pd.Series]) -> pd.DataFrame:
+    def apply(self, words: Mapping[str, Categories]) -> pd.DataFrame:
         """The means of each row's categories, float64, by id."""
         layers = [np.empty((len(next(iter(words.values()))), 0))] if words else []
         for name, (known, means) in self.means.items():
@@ -108,8 +108,8 @@ class TargetMeans:
         return cls(tuple(value["targets"]), np.array(value["prior"], dtype=np.float64), means)
 
 
-def _places(column: pd.Series, known: Sequence[str]) -> NDArray[np.int64]:
+def _places(column: Categories, known: Sequence[str]) -> NDArray[np.int64]:
     """The place of each row's category, (n,); after all of them comes a missing value, and then one that is new."""
-    codes = category_codes(column, known)
-    unknown = np.where(column.isna().to_numpy(), len(known), len(known) + 1)
+    codes = column.among(known)
+    unknown = np.where(column.missing, len(known), len(known) + 1)
     return np.where(np.isnan(codes), unknown, codes).astype(np.int64)

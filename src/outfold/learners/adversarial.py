@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from outfold.contest import Contest
+from outfold.data.by_column import ByColumn
 from outfold.data.table_features import Encoding, plain_names
 from outfold.learners.gbdt.runtime import load_lightgbm
 from outfold.progress import Reporter
@@ -57,8 +58,9 @@ def adversarial_validation(contest: Contest, reporter: Reporter, seed: int = 0) 
     columns = [*roles.continuous, *roles.categorical, *roles.dates]
     drawn = [_drawn(part[columns], rng) for part in (contest.train, contest.test)]
     rows = pd.concat(drawn, ignore_index=True)
-    encoding = Encoding.fit(rows, continuous=roles.continuous, categorical=roles.categorical, dates=roles.dates)
-    features = encoding.apply(rows)
+    table = ByColumn.of(rows)
+    encoding = Encoding.fit(table, continuous=roles.continuous, categorical=roles.categorical, dates=roles.dates)
+    features = encoding.apply(table)
     matrix, y = features.to_numpy(np.float64), np.repeat([0, 1], [len(part) for part in drawn])
     names = plain_names([str(name) for name in features.columns])
     categories = [place for place, name in enumerate(features.columns) if name in roles.categorical]

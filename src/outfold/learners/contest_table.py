@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from outfold.config.image_features import Backbone, PipelineBackbone
 from outfold.config.table_pipeline import TablePipelineBase
 from outfold.contest import Contest
+from outfold.data.by_column import ByColumn
 from outfold.data.image_features import image_features
-from outfold.data.some_rows import ByColumn
 from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import DataError, some
 from outfold.learners.feature_plan import IMAGE, Columns, planned
@@ -76,13 +76,13 @@ class ContestTable:
         if not self._told:
             self._told = True
             self.reporter.note(f"{self.name}: {self._made.told(fitted.columns)}")
-        return fitted, rows
+        return fitted, ByColumn.of(rows)
 
     def rows(self, part: Part, ids: pd.Index, fitted: FittedFeatures) -> ByColumn:
         """Any rows by id, with the same columns, by what a training part has taught."""
         if not (self._plan.early or self._plan.late):
             return self.contest.by_column(part, ids)
-        return self._made.rows(part, ids, fitted)
+        return ByColumn.of(self._made.rows(part, ids, fitted))
 
     def fitted(self, shelf: Shelf) -> FittedFeatures:
         """What ``FittedFeatures.put`` left on a fold's shelf."""

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from outfold.data.by_column import ByColumn
+from outfold.data.categories import Categories
 from outfold.data.design import Design
-from outfold.data.some_rows import ByColumn
 from outfold.data.taken_apart import taken_apart
 from outfold.learners.contest_table import ContestTable
 from outfold.learners.feature_plan import Columns
@@ -104,5 +105,5 @@ class DesignedTable:
 
     def _taken_apart(
         self, rows: ByColumn, columns: Columns, part: Part, ids: pd.Index, fold: int
-    ) -> tuple[pd.DataFrame, Mapping[str, pd.Series]]:
+    ) -> tuple[pd.DataFrame, Mapping[str, Categories]]:
         return taken_apart(rows, self.table.images(part, ids, fold), **columns.by_kind)

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from outfold.data.by_column import ByColumn
 from outfold.data.date_parts import DATE_PARTS
-from outfold.data.some_rows import ByColumn
 from outfold.data.table_features import Encoding
 from outfold.learners.contest_table import ContestTable
 from outfold.learners.feature_plan import Columns
