@@ -119,7 +119,7 @@ def allocated() -> int:
 def measure(part: str, root: Path) -> dict[str, float]:
     """One part of the work, in this process: its seconds, its peak in GB above the imports, the table's GB."""
     from outfold.contest_files import load_contest
-    from outfold.data.tables import read_table
+    from outfold.data.reading.tables import read_table
 
     if part in ("split", "train"):
         from outfold.learners.gbdt.runtime import load_lightgbm

@@ -14,9 +14,9 @@ from stopping import stopped_at_step
 from outfold.config.image import ImagePipeline
 from outfold.config.load import load_pipeline
 from outfold.contest import Contest
-from outfold.data.augment import Augmentation
-from outfold.data.image_batches import ImageSource
-from outfold.data.pixel_transforms import PixelTransforms
+from outfold.data.images.augment import Augmentation
+from outfold.data.images.batches import ImageSource
+from outfold.data.images.pixel_transforms import PixelTransforms
 from outfold.errors import ConfigError
 from outfold.learners.image.learner import ImageLearner
 from outfold.learners.image.tta import Looks

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from outfold.data.augment import Augmentation, apply
-from outfold.data.erasing import draw_boxes, erase
-from outfold.data.image_batches import ImageSource
+from outfold.data.images.augment import Augmentation, apply
+from outfold.data.images.batches import ImageSource
+from outfold.data.images.erasing import draw_boxes, erase
 
 ROWS = np.arange(4000)
 CPU = torch.device("cpu")

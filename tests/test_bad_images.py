@@ -12,7 +12,7 @@ from image_contest import digits_contest
 from PIL import Image
 
 from outfold.config.image import ImagePipeline
-from outfold.data.image_decode import BadImageError, decode
+from outfold.data.images.decode import BadImageError, decode
 from outfold.errors import DataError
 from outfold.learners.image.learner import ImageLearner
 from outfold.progress import LineReporter, Reporter

@@ -19,9 +19,9 @@ from sklearn.datasets import load_digits
 from test_training import recipe
 
 from outfold.contest import Contest
-from outfold.data.image_cache import ImageSet
-from outfold.data.image_decode import BadImageError, decode, to_square
-from outfold.data.image_statistics import channel_statistics
+from outfold.data.images.cache import ImageSet
+from outfold.data.images.decode import BadImageError, decode, to_square
+from outfold.data.images.statistics import channel_statistics
 from outfold.errors import ConfigError, DataError
 from outfold.learners.image.learner import ImageLearner
 from outfold.progress import Reporter

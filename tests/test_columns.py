@@ -15,7 +15,7 @@ from scipy.stats import ks_2samp, spearmanr
 from sklearn.metrics import roc_auc_score
 
 from outfold.contest_files import load_contest
-from outfold.data import association, drift
+from outfold.data.columns import association, drift
 from outfold.learners.adversarial import adversarial_validation
 from outfold.progress import LineReporter, Reporter
 from outfold.stages.check import check

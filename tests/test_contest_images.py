@@ -12,7 +12,7 @@ from contest_folder import write_contest
 
 from outfold.contest import Contest
 from outfold.contest_files import load_contest
-from outfold.data.image_files import locate, render
+from outfold.data.images.files import locate, render
 from outfold.errors import ConfigError, DataError
 
 KINDS = ["cat", "dog", "cat", "dog"]
@@ -236,7 +236,7 @@ def test_a_hundred_thousand_rows_take_one_listing_and_less_than_a_second(
     frame = pd.DataFrame(index=pd.Index([f"im{n % 200}" for n in range(100_000)], name="id"))
     listed: list[str] = []
     listdir = __import__("os").listdir
-    monkeypatch.setattr("outfold.data.image_files.os.listdir", lambda folder: listed.append(folder) or listdir(folder))
+    monkeypatch.setattr("outfold.data.images.files.os.listdir", lambda folder: listed.append(folder) or listdir(folder))
     start = time.process_time()
     paths, there = locate(tmp_path, render("train/{id}", frame, "id", Path("train.csv")))
     assert time.process_time() - start < 1

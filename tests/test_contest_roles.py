@@ -12,7 +12,7 @@ from contest_folder import write_contest
 
 from outfold.contest import Contest
 from outfold.contest_files import load_contest
-from outfold.data.dates import parse_dates
+from outfold.data.reading.dates import parse_dates
 from outfold.errors import ConfigError, DataError
 
 ROWS = 120

@@ -13,9 +13,9 @@ from contest_folder import iris_tables
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outfold.data import tables
-from outfold.data.side_by_side import WORTH_WHILE
-from outfold.data.tables import read_table
+from outfold.data.reading import tables
+from outfold.data.reading.side_by_side import WORTH_WHILE
+from outfold.data.reading.tables import read_table
 from outfold.errors import DataError
 
 CELL = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00\r"), min_size=1, max_size=8)
@@ -103,7 +103,7 @@ def test_an_inch_sign_in_a_cell_is_no_quote(tmp_path: Path) -> None:
 
 
 def test_a_cell_longer_than_a_block_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("outfold.data.csv_text.BLOCK_BYTES", 64)
+    monkeypatch.setattr("outfold.data.reading.csv_text.BLOCK_BYTES", 64)
     path = tmp_path / "t.csv"
     path.write_text(f"id,essay\n1,{'x' * 500}\n")
     assert len(read_table(path).frame["essay"][0]) == 500

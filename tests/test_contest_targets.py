@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outfold.data.targets import Target, raw_targets, read_target
+from outfold.data.targets.targets import Target, raw_targets, read_target
 from outfold.errors import ConfigError, DataError
 
 PATH = Path("inputs/train.csv")

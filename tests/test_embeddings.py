@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from outfold.data.by_column import ByColumn
-from outfold.data.table_codes import TableCodes
+from outfold.data.encoding.by_column import ByColumn
+from outfold.data.encoding.table_codes import TableCodes
 from outfold.training.dropout import Dropout, dropout
 from outfold.training.embeddings import Embeddings, embedding_width
 

@@ -13,8 +13,8 @@ import pytest
 from ear import Ear
 from PIL import Image
 
-from outfold.data.image_cache import ImageSet, open_cache
-from outfold.data.image_decode import decode, to_square
+from outfold.data.images.cache import ImageSet, open_cache
+from outfold.data.images.decode import decode, to_square
 from outfold.errors import OutfoldError
 from outfold.progress import Reporter
 

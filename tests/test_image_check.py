@@ -16,7 +16,7 @@ from contest_folder import write_contest
 from sklearn.datasets import load_sample_images
 
 from outfold.contest_files import load_contest
-from outfold.data.near_duplicates import MAX_BITS, difference_hash, groups_of, near_pairs
+from outfold.data.images.near_duplicates import MAX_BITS, difference_hash, groups_of, near_pairs
 from outfold.errors import ConfigError
 from outfold.progress import LineReporter
 from outfold.stages.check import check

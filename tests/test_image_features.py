@@ -18,8 +18,8 @@ from outfold.config.image_features import ImageFeatures
 from outfold.config.load import load_pipeline
 from outfold.contest import Contest
 from outfold.contest_files import load_contest
-from outfold.data.image_descriptors import describe
-from outfold.data.image_features import image_features
+from outfold.data.images.descriptors import describe
+from outfold.data.images.features import image_features
 from outfold.errors import DataError
 from outfold.folds import make_folds
 from outfold.learners.gbdt.learner import GbdtLearner

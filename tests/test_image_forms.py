@@ -18,12 +18,13 @@ from image_contest import digits_contest
 from small_network import trained
 
 from outfold.contest import Contest
-from outfold.data import image_cache, image_forms
-from outfold.data.cache_budget import amount, in_words, room
-from outfold.data.image_batches import ImageSource
-from outfold.data.image_cache import ImageCache, ImageSet, open_cache
-from outfold.data.image_decode import decode, to_square
-from outfold.data.image_store import LiveImages, PackedJpegs, RaggedMap, read_batch
+from outfold.data.images import cache as image_cache
+from outfold.data.images import forms as image_forms
+from outfold.data.images.batches import ImageSource
+from outfold.data.images.cache import ImageCache, ImageSet, open_cache
+from outfold.data.images.cache_budget import amount, in_words, room
+from outfold.data.images.decode import decode, to_square
+from outfold.data.images.store import LiveImages, PackedJpegs, RaggedMap, read_batch
 from outfold.errors import ConfigError, DataError
 
 pytestmark = pytest.mark.usefixtures("one_thread")

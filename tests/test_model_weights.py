@@ -188,7 +188,7 @@ def test_precision_is_that_of_the_forward_pass(name: str, dtype: torch.dtype) ->
 @pytest.mark.skipif("OUTFOLD_TEST_DATA" not in os.environ, reason="OUTFOLD_TEST_DATA is not set")
 def test_real_imagenet_weights_tell_cats_from_dogs_by_their_head_alone() -> None:
     """ImageNet's classes 151 to 268 are dogs, 281 to 285 cats: whether the weights sit right needs no training."""
-    from outfold.data.image_decode import decode, to_square
+    from outfold.data.images.decode import decode, to_square
 
     data = Path(os.environ["OUTFOLD_TEST_DATA"])
     model = build_model(

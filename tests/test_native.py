@@ -19,13 +19,13 @@ from outfold.config.image import ImagePipeline
 from outfold.config.load import load_pipeline
 from outfold.contest import Contest
 from outfold.contest_files import load_contest
-from outfold.data.augment import Augmentation, Draw, apply
-from outfold.data.erasing import draw_boxes
-from outfold.data.image_batches import ImageSource
-from outfold.data.image_buckets import WIDEST, bucket_shapes, buckets, kept_shapes, seen_shape, step_of
-from outfold.data.image_sizes import own_size
-from outfold.data.image_statistics import channel_statistics
-from outfold.data.image_store import RaggedMap, kinds_of
+from outfold.data.images.augment import Augmentation, Draw, apply
+from outfold.data.images.batches import ImageSource
+from outfold.data.images.buckets import WIDEST, bucket_shapes, buckets, kept_shapes, seen_shape, step_of
+from outfold.data.images.erasing import draw_boxes
+from outfold.data.images.sizes import own_size
+from outfold.data.images.statistics import channel_statistics
+from outfold.data.images.store import RaggedMap, kinds_of
 from outfold.errors import ConfigError
 from outfold.learners.image.learner import ImageLearner
 from outfold.learners.image.sheet import contact_sheet

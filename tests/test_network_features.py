@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 
 from outfold.config.image_features import Backbone, ImageFeatures, PipelineBackbone
 from outfold.contest_files import load_contest
-from outfold.data.image_decode import decode, to_square
+from outfold.data.images.decode import decode, to_square
 from outfold.errors import ConfigError, MismatchError
 from outfold.learners.contest_table import ContestTable
 from outfold.learners.network_features import network_features

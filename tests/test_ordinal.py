@@ -21,7 +21,7 @@ from torch.nn import functional
 import outfold
 from outfold.config.competition import CompetitionConfig
 from outfold.contest_files import load_contest
-from outfold.data.targets import Target, read_target
+from outfold.data.targets.targets import Target, read_target
 from outfold.ensemble import tune_thresholds
 from outfold.errors import ConfigError, SubmissionError
 from outfold.learners.steps import class_probabilities, step_names, steps

@@ -19,7 +19,7 @@ from test_training import recipe, results, train
 
 from outfold.contest import Contest
 from outfold.contest_files import load_contest
-from outfold.data.activation_cache import open_activations
+from outfold.data.images.activation_cache import open_activations
 from outfold.errors import ConfigError
 from outfold.learners.image.activations import PhaseActivations
 from outfold.learners.image.learner import ImageLearner

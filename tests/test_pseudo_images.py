@@ -15,8 +15,8 @@ from test_training import recipe, results
 
 from outfold.config.image import ImagePipeline
 from outfold.contest import Contest
-from outfold.data.image_batches import ImageSource
-from outfold.data.joined_images import JoinedTensors
+from outfold.data.images.batches import ImageSource
+from outfold.data.images.joined import JoinedTensors
 from outfold.ensemble.pseudo import PseudoLabels
 from outfold.learners.image.activations import PhaseActivations
 from outfold.learners.image.learner import ImageLearner

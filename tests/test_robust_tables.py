@@ -12,11 +12,11 @@ from contest_folder import write_contest
 
 from outfold.contest import Contest
 from outfold.contest_files import load_contest
-from outfold.data.column_types import typed_series
-from outfold.data.date_parts import date_parts
-from outfold.data.dates import parse_dates, without_zero_dates
-from outfold.data.number_text import written_numbers
-from outfold.data.tables import read_table
+from outfold.data.encoding.date_parts import date_parts
+from outfold.data.reading.column_types import typed_series
+from outfold.data.reading.dates import parse_dates, without_zero_dates
+from outfold.data.reading.number_text import written_numbers
+from outfold.data.reading.tables import read_table
 from outfold.errors import ConfigError, DataError
 from outfold.folds import make_folds
 from outfold.learners.registry import make_learner
@@ -230,7 +230,7 @@ def test_a_role_of_a_column_that_is_not_there_names_the_nearest(tmp_path: Path) 
 
 
 def test_remarks_are_kept_with_the_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("outfold.data.tables.CACHE_FROM_BYTES", 0)
+    monkeypatch.setattr("outfold.data.reading.tables.CACHE_FROM_BYTES", 0)
     path = tmp_path / "t.csv"
     path.write_text("id,zip\n1,01234\n2,99999\n")
     first, again = (read_table(path, cache=tmp_path) for _ in range(2))
@@ -238,7 +238,7 @@ def test_remarks_are_kept_with_the_copy(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_two_readings_of_a_file_keep_their_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("outfold.data.tables.CACHE_FROM_BYTES", 0)
+    monkeypatch.setattr("outfold.data.reading.tables.CACHE_FROM_BYTES", 0)
     path = tmp_path / "t.csv"
     path.write_text("id,code\n1,2\n")
     for _ in range(2):

@@ -13,8 +13,8 @@ from test_training import recipe, train
 from torch import nn
 
 from outfold.contest import Contest
-from outfold.data.augment import Augmentation
-from outfold.data.image_batches import ImageSource
+from outfold.data.images.augment import Augmentation
+from outfold.data.images.batches import ImageSource
 from outfold.learners.image.rows import PhaseImages
 from outfold.training.device import Precision
 from outfold.training.layer_groups import Freezing

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outfold.data.by_column import ByColumn
-from outfold.data.categories import category_codes
-from outfold.data.date_parts import DATE_PARTS, date_parts
-from outfold.data.table_features import Encoding, plain_names
+from outfold.data.encoding.by_column import ByColumn
+from outfold.data.encoding.categories import category_codes
+from outfold.data.encoding.date_parts import DATE_PARTS, date_parts
+from outfold.data.encoding.table_features import Encoding, plain_names
 
 
 def fitted(rows: pd.DataFrame, **roles: list[str]) -> Encoding:

@@ -20,7 +20,7 @@ from outfold.config.load import load_pipeline
 from outfold.config.target_transform import TransformName
 from outfold.contest import Contest
 from outfold.contest_files import load_contest
-from outfold.data.target_transform import TRANSFORMS
+from outfold.data.targets.transform import TRANSFORMS
 from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import ConfigError, DataError
 from outfold.learners.learner import Learner

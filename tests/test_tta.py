@@ -14,8 +14,8 @@ from image_contest import digits_contest
 from torch import nn
 
 from outfold.config.image import ImagePipeline
-from outfold.data.augment import Augmentation, apply
-from outfold.data.image_batches import ImageSource, ahead
+from outfold.data.images.augment import Augmentation, apply
+from outfold.data.images.batches import ImageSource, ahead
 from outfold.learners.image.learner import ImageLearner
 from outfold.progress import Reporter
 from outfold.randomness import derive_seed, row_uniforms

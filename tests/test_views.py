@@ -16,10 +16,10 @@ from torch import nn
 from outfold.config.image import ImagePipeline
 from outfold.config.load import load_pipeline
 from outfold.contest import Contest
-from outfold.data.image_batches import ImageSource
-from outfold.data.image_cache import MARGIN, ImageSet
-from outfold.data.image_decode import decode, to_square
-from outfold.data.views import View, views
+from outfold.data.images.batches import ImageSource
+from outfold.data.images.cache import MARGIN, ImageSet
+from outfold.data.images.decode import decode, to_square
+from outfold.data.images.views import View, views
 from outfold.errors import ConfigError
 from outfold.learners.image import learner as learner_module
 from outfold.learners.image import predict as predict_module
@@ -218,7 +218,7 @@ def test_a_pipeline_that_crops_is_trained_on_images_with_a_margin_and_sees_its_s
 
 def test_a_crop_of_an_image_with_a_margin_is_sharper() -> None:
     """Half of the picture at 32 pixels: from 37 pixels it shows detail that 32 pixels have lost."""
-    from outfold.data.augment import Draw, apply
+    from outfold.data.images.augment import Draw, apply
 
     y, x = np.mgrid[0:256, 0:256]
     photo = (127 + 120 * np.sin(2 * np.pi * x / 19) * np.sin(2 * np.pi * y / 19)).astype(np.uint8)[:, :, None]

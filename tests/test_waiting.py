@@ -13,7 +13,7 @@ import torch
 from image_contest import digits_contest
 
 import outfold
-from outfold.data.image_batches import ImageSource
+from outfold.data.images.batches import ImageSource
 from outfold.progress import LineReporter
 from outfold.stages.context import Context
 from outfold.stages.split import split

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from outfold.data.image_decode import BadImageError, decode
-from outfold.data.image_files import class_folders
+from outfold.data.images.decode import BadImageError, decode
+from outfold.data.images.files import class_folders
 
 SHARE = 0.2
 LEAST_SIDE = 32

@@ -11,10 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from outfold.config.competition import CompetitionConfig, Task
-from outfold.data.by_column import ByColumn
-from outfold.data.categories import Categories
-from outfold.data.look_up import places_of
-from outfold.data.roles import Roles
+from outfold.data.encoding.by_column import ByColumn
+from outfold.data.encoding.categories import Categories
+from outfold.data.parts.roles import Roles
+from outfold.data.reading.look_up import places_of
 from outfold.errors import ConfigError, some
 from outfold.hooks import Hooks
 from outfold.metrics import PER_CLASS, Metric, Subtask

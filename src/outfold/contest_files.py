@@ -10,16 +10,16 @@ import pandas as pd
 from outfold.config.competition import CompetitionConfig
 from outfold.config.load import load_competition
 from outfold.contest import Contest
-from outfold.data.asked import read_asked
-from outfold.data.ids import check_test_ids, settle_ids
-from outfold.data.look_up import places_of
-from outfold.data.part_images import drop_missing, find_images, image_columns, type_image_columns
-from outfold.data.parts import Part, read_parts, read_sample
-from outfold.data.role_types import typed_by_role
-from outfold.data.roles import check_declared, infer_roles
-from outfold.data.sample import check_sample
-from outfold.data.targets import raw_targets, target_columns
-from outfold.data.train_where import rows_to_learn
+from outfold.data.parts.ids import check_test_ids, settle_ids
+from outfold.data.parts.images import drop_missing, find_images, image_columns, type_image_columns
+from outfold.data.parts.role_types import typed_by_role
+from outfold.data.parts.roles import check_declared, infer_roles
+from outfold.data.parts.sample import check_sample
+from outfold.data.parts.tables import Part, read_parts, read_sample
+from outfold.data.parts.train_where import rows_to_learn
+from outfold.data.reading.look_up import places_of
+from outfold.data.targets.asked import read_asked
+from outfold.data.targets.targets import raw_targets, target_columns
 from outfold.errors import ConfigError, nearest, some
 from outfold.hooks import Hooks
 from outfold.memory import give_back

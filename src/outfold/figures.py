@@ -111,7 +111,7 @@ class Figures:
         work = self.work
         if not work.contest.roles.image:
             raise DataError("figures.worst: the contest has no images", remedy="Use worst(), the same as a table.")
-        from outfold.data.image_decode import decode
+        from outfold.data.images.decode import decode
 
         table = work.worst(pipeline, n)
         across = min(8, max(1, len(table)))

@@ -12,8 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from outfold.contest import Contest
-from outfold.data.by_column import ByColumn
-from outfold.data.table_features import Encoding, plain_names
+from outfold.data.encoding.by_column import ByColumn
+from outfold.data.encoding.table_features import Encoding, plain_names
 from outfold.learners.gbdt.runtime import load_lightgbm
 from outfold.progress import Reporter
 from outfold.threads import thread_count

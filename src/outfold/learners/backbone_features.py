@@ -7,8 +7,8 @@ import torch
 
 from outfold.config.image_features import Backbone
 from outfold.contest import Contest
-from outfold.data.image_batches import ImageSource
-from outfold.data.image_cache import ImageSet, open_cache
+from outfold.data.images.batches import ImageSource
+from outfold.data.images.cache import ImageSet, open_cache
 from outfold.learners.learner import Part
 from outfold.learners.pooled import pooled
 from outfold.progress import Reporter

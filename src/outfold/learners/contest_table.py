@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from outfold.config.image_features import Backbone, PipelineBackbone
 from outfold.config.table_pipeline import TablePipelineBase
 from outfold.contest import Contest
-from outfold.data.by_column import ByColumn
-from outfold.data.image_features import image_features
+from outfold.data.encoding.by_column import ByColumn
+from outfold.data.images.features import image_features
 from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import DataError, some
 from outfold.learners.feature_plan import IMAGE, Columns, planned

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from outfold.data.by_column import ByColumn
-from outfold.data.categories import Categories
-from outfold.data.design import Design
-from outfold.data.taken_apart import taken_apart
+from outfold.data.encoding.by_column import ByColumn
+from outfold.data.encoding.categories import Categories
+from outfold.data.encoding.design import Design
+from outfold.data.encoding.taken_apart import taken_apart
 from outfold.learners.contest_table import ContestTable
 from outfold.learners.feature_plan import Columns
 from outfold.learners.inside import inner_folds

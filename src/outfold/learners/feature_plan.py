@@ -11,10 +11,10 @@ import pandas as pd
 from outfold.config.features import Feature
 from outfold.config.table_pipeline import TablePipelineBase
 from outfold.contest import Contest
-from outfold.data.column_types import is_text
-from outfold.data.date_parts import DATE_PARTS
+from outfold.data.encoding.date_parts import DATE_PARTS
 from outfold.data.features.kind import Fitted, Plain, Role, Setting, Step
 from outfold.data.features.registry import KINDS
+from outfold.data.reading.column_types import is_text
 from outfold.errors import ConfigError, nearest, some
 from outfold.learners import hook_feature
 

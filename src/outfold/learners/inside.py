@@ -7,7 +7,7 @@ import pandas as pd
 
 from outfold.config.competition import FoldKind
 from outfold.contest import Contest
-from outfold.data.look_up import places_of
+from outfold.data.reading.look_up import places_of
 from outfold.folds import inner_split, make_folds
 
 Places = tuple[np.ndarray, np.ndarray]

@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from outfold.data.activation_cache import open_activations
-from outfold.data.image_batches import ImageSource
+from outfold.data.images.activation_cache import open_activations
+from outfold.data.images.batches import ImageSource
 from outfold.progress import Reporter
 from outfold.training.activations import activations, backbone_hash
 from outfold.training.memory import Pieces

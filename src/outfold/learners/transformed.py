@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from outfold.config.pipeline_base import ModelPipelineBase
 from outfold.contest import Contest
-from outfold.data.target_transform import TRANSFORMS, Transform
+from outfold.data.targets.transform import TRANSFORMS, Transform
 from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import ConfigError, DataError, nearest, some
 from outfold.learners.learner import Learner, Part

@@ -16,8 +16,8 @@ from outfold.config.embedding_feature import PipelineEmbeddings
 from outfold.config.load import load_pipeline
 from outfold.config.tabular import TabularPipeline
 from outfold.contest import Contest
-from outfold.data.categories import category_codes
-from outfold.data.date_parts import DATE_PARTS, date_parts
+from outfold.data.encoding.categories import category_codes
+from outfold.data.encoding.date_parts import DATE_PARTS, date_parts
 from outfold.errors import ConfigError, MismatchError, nearest, some
 from outfold.learners.learner import Part
 from outfold.store.fingerprint import file_sha256

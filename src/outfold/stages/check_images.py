@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from outfold.contest import Contest
-from outfold.data.image_files import is_image
-from outfold.data.image_findings import COLUMNS, CONTRADICTIONS, JUNK, find, spare_copies
-from outfold.data.image_look import Looks, look_at
+from outfold.data.images.files import is_image
+from outfold.data.images.findings import COLUMNS, CONTRADICTIONS, JUNK, find, spare_copies
+from outfold.data.images.look import Looks, look_at
 from outfold.errors import ConfigError, some
 from outfold.stages.context import Context
 from outfold.store.atomic import write_text
@@ -25,7 +25,7 @@ def check_images(context: Context) -> pd.DataFrame:
     """Look at every image of the contest; write ``artifacts/check/findings.csv`` and two pictures; print a summary.
 
     Returns:
-        the findings, as :func:`outfold.data.image_findings.find` gives them, with files relative to inputs/.
+        the findings, as :func:`outfold.data.images.findings.find` gives them, with files relative to inputs/.
     """
     contest, reporter = context.contest, context.reporter
     images = _images(contest, context)

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from outfold.contest import Contest
-from outfold.data.association import Kind
-from outfold.data.column_facts import Column, Facts, Truth, facts_of
-from outfold.data.column_warnings import warnings_of
-from outfold.data.roles import declared_columns, listed
-from outfold.data.row_findings import shared_rows, telling_order
+from outfold.data.columns.association import Kind
+from outfold.data.columns.facts import Column, Facts, Truth, facts_of
+from outfold.data.columns.row_findings import shared_rows, telling_order
+from outfold.data.columns.warnings import warnings_of
+from outfold.data.parts.roles import declared_columns, listed
 from outfold.learners.adversarial import Verdict, adversarial_validation
 from outfold.stages.context import Context
 from outfold.store.atomic import write_text

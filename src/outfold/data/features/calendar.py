@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from outfold.config.row_features import Cyclical, DatePart, DateParts, RoundPart
-from outfold.data.categories import as_text
-from outfold.data.date_parts import date_parts
+from outfold.data.encoding.categories import as_text
+from outfold.data.encoding.date_parts import date_parts
+from outfold.data.encoding.table_features import as_number
 from outfold.data.features.kind import Made, Plain, Setting, framed
-from outfold.data.table_features import as_number
 
 PERIODS: dict[RoundPart, float] = {
     "quarter": 4,

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from outfold.data.categories import category_codes
-from outfold.data.table_features import as_number
+from outfold.data.encoding.categories import category_codes
+from outfold.data.encoding.table_features import as_number
 from outfold.errors import ConfigError
 
 _NO_EVENT = ("0", "False", "")

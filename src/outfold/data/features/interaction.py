@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from outfold.config.row_features import Interaction
+from outfold.data.encoding.table_features import as_number
 from outfold.data.features.kind import Made, Plain, Setting, framed, label
 from outfold.data.features.levels import distinct
-from outfold.data.table_features import as_number
 
 MISSING = "(missing)"
 _BETWEEN = " & "

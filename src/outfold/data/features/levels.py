@@ -9,8 +9,8 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from outfold.data.categories import as_text, category_codes
-from outfold.data.column_types import is_text
+from outfold.data.encoding.categories import as_text, category_codes
+from outfold.data.reading.column_types import is_text
 
 Codes = NDArray[np.int64]
 _DENSE = 10_000_000

@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from outfold.config.row_features import Extract, Measure, TextLength
+from outfold.data.encoding.table_features import as_number
 from outfold.data.features.kind import Made, Plain, Role, Setting, framed
 from outfold.data.features.levels import texts
-from outfold.data.table_features import as_number
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from outfold.config.row_features import Transform
+from outfold.data.encoding.table_features import as_number
 from outfold.data.features.kind import Made, Plain, Setting, framed
-from outfold.data.table_features import as_number
 
 Numbers = NDArray[np.float64]
 

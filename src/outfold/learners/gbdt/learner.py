@@ -12,7 +12,7 @@ import pandas as pd
 
 from outfold.config.gbdt import GbdtPipeline
 from outfold.contest import Contest
-from outfold.data.table_features import plain_names
+from outfold.data.encoding.table_features import plain_names
 from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import ConfigError, OutfoldError, nearest, some
 from outfold.learners.contest_table import ContestTable

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from outfold.data.by_column import ByColumn
-from outfold.data.date_parts import DATE_PARTS
-from outfold.data.table_features import Encoding
+from outfold.data.encoding.by_column import ByColumn
+from outfold.data.encoding.date_parts import DATE_PARTS
+from outfold.data.encoding.table_features import Encoding
 from outfold.learners.contest_table import ContestTable
 from outfold.learners.feature_plan import Columns
 from outfold.learners.learner import Part

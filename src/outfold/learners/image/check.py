@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from outfold.config.image import ImagePipeline
-from outfold.data.augment import Augmentation
+from outfold.data.images.augment import Augmentation
 from outfold.errors import ConfigError
 from outfold.learners.image.rows import ContestImages
 from outfold.learners.image.tta import Looks

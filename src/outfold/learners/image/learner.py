@@ -15,9 +15,9 @@ from torch import nn
 
 from outfold.config.image import ImagePipeline
 from outfold.contest import Contest
-from outfold.data.augment import Augmentation
-from outfold.data.image_batches import ImageSource
-from outfold.data.image_statistics import channel_statistics
+from outfold.data.images.augment import Augmentation
+from outfold.data.images.batches import ImageSource
+from outfold.data.images.statistics import channel_statistics
 from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import DataError
 from outfold.learners.image.activations import precomputed

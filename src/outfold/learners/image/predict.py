@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from outfold.config.image import ImagePipeline
-from outfold.data.image_batches import ImageSource
+from outfold.data.images.batches import ImageSource
 from outfold.learners.image.batch_size import rows_to_predict
 from outfold.learners.image.tta import Looks
 from outfold.learners.image.voters import Voter, groups_that_fit

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from outfold.contest import Contest
-from outfold.data.image_batches import ImageSource
-from outfold.data.joined_images import JoinedImages, JoinedTensors
+from outfold.data.images.batches import ImageSource
+from outfold.data.images.joined import JoinedImages, JoinedTensors
 from outfold.ensemble.pseudo import PseudoLabels
 from outfold.training.losses import Loss
 from outfold.training.soft_targets import soft_targets

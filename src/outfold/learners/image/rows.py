@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from outfold.config.augment import Albumentations
 from outfold.config.image import ImagePipeline
 from outfold.contest import Contest
-from outfold.data.augment import Augmentation
-from outfold.data.image_batches import ImageSource
-from outfold.data.image_buckets import bucket_shapes
-from outfold.data.image_cache import MARGIN, ImageCache, ImageSet, open_cache
-from outfold.data.resident import free_bytes, resident
+from outfold.data.images.augment import Augmentation
+from outfold.data.images.batches import ImageSource
+from outfold.data.images.buckets import bucket_shapes
+from outfold.data.images.cache import MARGIN, ImageCache, ImageSet, open_cache
+from outfold.data.images.resident import free_bytes, resident
 from outfold.errors import some
 from outfold.learners.learner import Part
 from outfold.learners.neural.figures import figures

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from outfold.config.image import ImagePipeline, Tta
-from outfold.data.augment import Augmentation
-from outfold.data.image_batches import ImageSource
-from outfold.data.views import View, needs_margin, views
+from outfold.data.images.augment import Augmentation
+from outfold.data.images.batches import ImageSource
+from outfold.data.images.views import View, needs_margin, views
 from outfold.randomness import derive_seed
 from outfold.training.tta import tta_weights
 

@@ -13,7 +13,7 @@ from safetensors.numpy import load, save
 
 from outfold.config.linear import LinearPipeline
 from outfold.contest import Contest
-from outfold.data.design import spreads
+from outfold.data.encoding.design import spreads
 from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import ConfigError
 from outfold.learners.contest_table import ContestTable

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from outfold.data.table_codes import Codes, Numbers
+from outfold.data.encoding.table_codes import Codes, Numbers
 from outfold.learners.problems import Problem
 from outfold.learners.sklearn.fit import FittedEstimator, scale_of
 from outfold.threads import thread_count

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from outfold.data.design import spreads
+from outfold.data.encoding.design import spreads
 from outfold.learners.problems import Array, Problem
 
 _ROWS, _COLUMNS = 300, 200

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 import torch
 
-from outfold.data.table_codes import Codes, Numbers, TableCodes
+from outfold.data.encoding.table_codes import Codes, Numbers, TableCodes
 from outfold.errors import DataError
 from outfold.learners.contest_table import ContestTable
 from outfold.learners.learner import Part

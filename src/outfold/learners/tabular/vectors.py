@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from outfold.data.table_features import plain_names
+from outfold.data.encoding.table_features import plain_names
 from outfold.learners.tabular.predict import fold_network
 from outfold.learners.vector_features import INDEX, VECTORS
 from outfold.plots import COLOURS, drawing, new_figure, save

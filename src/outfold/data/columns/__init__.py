@@ -1,0 +1,1 @@
+"""What is to be known of a column, and what to be distrusted."""

@@ -1,0 +1,1 @@
+"""Columns as numbers, by what a training part has shown."""

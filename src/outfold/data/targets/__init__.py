@@ -1,0 +1,1 @@
+"""What a contest asks, and its answers as numbers."""

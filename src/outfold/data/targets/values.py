@@ -1,0 +1,108 @@
+"""The cells of a target column: which are missing, which are numbers, flags, tags or classes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from outfold.data.reading.column_types import MISSING_WORDS, is_text
+from outfold.errors import DataError, some
+
+_INTEGER = re.compile(r"(0|-?[1-9]\d*)(\.0*)?")
+_BINARY_WORDS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
+
+
+def present(values: pd.Series) -> pd.Series:
+    """The values without those that are missing: in a column of numbers, also the cells that say NA."""
+    values = values.dropna()
+    if is_text(values):
+        said = values[~values.isin(MISSING_WORDS)]
+        if len(said) and pd.to_numeric(said, errors="coerce").notna().all():
+            return said
+    return values
+
+
+def refuse_missing(raw: pd.DataFrame, path: Path) -> None:
+    """DataError naming the rows in which a target column has no value."""
+    for name in raw:
+        lost = raw.index.difference(present(raw[name]).index, sort=False)
+        if len(lost):
+            raise DataError(
+                f"{path}: the target {name} has no value in {len(lost)} of {len(raw)} rows: {some(lost)}",
+                remedy="Fill the values, or remove these rows.",
+            )
+
+
+def as_numbers(values: pd.Series) -> pd.Series | None:
+    """The values as float64 where every one is a number; None otherwise."""
+    if pd.api.types.is_bool_dtype(values):
+        return values.astype(np.float64)
+    if not is_text(values):
+        return values.astype(np.float64) if pd.api.types.is_numeric_dtype(values) else None
+    numbers = pd.to_numeric(values, errors="coerce")
+    return None if numbers.isna().any() else numbers.astype(np.float64)
+
+
+def amounts(values: pd.Series, path: Path) -> np.ndarray:
+    """The values as float64 (n,); DataError where one is no finite number."""
+    numbers = values.astype(np.float64) if not is_text(values) else pd.to_numeric(values, errors="coerce")
+    result = np.asarray(numbers, dtype=np.float64)
+    bad = ~np.isfinite(result)
+    if bad.any():
+        raise DataError(
+            f"{path}: task: regression needs numbers, and the target {values.name} is {values[bad].iloc[0]!r} "
+            f"in row {values.index[bad][0]!r} ({int(bad.sum())} rows: {some(values.index[bad])})",
+            remedy="For classes, say `task: multiclass` or `task: binary`.",
+        )
+    return result
+
+
+def flag(value: Any) -> int:
+    """1 or 0 for what says yes or no, -1 for anything else."""
+    return _BINARY_WORDS.get(str(value).strip().lower(), -1)
+
+
+def zeros_and_ones(values: pd.Series, path: Path) -> np.ndarray:
+    """The values as int8 (n,) of 0 and 1; DataError where one is neither."""
+    flags = values.map({value: flag(value) for value in values.unique()}).to_numpy(np.int8)
+    bad = flags < 0
+    if bad.any():
+        raise DataError(
+            f"{path}: task: multilabel needs 0 or 1, and the target {values.name} is {values[bad].iloc[0]!r} "
+            f"in row {values.index[bad][0]!r}",
+            remedy="For amounts, say `task: regression`.",
+        )
+    return flags
+
+
+def looks_like_tags(values: pd.Series, separator: str) -> bool:
+    """Cells made of fewer parts than there are different cells, of which some hold more parts than others."""
+    cells = [split_cell(cell, separator) for cell in values.unique()]
+    parts = {part for cell in cells for part in cell}
+    return len(parts) < len(cells) and len({len(cell) for cell in cells}) > 1
+
+
+def split_cell(cell: Any, separator: str) -> list[str]:
+    """The tags of one cell."""
+    return [tag for tag in (part.strip() for part in str(cell).split(separator)) if tag]
+
+
+def class_values(values: pd.Series) -> pd.Series:
+    """The classes as Python's int, bool, float or str: ``1`` and ``1.0`` are the class 1, ``01`` stays text."""
+    if pd.api.types.is_bool_dtype(values):
+        return values.astype(object)
+    if is_text(values):
+        known = [str(value) for value in values.unique()]
+        if all(_INTEGER.fullmatch(value) for value in known):
+            return values.map({value: int(float(value)) for value in known}).astype(object)
+        numbers = as_numbers(pd.Series(known, dtype=object))
+        if numbers is not None and (numbers % 1 != 0).any():
+            return values.map(dict(zip(known, numbers.tolist(), strict=True))).astype(object)
+        return values.astype(object)
+    if values.dtype.kind == "f" and (values % 1 == 0).all():
+        return values.astype(np.int64).astype(object)
+    return values.astype(object)
