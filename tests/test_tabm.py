@@ -26,7 +26,6 @@ from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import ConfigError
 from outfold.learners.tabular.learner import TabularLearner
 from outfold.learners.tabular.pieces import quantile_edges
-from outfold.learners.tabular.predict import fold_network
 from outfold.learners.tabular.tabm import TabmNetwork
 from outfold.progress import Reporter
 from outfold.store.shelf import Shelf
@@ -113,7 +112,7 @@ def test_it_learns_and_its_networks_differ(binary: Contest, tmp_path: Path) -> N
     ids = binary.train.index
     values = learner.predict("train", ids[-20:], {0: shelf})[["target"]].to_numpy()
     assert values.dtype == np.float32 and binary.metric.score(binary.truth(ids[-20:]), values) > 0.95
-    model, fitted = fold_network(learner, 0, shelf, "model" if not shelf.done else shelf.done["members"][0])
+    model, fitted = learner.networks.trained(0, shelf, "model" if not shelf.done else shelf.done["members"][0])
     assert isinstance(model, TabmNetwork) and len(fitted.edges) == 6
     with torch.inference_mode():
         rows = (torch.zeros(3, 1, dtype=torch.int32), torch.randn(3, 6, generator=torch.manual_seed(0)))

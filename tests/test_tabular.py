@@ -25,7 +25,6 @@ from outfold.learners.learner import Learner
 from outfold.learners.neural.history import read_history
 from outfold.learners.neural.lr import find_lr
 from outfold.learners.tabular.learner import TabularLearner
-from outfold.learners.tabular.predict import fold_network
 from outfold.progress import Reporter
 from outfold.stages.context import Context
 from outfold.stages.summary import summary
@@ -179,7 +178,7 @@ def test_a_level_that_training_never_saw_is_the_average_one_unless_a_missing_val
     contest: Contest, tmp_path: Path
 ) -> None:
     learner, shelf = trained(contest, tmp_path)
-    network, fitted = fold_network(learner, 0, shelf, "snapshot-2")
+    network, fitted = learner.networks.trained(0, shelf, "snapshot-2")
     raw = load_member(shelf, "snapshot-2")["embeddings.weight"]
     names = list(fitted.encoding.levels)
     shop, kind = names.index("shop"), names.index("kind")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,24 +18,21 @@ from outfold.ensemble.pseudo import PseudoLabels
 from outfold.learners.contest_table import ContestTable
 from outfold.learners.learner import Part
 from outfold.learners.neural.history import draw_history
-from outfold.learners.neural.loss import described, network_width, training_loss
+from outfold.learners.neural.loss import described, training_loss
 from outfold.learners.neural.schedule import PICTURE as SCHEDULE
 from outfold.learners.neural.schedule import draw_trained
 from outfold.learners.neural.task import check_range, check_task
 from outfold.learners.neural.trained import put_trained
 from outfold.learners.tabular.encoded import FoldTable, rows_of
-from outfold.learners.tabular.network import EmbeddingNetwork, NetworkSpec
+from outfold.learners.tabular.networks import Networks
 from outfold.learners.tabular.predict import predictions
-from outfold.learners.tabular.rows import AT_ONCE, PhaseRows
-from outfold.learners.tabular.tabm import TabmNetwork, TabmSpec, tabm_arguments
+from outfold.learners.tabular.rows import PhaseRows
 from outfold.learners.tabular.vectors import fold_vectors, put_vectors, write_vectors
 from outfold.progress import Reporter
 from outfold.randomness import derive_seed
 from outfold.store.predictions import prediction_frame
 from outfold.store.shelf import Shelf
 from outfold.training.device import pick_device, pick_precision, reproducible
-from outfold.training.embeddings import embedding_width
-from outfold.training.ensemble_loss import EnsembleLoss
 from outfold.training.fit import Fit, fit
 from outfold.training.losses import Loss
 from outfold.training.optimizers import Rule
@@ -43,8 +40,6 @@ from outfold.training.recipe import plan_phases
 from outfold.training.recipe_check import check_batches, check_recipe
 from outfold.training.sampling import strata
 from outfold.training.soft_targets import soft_targets
-
-Network = EmbeddingNetwork | TabmNetwork
 
 
 class TabularLearner:
@@ -56,7 +51,7 @@ class TabularLearner:
         self.table = ContestTable(contest, config, name, reporter)
         self.device = pick_device(config.device, self.where)
         self.precision = pick_precision(config.precision, self.device, None, self.where)
-        self._tabm = tabm_arguments(config.params, self.where) if config.model == "tabm" else None
+        self.networks = Networks(self.table, config, self.device, self.where)
 
     def check(self) -> None:
         """Raise what would stop ``fit`` before it begins."""
@@ -64,7 +59,7 @@ class TabularLearner:
         check_range(self.config.target_ranges, self.contest, self.where)
         with reproducible(self.device, images=False):
             # any network of these layers has the same groups
-            check_recipe(self.network([2], 1, [[0.0, 1.0]]), self.config.phases, self.where)
+            check_recipe(self.networks.new([2], 1, [[0.0, 1.0]]), self.config.phases, self.where)
         self.table.check()
 
     def fit(
@@ -74,7 +69,7 @@ class TabularLearner:
         with reproducible(self.device, images=False):
             job, model = self.job(fold, train, valid, shelf, pseudo)
             done = fit(job, model)
-            put_vectors(shelf, fold_vectors(self, fold, shelf, done.members[-1]["name"]))
+            put_vectors(shelf, fold_vectors(self.networks, fold, shelf, done.members[-1]["name"]))
         own = self.table.readable(train)
         told = {"members": [member["name"] for member in done.members], "outputs": self.contest.outputs}
         loss = self._loss(own, weighted=False)
@@ -87,7 +82,7 @@ class TabularLearner:
         config, contest = self.config, self.contest
         own = self.table.readable(train)
         pseudo = self.table.teaching(pseudo)
-        fitted, codes, numbers = FoldTable.fit(self.table, own, fold, self.pieces)
+        fitted, codes, numbers = FoldTable.fit(self.table, own, fold, self.networks.pieces)
         fitted.put(shelf)
         parts = [(codes, numbers), fitted.apply("train", valid)]
         if pseudo is not None:
@@ -102,7 +97,7 @@ class TabularLearner:
         plans = plan_phases(config, len(learnt), self.where)
         check_batches(plans)
         torch.manual_seed(derive_seed(config.seed, fold, "weights"))
-        model = self.network(fitted.categories, numbers.shape[1], fitted.edges)
+        model = self.networks.new(fitted.categories, numbers.shape[1], fitted.edges)
         loss = self._loss(own, weighted=pseudo is not None)
         rows = PhaseRows(
             table=rows_of(model.embeddings, every[0], every[1], self.device),
@@ -112,7 +107,7 @@ class TabularLearner:
             loss=loss,
             precision=self.precision,
             metric=contest.metric,
-            at_once=self.at_once,
+            at_once=self.networks.at_once,
         )
         model.to(self.device)
         job = Fit(
@@ -132,49 +127,9 @@ class TabularLearner:
         )
         return job, model
 
-    @property
-    def pieces(self) -> int:
-        """The most pieces in which the network sees a number; 0: it takes numbers as they are."""
-        return 0 if self._tabm is None or not self._tabm[1] else self._tabm[0]
-
-    @property
-    def at_once(self) -> int:
-        """Rows of a batch where nothing is learnt."""
-        return AT_ONCE if self._tabm is None else max(AT_ONCE // int(self._tabm[2]["k"]), 1)
-
-    def network(self, categories: list[int], numbers: int, edges: Sequence[Sequence[float]]) -> Network:
-        """The network, new, for columns of so many categories each, and so many of numbers.
-
-        Args:
-            edges: of each number's pieces.
-        """
-        config = self.config
-        widths = [embedding_width(config.embedding_width, count) for count in categories]
-        outputs = network_width(self.contest)
-        if self._tabm is not None:
-            _, width, layers = self._tabm
-            return TabmNetwork(
-                TabmSpec(categories, widths, edges if width else (), numbers, width, outputs, backbone=layers)
-            )
-        return EmbeddingNetwork(
-            NetworkSpec(
-                categories=categories,
-                widths=widths,
-                numbers=numbers,
-                layers=config.layers,
-                dropouts=config.layer_dropouts,
-                embedding_dropout=config.embedding_dropout,
-                outputs=outputs,
-            )
-        )
-
     def _loss(self, own: pd.Index, *, weighted: bool) -> Loss:
         loss = training_loss(self.contest, self.config, self.contest.truth(own))
-        return self.voting(replace(loss, weighted=weighted)).to(self.device)
-
-    def voting(self, loss: Loss) -> Loss:
-        """The loss of a network that may be several in one."""
-        return loss if self._tabm is None else EnsembleLoss.of(loss)
+        return self.networks.voting(replace(loss, weighted=weighted)).to(self.device)
 
     def _targets(self, loss: Loss, ids: pd.Index, pseudo: PseudoLabels | None) -> torch.Tensor:
         y: NDArray = self.contest.truth(ids)
@@ -192,7 +147,7 @@ class TabularLearner:
             self.reporter.bar(f"{self.name}: predict {part}", len(shelves), "folds") as bar,
         ):
             for fold, shelf in sorted(shelves.items()):
-                for member, values in predictions(self, part, ids, fold, shelf):
+                for member, values in predictions(self.networks, part, ids, fold, shelf):
                     frames.append(prediction_frame(ids, fold, member, self.contest.outputs, values))
                 bar.advance(1)
         return pd.concat(frames, ignore_index=True)

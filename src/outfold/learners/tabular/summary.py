@@ -18,9 +18,9 @@ def summarise_table(learner: TabularLearner, ids: pd.Index, rows: int) -> Networ
     Args:
         rows: of a fold's training part, which the number of steps depends on.
     """
-    fitted, _, numbers = FoldTable.fit(learner.table, learner.table.readable(ids), 0, learner.pieces)
+    fitted, _, numbers = FoldTable.fit(learner.table, learner.table.readable(ids), 0, learner.networks.pieces)
     with reproducible(torch.device("cpu"), images=False):
-        model = learner.network(fitted.categories, numbers.shape[1], fitted.edges)
+        model = learner.networks.new(fitted.categories, numbers.shape[1], fitted.edges)
         precision = Precision("fp32" if learner.precision.name == "fp32" else "bf16", torch.device("cpu"))
         example = torch.zeros(1, len(fitted.categories), dtype=torch.int32), torch.zeros(1, numbers.shape[1])
         plans = plan_phases(learner.config, rows, learner.where)

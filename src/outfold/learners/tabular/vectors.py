@@ -6,35 +6,31 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from outfold.data.encoding.table_features import plain_names
-from outfold.learners.tabular.predict import fold_network
+from outfold.learners.tabular.networks import Networks
 from outfold.learners.vector_features import INDEX, VECTORS
 from outfold.plots import COLOURS, drawing, new_figure, save
 from outfold.store.atomic import atomic_path
 from outfold.store.shelf import Shelf
-
-if TYPE_CHECKING:
-    from outfold.learners.tabular.learner import TabularLearner
 
 PICTURE = "embeddings.png"
 SHOWN, NAMED = 6, 60
 """Columns in the picture, and levels whose names are written, those of most rows first."""
 
 
-def fold_vectors(learner: TabularLearner, fold: int, shelf: Shelf, member: str) -> dict[str, pd.DataFrame]:
+def fold_vectors(networks: Networks, fold: int, shelf: Shelf, member: str) -> dict[str, pd.DataFrame]:
     """The vectors of each categorical column in a member of a fold.
 
     Returns:
         by column: ``level`` as text, missing for what is missing or was never seen; ``rows`` of the training part; and
         ``0``, ``1``, ... float32, the vector.
     """
-    network, fitted = fold_network(learner, fold, shelf, member)
+    network, fitted = networks.trained(fold, shelf, member)
     tables = {}
     for place, (name, level) in enumerate(fitted.encoding.levels.items()):
         vectors = network.embeddings.of(place).cpu().numpy().astype(np.float32)
