@@ -529,6 +529,19 @@ def test_lightgbm_bins_a_training_part_once(tmp_path: Path, monkeypatch: pytest.
     assert [rows for rows, _ in binned] == [len(train)]
 
 
+@pytest.mark.parametrize(
+    "params", [{"linear_tree": True}, {"max_bin": 15}, {"zero_as_missing": True}, {"force_col_wise": True}], ids=str
+)
+def test_bins_that_are_shared_are_those_that_the_parameters_ask_for(
+    binary: Contest, tmp_path: Path, params: dict[str, Any]
+) -> None:
+    keys = {**QUICK, "params": {**QUICK["params"], **params}}
+    plain, other = (said(*fitted(binary, tmp_path / name, seeds=2, **own)) for name, own in (("a", QUICK), ("b", keys)))
+    assert np.isfinite(other).all() and np.corrcoef(plain[:, 0], other[:, 0])[0, 1] > 0.9
+    same = "force_col_wise" in params  # another way to the same sums; they round otherwise
+    assert np.allclose(plain, other, atol=1e-3) == same
+
+
 def test_without_refit_each_seed_chooses_its_own_rounds(binary: Contest, tmp_path: Path) -> None:
     _, shelf = fitted(binary, tmp_path, seeds=3, refit=False, **QUICK)
     assert len(set((shelf.done or {})["rounds"])) > 1
