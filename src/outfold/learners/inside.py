@@ -8,7 +8,7 @@ import pandas as pd
 from outfold.config.competition import FoldKind
 from outfold.contest import Contest
 from outfold.data.reading.look_up import places_of
-from outfold.folds import inner_split, make_folds
+from outfold.folds import Folds, inner_split, make_folds
 
 Places = tuple[np.ndarray, np.ndarray]
 """Places among the ids of the rows to learn from, and of those to choose by."""
@@ -49,8 +49,7 @@ def inner_folds(contest: Contest, ids: pd.Index, *, n: int, seed: int) -> list[P
     if most < 2:
         return [inner_places(contest, ids, fraction=1 / n, seed=seed)]
     folds, _ = make_folds(ids, kind=kind, n=min(n, most), seed=seed, y=y, groups=groups, dates=dates)
-    pairs = [(folds.train(number), folds.valid(number)) for number in folds.numbers()]
-    return [(places_of(learn, ids), places_of(choose, ids)) for learn, choose in pairs]
+    return _places(folds)
 
 
 def blind_folds(contest: Contest, ids: pd.Index, *, n: int, seed: int) -> list[Places]:
@@ -68,10 +67,18 @@ def blind_folds(contest: Contest, ids: pd.Index, *, n: int, seed: int) -> list[P
         most, kind = groups.nunique(), "group"
     if most < 2:
         return []
-    places = pd.RangeIndex(len(ids))  # quicker to look up than ids, and what is asked for
+    places = pd.RangeIndex(len(ids))  # quicker to check than ids
     groups, dates = (None if one is None else one.set_axis(places) for one in (groups, dates))
     folds, _ = make_folds(places, kind=kind, n=min(n, most), seed=seed, groups=groups, dates=dates)
-    return [(folds.train(number).to_numpy(), folds.valid(number).to_numpy()) for number in folds.numbers()]
+    return _places(folds)
+
+
+def _places(folds: Folds) -> list[Places]:
+    """Of folds that are made once, in the order of their rows."""
+    return [
+        (np.flatnonzero(folds.train_mask(number)), np.flatnonzero(folds.valid_mask(number)))
+        for number in folds.numbers()
+    ]
 
 
 def _plain_kind(y: np.ndarray) -> FoldKind:

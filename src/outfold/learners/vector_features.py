@@ -16,7 +16,8 @@ from outfold.config.embedding_feature import PipelineEmbeddings
 from outfold.config.load import load_pipeline
 from outfold.config.tabular import TabularPipeline
 from outfold.contest import Contest
-from outfold.data.encoding.categories import category_codes
+from outfold.data.encoding.by_column import ByColumn
+from outfold.data.encoding.categories import Categories
 from outfold.data.encoding.date_parts import DATE_PARTS, date_parts
 from outfold.errors import ConfigError, MismatchError, nearest, some
 from outfold.learners.learner import Part
@@ -68,26 +69,26 @@ def vector_features(
         MismatchError: the fold's vectors are not there.
     """
     shelf = Shelf(contest.layout.fold(asked.pipeline, fold))
-    index, frames = _index(shelf, asked.pipeline), []
+    index, rows, frames = _index(shelf, asked.pipeline), contest.by_column(part, ids), []
     for column in asked.columns:
         if column not in index:
             hint = nearest(column, list(index)) or f"it has those of {some(index, 10)}"
             raise ConfigError(f"{where}: {KIND}: {asked.pipeline} has no vectors of '{column}'; {hint}")
         table = pd.read_parquet(shelf.path(index[column]))
         vectors = table.drop(columns=["level", "rows"]).to_numpy(np.float32)
-        places = category_codes(_cells(contest.rows(part, ids), column, asked, where), list(table["level"].iloc[1:]))
+        places = _cells(rows, column, asked, where).among(list(table["level"].iloc[1:]))
         found = vectors[np.where(np.isnan(places), 0, places + 1).astype(np.int64)]
         names = [f"{column}.{asked.pipeline}_{number}" for number in range(found.shape[1])]
         frames.append(pd.DataFrame(found, index=ids, columns=names))
     return pd.concat(frames, axis=1)
 
 
-def _cells(rows: pd.DataFrame, column: str, asked: PipelineEmbeddings, where: str) -> pd.Series:
+def _cells(rows: ByColumn, column: str, asked: PipelineEmbeddings, where: str) -> Categories:
     date, _, part = column.rpartition(".")
-    if column in rows:
-        return rows[column]
-    if date in rows and part in DATE_PARTS:
-        return date_parts(rows[date], [part])[part]
+    if column in rows.whole:
+        return rows.categories(column)
+    if date in rows.whole and part in DATE_PARTS:
+        return Categories.of(date_parts(rows[date], [part])[part])
     raise ConfigError(
         f"{where}: {KIND}: '{column}' is made by a feature of {asked.pipeline}; expected a column of the contest or a "
         "part of a date"

@@ -87,11 +87,10 @@ def read_table(
             return _from_copy(path, copy)
         except (pa.ArrowException, OSError):
             copy.unlink(missing_ok=True)
+    table, notes, remarks = _parsed(path, verbatim, targets)
     if copy is None:
-        table, notes, remarks = _parsed(path, verbatim, targets)
         return Table(path, to_pandas(table), notes, remarks)
     _remove_older(path, copy)
-    table, notes, remarks = _parsed(path, verbatim, targets)
     with atomic_path(copy) as beside:
         told = json.dumps({"notes": notes, "remarks": remarks})
         pq.write_table(table.replace_schema_metadata({_TOLD: told}), beside, compression="lz4")

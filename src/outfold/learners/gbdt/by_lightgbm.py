@@ -138,7 +138,7 @@ class LightGbm:
         Args:
             beside: the Dataset whose bins are taken where the rows are of another matrix.
         """
-        if beside is not None and not self._knows(rows.whole):
+        if beside is not None and self._known(rows.whole) is None:
             data = _dataset(rows, rows.features, params, reference=beside)
         else:
             data = self._binned(rows, params)
@@ -147,13 +147,14 @@ class LightGbm:
 
     def _binned(self, rows: Rows, params: dict[str, Any]) -> Any:
         """Every row of the matrix that these rows are of; as long as there is that matrix, the same Dataset."""
-        if self._bins is None or not self._knows(rows.whole):
-            data = _dataset(rows, rows.whole, params)
-            self._bins = weakref.ref(rows.whole, self._forget), data.construct()
-        return self._bins[1]
+        data = self._known(rows.whole)
+        if data is None:
+            data = _dataset(rows, rows.whole, params).construct()
+            self._bins = weakref.ref(rows.whole, self._forget), data
+        return data
 
-    def _knows(self, matrix: NDArray[Any]) -> bool:
-        return self._bins is not None and self._bins[0]() is matrix
+    def _known(self, matrix: NDArray[Any]) -> Any:
+        return self._bins[1] if self._bins is not None and self._bins[0]() is matrix else None
 
     def _forget(self, gone: weakref.ref[NDArray[Any]]) -> None:
         if self._bins is not None and self._bins[0] is gone:

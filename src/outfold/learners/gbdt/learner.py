@@ -187,7 +187,7 @@ class GbdtLearner:
         again, matrix = self._matrices.fit_again(fitted, fold, ids[learn])
         chosen = self._matrices.apply(again, "train", ids[choose], fold)
         further = None if taught is None else self._matrices.apply(again, "test", taught.ids, fold)
-        return Inside(learn, choose, Seen(matrix, further), chosen)
+        return Inside(learn, choose, (Seen(matrix, further), chosen))
 
     def _check_monotone(self, columns: Columns, *, all_known: bool) -> None:
         """Raises ConfigError for a feature without a direction; what a function makes is known once it is called."""

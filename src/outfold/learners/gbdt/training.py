@@ -35,14 +35,13 @@ class Inside:
     """The split inside a training part: places in it.
 
     Attributes:
-        learnt, chosen: the rows on both sides, where they have columns that are learnt from those to learn from; None:
-            they are rows of the training part as it stands.
+        anew: the rows on both sides, where they have columns that are learnt from those to learn from; None: they are
+            rows of the training part as it stands.
     """
 
     learn: NDArray[np.int64]
     choose: NDArray[np.int64]
-    learnt: Seen | None = None
-    chosen: Matrix | None = None
+    anew: tuple[Seen, Matrix] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,13 +107,14 @@ class FoldTraining:
 
     def _sides(self, inside: Inside, name: str, problem: Problem, rows: Rows) -> tuple[Rows, Rows]:
         """The rows to learn from, pseudo-labelled ones among them, and those to choose by."""
-        if inside.learnt is None or inside.chosen is None:
+        if inside.anew is None:
             own = len(problem.y)
             learn = rows.some(np.concatenate([inside.learn, np.arange(own, len(rows))]))
             learn = replace(learn, start=self._start(learn.problem))
             return learn, replace(rows.some(inside.choose), start=learn.start)
-        learn = self._rows(name, inside.learnt, problem.some(inside.learn))
-        return learn, replace(learn, whole=inside.chosen, problem=problem.some(inside.choose))
+        learnt, chosen = inside.anew
+        learn = self._rows(name, learnt, problem.some(inside.learn))
+        return learn, replace(learn, whole=chosen, problem=problem.some(inside.choose))
 
     def _rows(self, name: str, seen: Seen, problem: Problem) -> Rows:
         """What a booster learns from, pseudo-labelled rows behind its own, and where it starts."""
