@@ -10,6 +10,7 @@ from outfold.errors import DataError
 from outfold.judgement import question, said_and_true
 from outfold.plots import COLOURS, draw_bars, drawing, new_figure
 from outfold.store.layout import BLEND
+from outfold.workspace import values_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -72,7 +73,7 @@ class Figures:
             raise DataError(f"figures.confusion: the task is {contest.task}; a row has no single class")
         oof = work.oof(pipeline)
         truth = contest.truth(oof.index)
-        said = said_and_true(contest, oof[contest.outputs].to_numpy(), truth)[0].argmax(axis=1)
+        said = said_and_true(contest, values_of(oof, contest.outputs), truth)[0].argmax(axis=1)
         k = len(contest.classes)
         counts = np.zeros((k, k), dtype=int)
         np.add.at(counts, (truth, said), 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,12 @@ from outfold.store import ledger
 from outfold.store.folds_file import read_folds
 from outfold.store.layout import BLEND, Layout
 from outfold.store.manifest import Manifest, read_manifest
-from outfold.store.predictions import fold_by_id, mean_by_id, read_predictions
+from outfold.store.predictions import fold_by_id, mean_by_id, output_column, read_predictions
+
+
+def values_of(predictions: pd.DataFrame, outputs: Sequence[str]) -> np.ndarray:
+    """(n, outputs) float32: these outputs of what :meth:`Workspace.oof` or :meth:`Workspace.test` has returned."""
+    return predictions[[output_column(name) for name in outputs]].to_numpy()
 
 
 class Workspace:
@@ -71,17 +77,19 @@ class Workspace:
     def oof(self, pipeline: str = BLEND, member: str | None = None) -> pd.DataFrame:
         """Out-of-fold predictions: one row an id, a ``fold`` column, a float32 column an output.
 
+        An output called ``fold``, ``id`` or ``member`` has the column ``output:fold`` and so on, as in the files.
+
         Args:
             member: one member alone; left out, the mean of all.
         """
         frame = self._part(self.layout.oof(pipeline), pipeline, member)
-        mean = mean_by_id(frame)
+        mean = mean_by_id(frame).rename(columns=output_column)
         mean.insert(0, "fold", fold_by_id(frame).reindex(mean.index))
         return mean
 
     def test(self, pipeline: str = BLEND, member: str | None = None) -> pd.DataFrame:
         """Test predictions: one row an id, a float32 column an output; the mean over folds."""
-        return mean_by_id(self._part(self.layout.test(pipeline), pipeline, member))
+        return mean_by_id(self._part(self.layout.test(pipeline), pipeline, member)).rename(columns=output_column)
 
     def _part(self, path: Path, pipeline: str, member: str | None) -> pd.DataFrame:
         known = self.manifest(pipeline).members
@@ -182,7 +190,7 @@ class Workspace:
         if asked.classes is None:
             raise DataError("class_scores: the task is regression; there are no classes")
         oof = self.oof(pipeline)
-        values, y = oof[asked.outputs].to_numpy(), asked.truth(oof.index)
+        values, y = values_of(oof, asked.outputs), asked.truth(oof.index)
         said, true = said_and_true(asked, values, y)
         hit, loss = (said & true).sum(0), row_losses(asked, values, y)
         return pd.DataFrame(
@@ -202,7 +210,7 @@ class Workspace:
         """
         contest = self.contest
         oof = self.oof(pipeline)
-        values, y = oof[contest.outputs].to_numpy(), contest.truth(oof.index)
+        values, y = values_of(oof, contest.outputs), contest.truth(oof.index)
         loss = row_losses(contest, values, y)
         order = np.argsort(-loss, kind="stable")[:n]
         return pd.DataFrame(

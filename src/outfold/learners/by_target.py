@@ -12,7 +12,7 @@ from outfold.contest import Contest
 from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import ConfigError
 from outfold.learners.learner import Learner, Part
-from outfold.store.predictions import KEYS
+from outfold.store.predictions import KEYS, output_column
 from outfold.store.shelf import Shelf
 
 
@@ -61,7 +61,7 @@ class ByTarget:
             frame = learner.predict(part, ids, {fold: _inner(shelf, place) for fold, shelf in shelves.items()})
             joined = frame if joined is None else joined.merge(frame, on=list(KEYS), how="left", validate="1:1")
         assert joined is not None
-        return joined[[*KEYS, *self.contest.outputs]]
+        return joined[[*KEYS, *map(output_column, self.contest.outputs)]]
 
     def summarise(self, shelves: Mapping[int, Shelf], folder: Path) -> None:
         """What each learner shows, in a folder a target."""

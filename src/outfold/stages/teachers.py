@@ -17,7 +17,7 @@ from outfold.stages.context import Context
 from outfold.stages.current import refused, trained
 from outfold.store.fingerprint import file_sha256
 from outfold.store.manifest import Manifest, PseudoFacts, PseudoFold
-from outfold.store.predictions import members_of, read_predictions
+from outfold.store.predictions import members_of, outputs_by_id, read_predictions
 from outfold.store.shelf import Shelf
 
 _ASKED = "whose test predictions are asked for as pseudo-labels"
@@ -87,7 +87,7 @@ class Teachers:
         """What a teacher's members of one fold say: (members, test rows, outputs)."""
         ids, outputs = self.context.contest.test.index, self.context.contest.outputs
         frame = frame[frame["fold"] == fold]
-        layers = [frame[frame["member"] == member].set_index("id") for member in members_of(frame)]
+        layers = [outputs_by_id(frame[frame["member"] == member]) for member in members_of(frame)]
         if not layers or any(not layer.index.sort_values().equals(ids.sort_values()) for layer in layers):
             state = f"has not predicted every test row with its model of fold {fold}"
             raise refused(self.context, name, _ASKED, state, _BOTH)

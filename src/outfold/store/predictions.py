@@ -2,6 +2,9 @@
 
 A frame has the columns ``id``, ``fold``, ``member`` and one float32 column an output. Out of fold, each row carries the
 fold that scored it; on the test set, the fold whose model spoke. Nothing is ever joined by position.
+
+An output whose own name is one of the three, such as the class ``member``, has the column ``output:member``
+(:func:`output_column`); every other output has a column of its own name.
 """
 
 from __future__ import annotations
@@ -19,6 +22,24 @@ from outfold.errors import DataError, MismatchError, some
 from outfold.store.atomic import atomic_path
 
 KEYS = ("id", "fold", "member")
+_PREFIX = "output:"
+
+
+def output_column(name: str) -> str:
+    """The column of an output: its name, after ``output:`` where that alone would be a key column."""
+    return f"{_PREFIX}{name}" if _is_taken(name) else name
+
+
+def _output_name(column: str) -> str:
+    """The output of a column, the inverse of :func:`output_column`."""
+    return column.removeprefix(_PREFIX) if _is_taken(column) else column
+
+
+def _is_taken(name: str) -> bool:
+    """Whether a name is a key column's, or one after ``output:``, which only names that collide have."""
+    while name.startswith(_PREFIX):
+        name = name.removeprefix(_PREFIX)
+    return name in KEYS
 
 
 def prediction_frame(ids: pd.Index, fold: int, member: str, outputs: Sequence[str], values: np.ndarray) -> pd.DataFrame:
@@ -41,7 +62,7 @@ def prediction_frame(ids: pd.Index, fold: int, member: str, outputs: Sequence[st
             remedy="A diverged model gives such numbers: lower its learning rate.",
         )
     frame = pd.DataFrame({"id": np.asarray(ids), "fold": np.int64(fold), "member": member})
-    return pd.concat([frame, pd.DataFrame(values, columns=list(outputs))], axis=1)
+    return pd.concat([frame, pd.DataFrame(values, columns=[output_column(name) for name in outputs])], axis=1)
 
 
 def write_predictions(path: Path, frame: pd.DataFrame) -> str:
@@ -83,7 +104,17 @@ def _stage(path: Path) -> str:
 
 def outputs_of(frame: pd.DataFrame) -> list[str]:
     """The names of the outputs."""
+    return [_output_name(column) for column in _columns(frame)]
+
+
+def _columns(frame: pd.DataFrame) -> list[str]:
+    """The columns that hold outputs."""
     return [str(name) for name in frame.columns if name not in KEYS]
+
+
+def outputs_by_id(frame: pd.DataFrame) -> pd.DataFrame:
+    """The outputs by their names, one row per row of the frame, indexed by id and in the frame's order."""
+    return frame.set_index("id")[_columns(frame)].set_axis(outputs_of(frame), axis=1)
 
 
 def members_of(frame: pd.DataFrame) -> list[str]:
@@ -92,12 +123,12 @@ def members_of(frame: pd.DataFrame) -> list[str]:
 
 
 def mean_by_id(frame: pd.DataFrame) -> pd.DataFrame:
-    """One row an id: the float32 mean over members, folds and repeats, indexed and sorted by id."""
-    outputs = outputs_of(frame)
+    """One row an id: the float32 mean over members, folds and repeats, indexed and sorted by id; outputs by name."""
     if frame["id"].is_unique:
-        return frame.set_index("id")[outputs].astype("float32").sort_index()
-    mean = frame.astype(dict.fromkeys(outputs, "float64")).groupby("id", sort=True)[outputs].mean()
-    return mean.astype("float32")
+        return outputs_by_id(frame).astype("float32").sort_index()
+    columns = _columns(frame)
+    mean = frame.astype(dict.fromkeys(columns, "float64")).groupby("id", sort=True)[columns].mean()
+    return mean.astype("float32").set_axis(outputs_of(frame), axis=1)
 
 
 def fold_by_id(frame: pd.DataFrame) -> pd.Series:
