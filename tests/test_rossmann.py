@@ -14,10 +14,9 @@ import table_samples
 from conftest import REPO
 
 from outfold.contest_files import load_contest
-from outfold.stages.check import _folds
 from outfold.stages.context import Context
 from outfold.stages.download import download
-from outfold.stages.split import split
+from outfold.stages.split import described, split
 
 EXAMPLE = REPO / "examples" / "rossmann"
 lay_out: Callable[[Path, Path], pd.DataFrame] = runpy.run_path(str(EXAMPLE / "lay_out.py"))["lay_out"]
@@ -45,7 +44,7 @@ def test_merged_data_become_kaggles_own_files(merged: Path, tmp_path: Path) -> N
         made, kaggle = (root / "inputs" / name for root in (tmp_path / "mine", tmp_path / "kaggle"))
         pd.testing.assert_frame_equal(pd.read_csv(made, dtype=str), pd.read_csv(kaggle, dtype=str))
     contest = load_contest(tmp_path / "mine")
-    assert contest.config.host == "folder" and _folds(contest, contest.config.folds) == "holdout of 48D"
+    assert contest.config.host == "folder" and described(contest, contest.config.folds) == "holdout of 48D"
     with pytest.raises(SystemExit, match="is there already"):
         lay_out(merged, tmp_path / "mine")
 
@@ -80,7 +79,7 @@ def test_the_other_line_of_folds_is_a_rolling_origin(merged: Path, tmp_path: Pat
     file.write_text(re.sub(r"^folds:.*\n# (folds:.*)$", r"\1", file.read_text(), flags=re.M))
     context = Context(tmp_path / "mine")
     download(context)
-    assert _folds(context.contest, context.competition.folds) == "3 x time_series of 48D"
+    assert described(context.contest, context.competition.folds) == "3 x time_series of 48D"
     folds, dates = split(context), context.contest.train["Date"]
     assert folds.numbers() == [0, 1, 2]
     for fold in folds.numbers():

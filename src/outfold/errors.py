@@ -6,18 +6,21 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from outfold.yaml_lines import with_line
+
 
 class OutfoldError(Exception):
     """A mistake that the user can mend; the command line prints it and exits with 2.
 
     Args:
-        message: what is wrong, naming the file, the key or the row, and what was expected.
+        message: what is wrong, naming the file, the key or the row, and what was expected. One that begins with
+            ``file.yaml: key: `` is given the line of the key in that file: ``file.yaml:7: key: ``.
         remedy: what to do about it, as a sentence; printed on a line of its own.
     """
 
     def __init__(self, message: str, *, remedy: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = with_line(message)
+        super().__init__(self.message)
         self.remedy = remedy
 
     def __str__(self) -> str:

@@ -8,20 +8,10 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BeforeValidator, Field, model_validator
 
 from outfold.config.features import Feature
+from outfold.config.folds import FoldKind as FoldKind
+from outfold.config.folds import FoldsConfig
 from outfold.config.model import StrictModel
-from outfold.config.time_features import Span
 
-FoldKind = Literal[
-    "kfold",
-    "stratified",
-    "group",
-    "stratified_group",
-    "multilabel_stratified",
-    "time_series",
-    "column",
-    "holdout",
-    "stratified_regression",
-]
 Role = Literal["categorical", "continuous", "dates", "text", "ignore"]
 TargetTask = Literal["binary", "multiclass", "ordinal", "multilabel", "regression"]
 Task = Literal["binary", "multiclass", "ordinal", "multilabel", "regression", "multitask"]
@@ -70,31 +60,6 @@ class ColumnRoles(StrictModel):
                 if other != role and name in (getattr(self, other) or []):
                     raise ValueError(f"{name!r} is {role} under columns.roles, and listed under columns.{other}")
         return self
-
-
-class FoldsConfig(StrictModel):
-    """How the training rows are split."""
-
-    kind: FoldKind | None = None
-    """The splitter. Inferred: stratified for classes, multilabel_stratified for tags, kfold for numbers; with a group column, its group form."""
-    n: int = Field(default=5, ge=2, le=100)
-    """Number of folds a repeat."""
-    seed: int = 42
-    """Seed of the shuffle."""
-    repeats: int = Field(default=1, ge=1, le=50)
-    """Repeat the whole split with other shuffles; each row is then scored once a repeat."""
-    group: str | None = None
-    """The group column of this split; columns.group where left out."""
-    date: str | None = None
-    """The date column, for time_series (and for a holdout of the latest rows)."""
-    column: str | None = None
-    """A column of train.csv that already holds the fold of each row, for kind: column."""
-    fraction: float = Field(default=0.2, gt=0, lt=1)
-    """Share of the rows that a holdout scores."""
-    span: Span | None = None
-    """With `date`: the length of time that a fold scores, such as 48D: the latest of a holdout, in place of `fraction`; of a time_series, each of `n` stretches at its end."""
-    bins: int | None = Field(default=None, ge=2)
-    """Quantile bins of stratified_regression."""
 
 
 class TargetConfig(StrictModel):

@@ -10,12 +10,13 @@ from typing import Any, TypeVar, get_args, get_origin
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from outfold.config.competition import CompetitionConfig
 from outfold.config.pipeline import MODEL, PIPELINE, ModelPipeline, Pipeline
 from outfold.errors import ConfigError, nearest
+from outfold.yaml_lines import keys_at_start, line_of
 
 T = TypeVar("T")
 
@@ -102,41 +103,62 @@ def _checked(path: Path, content: Mapping[str, Any], adapter: TypeAdapter[T]) ->
     try:
         return adapter.validate_python(plain(content))
     except ValidationError as error:
-        told = [(_line(content, d["loc"]), _tell(path, content, adapter, d)) for d in error.errors()]
+        told = [_tell(path, content, adapter, detail) for detail in error.errors()]
     # a union reports the same key once for each of its members: the reader wants it once
     unique = dict.fromkeys(text for _, text in sorted(told))
     raise ConfigError("\n".join(unique)) from None
 
 
-def _tell(path: Path, content: Mapping[str, Any], adapter: TypeAdapter[Any], detail: ErrorDetails) -> str:
-    """One pydantic error as ``file:line: key: what is wrong``."""
+def _tell(path: Path, content: Mapping[str, Any], adapter: TypeAdapter[Any], detail: ErrorDetails) -> tuple[int, str]:
+    """One pydantic error: the line that it is sorted by, and ``file:line: key: what is wrong``."""
     keys = _real_keys(content, detail["loc"])
-    where = f"{path}:{_line(content, keys)}"
-    name = _dotted(keys)
     kind = detail["type"]
+    if kind == "missing":
+        line = line_of(content, keys)
+        name = _dotted([*keys, *_missing(detail, keys)])
+        return line, f"{path}{f':{line}' if keys else ''}: the key '{name}' is missing"
+    if kind in ("union_tag_not_found", "union_tag_invalid") and not keys:
+        return _no_learner(path, content, detail)
+    message = detail["msg"].removeprefix("Value error, ")
+    if kind == "value_error":  # a model says it of one of its keys, by "key: what is wrong"
+        below, rest = keys_at_start(_at(content, keys), message)
+        keys, message = [*keys, *below], rest.removeprefix(": ") if below else message
+    line, name = line_of(content, keys), _dotted(keys)
+    where = f"{path}:{line}"
     if kind == "extra_forbidden":
         known = _known_keys(adapter, content, keys[:-1])
         hint = nearest(str(keys[-1]), known)
-        return f"{where}: unknown key '{name}'" + (f"; {hint}" if hint else f"; known keys: {', '.join(known)}")
-    if kind == "missing":
-        return f"{path}: the key '{_dotted([*keys, *_missing(detail, keys)])}' is missing"
-    if kind in ("union_tag_not_found", "union_tag_invalid"):
-        known = [str(tag).strip("'\" ") for tag in str(detail.get("ctx", {}).get("expected_tags", "")).split(",")]
-        known = known if known != [""] else ["image", "gbdt", "linear", "blend"]
-        given = content.get("learner")
-        if given is None:
-            return f"{path}: the key 'learner' is missing; one of {', '.join(known)}"
-        hint = nearest(str(given), known)
-        line = _line(content, ["learner"])
-        return f"{path}:{line}: learner: '{given}' is not a learner; " + (hint or f"one of {', '.join(known)}")
-    message = detail["msg"].removeprefix("Value error, ")
+        return line, f"{where}: unknown key '{name}'" + (f"; {hint}" if hint else f"; known keys: {', '.join(known)}")
     given = detail.get("input")
     if kind == "literal_error":
         choices = str(detail.get("ctx", {}).get("expected", ""))
         hint = nearest(str(given), [c.strip("' ") for c in choices.replace(" or ", ",").split(",")])
-        return f"{where}: {name}: '{given}' is not one of {choices}" + (f"; {hint}" if hint else "")
+        return line, f"{where}: {name}: '{given}' is not one of {choices}" + (f"; {hint}" if hint else "")
     shown = "" if isinstance(given, (dict, list)) or kind == "value_error" else f" (found {given!r}, a {_kind(given)})"
-    return f"{where}: {name + ': ' if name else ''}{message[:1].lower()}{message[1:]}{shown}"
+    return line, f"{where}: {name + ': ' if name else ''}{message[:1].lower()}{message[1:]}{shown}"
+
+
+def _no_learner(path: Path, content: Mapping[str, Any], detail: ErrorDetails) -> tuple[int, str]:
+    """What to say where ``learner`` is missing or unknown."""
+    known = [tag.strip("'\" ") for tag in str(detail.get("ctx", {}).get("expected_tags", "")).split(",")]
+    known = known if known != [""] else learners()
+    given = content.get("learner")
+    if given is None:
+        return 1, f"{path}: the key 'learner' is missing; one of {', '.join(known)}"
+    hint = nearest(str(given), known)
+    line = line_of(content, ["learner"])
+    return line, f"{path}:{line}: learner: '{given}' is not a learner; " + (hint or f"one of {', '.join(known)}")
+
+
+def learners() -> list[str]:
+    """What ``learner`` may be in a pipeline's file."""
+    return [get_args(model.model_fields["learner"].annotation)[0] for model in _models(PIPELINE._type)]
+
+
+def _at(content: Any, keys: Sequence[str | int]) -> Any:
+    for key in keys:
+        content = content[key]
+    return content
 
 
 def _missing(detail: ErrorDetails, keys: Sequence[str | int]) -> list[str | int]:
@@ -155,20 +177,6 @@ def _real_keys(content: Any, loc: Sequence[str | int]) -> list[str | int]:
             here = here[part]
             keys.append(part)
     return keys
-
-
-def _line(content: Any, keys: Sequence[str | int]) -> int:
-    """The 1-based line of a key."""
-    here, line = content, 1
-    for key in keys:
-        if isinstance(here, CommentedMap) and key in here:
-            line = here.lc.key(key)[0] + 1
-        elif isinstance(here, CommentedSeq) and isinstance(key, int):
-            line = here.lc.item(key)[0] + 1
-        else:
-            break
-        here = here[key]
-    return line
 
 
 def _dotted(keys: Sequence[str | int]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -14,14 +15,30 @@ def _listed(value: Any) -> Any:
 
 
 def _some_time(span: str | float) -> str | float:
-    amount = span if isinstance(span, float) else float(span.rstrip("WDhmins "))
-    if amount <= 0:
+    """The span, its unit as pandas writes it.
+
+    Raises:
+        ValueError: it is no time at all, or longer than pandas can count.
+    """
+    if isinstance(span, str):
+        number, unit = span.rstrip(_UNIT_LETTERS), span.lstrip("0123456789. ")
+        amount, most = float(number), MOST_DAYS * _PER_DAY[unit.lower()]
+        span = number + _AS_PANDAS.get(unit, unit)
+    else:
+        amount, most = span, math.inf
+    if not 0 < amount < math.inf:
         raise ValueError(f"{span} is no length of time: expected more than nothing")
+    if amount > most:
+        raise ValueError(f"{span} is longer than a century")
     return span
 
 
+MOST_DAYS = 36_525
+_PER_DAY = {"w": 1 / 7, "d": 1, "h": 24, "min": 1440, "s": 86_400}
+_AS_PANDAS = {"w": "W", "d": "D", "H": "h"}
+_UNIT_LETTERS = "WwDdHhmins"
 Span = Annotated[
-    Annotated[str, Field(pattern=r"^\d+(\.\d+)?\s?(W|D|h|min|s)$")] | Annotated[float, Field(strict=True)],
+    Annotated[str, Field(pattern=r"^\d+(\.\d+)?\s?([Ww]|[Dd]|[Hh]|min|s)$")] | Annotated[float, Field(strict=True)],
     AfterValidator(_some_time),
 ]
 """A length of time: ``7D``, ``12h``; of a column that counts, a number."""

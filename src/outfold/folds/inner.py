@@ -6,10 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from outfold.config.competition import FoldKind
+from outfold.config.folds import FoldKind
 from outfold.errors import ConfigError
 from outfold.folds import part
-from outfold.folds.rows import check_ids, codes_of, instants, known
+from outfold.folds.gap import Gap, check_left, purged_rows
+from outfold.folds.rows import check_ids, codes_of, instants, known, moments
 from outfold.folds.strata import task_of, truth
 from outfold.metrics import Task
 
@@ -24,6 +25,7 @@ def inner_split(
     task: Task | None = None,
     groups: pd.Series | None = None,
     dates: pd.Series | None = None,
+    gap: Gap | None = None,
 ) -> tuple[pd.Index, pd.Index]:
     """Split a training part as its folds were split, so that what is chosen inside holds outside.
 
@@ -39,13 +41,14 @@ def inner_split(
             stratified.
         task: how to read ``y``; inferred where None.
         groups: a Series by id; no group ends up on both sides.
-        dates: a Series by id; read for ``time_series`` and ``holdout`` only, as the folds do.
+        dates: a Series by id; read for ``time_series`` and ``holdout``, and with a gap, as the folds do.
+        gap: rows so near to the earliest row to choose by are on neither side; see :func:`make_folds`.
 
     Returns:
         (ids to learn from, ids to choose by), both in the order of ``ids``.
 
     Raises:
-        ConfigError: fraction outside (0, 1), or a time series without dates.
+        ConfigError: fraction outside (0, 1), a time series without dates, or a gap that leaves nothing to learn from.
         DataError: missing groups, dates or targets, or nothing to split (one row, one group, one date).
     """
     if not 0 < fraction < 1:
@@ -55,8 +58,12 @@ def inner_split(
         raise ConfigError(
             "folds.date: kind time_series needs a date column", remedy="Name it: folds: {date: <column>}."
         )
-    if dates is not None and kind in ("time_series", "holdout"):
+    if dates is not None and (kind in ("time_series", "holdout") or gap is not None):
         aside = part.latest(instants(dates, ids), fraction)
+        if gap is not None:
+            near = purged_rows(moments(dates, ids), ~aside, aside, gap)
+            check_left(~aside, near, gap, "the split inside a training part")
+            return ids[~aside & ~near], ids[aside]
     else:
         array = None if y is None else truth(y, ids)
         task = task or ("multiclass" if array is None else task_of(array))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 
-from outfold.config.competition import FoldKind
+from outfold.config.folds import FoldKind
 from outfold.errors import ConfigError, nearest
 from outfold.folds import assign, part
+from outfold.folds.gap import Gap, check_left, purged_rows
 from outfold.folds.rows import by_id, check_ids, codes_of, instants, known, moments
 from outfold.folds.spans import latest_spans
 from outfold.folds.strata import bins_for, quantile_bins, strata_of, task_of, truth
@@ -38,6 +40,7 @@ def make_folds(
     fraction: float = 0.2,
     bins: int | None = None,
     span: str | float | None = None,
+    gap: Gap | None = None,
     classes: Sequence[Any] | None = None,
 ) -> tuple[Folds, list[str]]:
     """Split the training rows.
@@ -60,6 +63,8 @@ def make_folds(
         bins: of stratified_regression; None: as many as keep ``n`` rows in each, at most 20.
         span: for time_series, and for a holdout by date: what a fold scores, as a length of time; otherwise equal
             stretches, or ``fraction``.
+        gap: for folds by time, and for kind column with dates: training rows so near to a fold's scored rows train no
+            model of it; whole numbers are rows, text a length of time, other numbers lengths of a column that counts.
         classes: the names that the codes in ``y`` stand for, for warnings.
 
     Returns:
@@ -99,11 +104,29 @@ def make_folds(
     numbered = [np.where(fold < 0, NEVER_SCORED, fold + repeat * n) for repeat, fold in enumerate(made)]
     frame = pd.DataFrame({"id": ids.append([ids] * (repeats - 1)), "fold": np.concatenate(numbered).astype(np.int64)})
     folds = Folds(frame, kind, n, repeats)
+    if gap is not None:
+        folds = _with_gap(folds, ids, dates, gap)
     ignored = None if kind in GROUPED or (kind == "holdout" and dates is None) else groups
     found = suspicions(folds, ids, array, task, ignored, classes)
     if kind == "stratified_regression" and bins is not None and bins * n > len(ids):
         found.append(f"folds.bins: {bins} bins of {len(ids)} rows hold fewer than the {n} folds each.")
     return folds, found
+
+
+def _with_gap(folds: Folds, ids: pd.Index, dates: pd.Series | None, gap: Gap) -> Folds:
+    """The same folds, without training rows within the gap around each fold's scored rows."""
+    if dates is None or folds.kind not in ("time_series", "holdout", "column"):
+        raise ConfigError(
+            f"folds.gap: has no meaning for kind {folds.kind}{' without folds.date' * (dates is None)}",
+            remedy="Use it with folds.date, and kind: time_series, holdout or column.",
+        )
+    times = moments(dates, ids)
+    purged = np.zeros((len(ids), folds.n), dtype=bool)
+    for fold in folds.numbers():
+        train = folds.train_mask(fold)
+        purged[:, fold] = purged_rows(times, train, folds.valid_mask(fold), gap)
+        check_left(train, purged[:, fold], gap, f"fold {fold}")
+    return replace(folds, purged=purged)
 
 
 def _shuffled(

@@ -12,8 +12,9 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from outfold.config.competition import FoldKind
+from outfold.config.folds import FoldKind
 from outfold.errors import DataError, some
 
 NEVER_SCORED = -1
@@ -32,6 +33,8 @@ class Folds:
         kind: the splitter.
         n: folds a repeat.
         repeats: how often the whole split was made, each time with another shuffle.
+        purged: with ``folds.gap``, a row per row of the frame and a column per fold: whether the row is too near to the
+            fold's scored rows to train its model. None without a gap.
 
     Raises:
         DataError: the table is not one of folds (a damaged file): columns, range, or an id twice in a repeat.
@@ -41,6 +44,7 @@ class Folds:
     kind: FoldKind
     n: int
     repeats: int = 1
+    purged: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         if list(self.frame.columns) != ["id", "fold"] or not pd.api.types.is_integer_dtype(self.frame["fold"]):
@@ -55,6 +59,11 @@ class Folds:
         if len(outside):
             raise DataError(
                 f"folds: {len(outside)} rows have a fold beyond -1..{self.n * self.repeats - 1}: {some(outside['id'])}",
+                remedy="Make the folds anew with the split stage.",
+            )
+        if self.purged is not None and self.purged.shape != (len(self.frame), self.n * self.repeats):
+            raise DataError(
+                f"folds: the gap is of shape {self.purged.shape}; expected a row per id and a column per fold",
                 remedy="Make the folds anew with the split stage.",
             )
         ids = self.frame["id"]
@@ -82,7 +91,7 @@ class Folds:
         """Ids that the model of ``fold`` may learn from, in the order of the training table.
 
         All other rows of the same repeat; for ``time_series`` only the strictly earlier ones (smaller fold numbers, -1
-        included).
+        included). Without the rows of the gap (``folds.gap``).
         """
         return self._ids("train", fold, self.train_mask)
 
@@ -108,8 +117,10 @@ class Folds:
         self._check(fold)
         numbers = self.frame["fold"].to_numpy()
         if self.kind == "time_series":
-            return numbers < fold
-        return (self._repeat.to_numpy() == fold // self.n) & (numbers != fold)
+            mask = numbers < fold
+        else:
+            mask = (self._repeat.to_numpy() == fold // self.n) & (numbers != fold)
+        return mask if self.purged is None else mask & ~self.purged[:, fold]
 
     def _check(self, fold: int) -> None:
         if not 0 <= fold < self.n * self.repeats:
@@ -117,7 +128,7 @@ class Folds:
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 (hex) over kind, n, repeats and the (id, fold) pairs sorted by id, then fold.
+        """SHA-256 (hex) over kind, n, repeats and the (id, fold) pairs sorted by id, then fold; over the gap, too.
 
         Independent of the order of the rows, and of whether an id was read as a number or as text.
         """
@@ -133,6 +144,10 @@ class Folds:
             rows = list(zip(*(column.to_pylist() for column in block.columns), strict=True))
             hasher.update(("," * (number > 0) + json.dumps(rows, separators=(",", ":"))[1:-1]).encode("ascii"))
         hasher.update(b"]]")
+        if self.purged is not None:
+            for fold, purged in enumerate(self.purged.T):
+                near = texts.filter(pa.array(purged)).sort().to_pylist()
+                hasher.update(json.dumps([fold, near], separators=(",", ":")).encode("ascii"))
         return hasher.hexdigest()
 
     @cached_property

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from outfold.config.competition import FoldKind
+from outfold.config.folds import FoldKind
 from outfold.contest import Contest
 from outfold.data.reading.look_up import places_of
+from outfold.errors import ConfigError
 from outfold.folds import Folds, inner_split, make_folds
+from outfold.folds.gap import Gap
 
 Places = tuple[np.ndarray, np.ndarray]
 """Places among the ids of the rows to learn from, and of those to choose by."""
@@ -25,6 +27,7 @@ def inner_places(contest: Contest, ids: pd.Index, *, fraction: float, seed: int)
         task=contest.task,
         groups=contest.groups(ids),
         dates=contest.dates(ids),
+        gap=contest.config.folds.gap,
     )
     return places_of(learn, ids), places_of(choose, ids)
 
@@ -33,7 +36,7 @@ def inner_folds(contest: Contest, ids: pd.Index, *, n: int, seed: int) -> list[P
     """A cross-validation of these training rows: groups whole, earlier rows before later ones, else stratified.
 
     Where folds are split by time, the first stretch of rows is among none to choose by. With fewer than ``n`` groups or
-    dates there are fewer folds.
+    dates, or with a gap that would leave one nothing to learn from, there are fewer folds.
 
     Raises:
         DataError: one group or one date only, or two rows of which one is missing.
@@ -42,14 +45,15 @@ def inner_folds(contest: Contest, ids: pd.Index, *, n: int, seed: int) -> list[P
     by_class = y.ndim == 1 and y.dtype.kind != "f"
     most: int = len(ids)
     kind: FoldKind = _plain_kind(y)
-    if dates is not None and contest.config.folds.kind in ("time_series", "holdout"):
+    if dates is not None and _by_time(contest):
         most, kind = dates.nunique() - 1, "time_series"
     elif groups is not None:
         most, kind = groups.nunique(), "stratified_group" if by_class else "group"
-    if most < 2:
-        return [inner_places(contest, ids, fraction=1 / n, seed=seed)]
-    folds, _ = make_folds(ids, kind=kind, n=min(n, most), seed=seed, y=y, groups=groups, dates=dates)
-    return _places(folds)
+    if kind == "time_series":
+        folds = _time_series(ids, min(n, most), dates, contest.config.folds.gap)
+    else:
+        folds = None if most < 2 else make_folds(ids, kind=kind, n=min(n, most), seed=seed, y=y, groups=groups)[0]
+    return [inner_places(contest, ids, fraction=1 / n, seed=seed)] if folds is None else _places(folds)
 
 
 def blind_folds(contest: Contest, ids: pd.Index, *, n: int, seed: int) -> list[Places]:
@@ -61,16 +65,34 @@ def blind_folds(contest: Contest, ids: pd.Index, *, n: int, seed: int) -> list[P
     groups, dates = contest.groups(ids), contest.dates(ids)
     most: int = len(ids)
     kind: FoldKind = "kfold"
-    if dates is not None and contest.config.folds.kind in ("time_series", "holdout"):
+    if dates is not None and _by_time(contest):
         most, kind = dates.nunique() - 1, "time_series"
     elif groups is not None:
         most, kind = groups.nunique(), "group"
-    if most < 2:
-        return []
     places = pd.RangeIndex(len(ids))  # quicker to check than ids
     groups, dates = (None if one is None else one.set_axis(places) for one in (groups, dates))
-    folds, _ = make_folds(places, kind=kind, n=min(n, most), seed=seed, groups=groups, dates=dates)
-    return _places(folds)
+    if kind == "time_series":
+        folds = _time_series(places, min(n, most), dates, contest.config.folds.gap)
+    else:
+        folds = None if most < 2 else make_folds(places, kind=kind, n=min(n, most), seed=seed, groups=groups)[0]
+    return [] if folds is None else _places(folds)
+
+
+def _by_time(contest: Contest) -> bool:
+    """Whether the contest's folds are split by ``folds.date``."""
+    return contest.config.folds.kind in ("time_series", "holdout") or contest.config.folds.gap is not None
+
+
+def _time_series(ids: pd.Index, n: int, dates: pd.Series | None, gap: Gap | None) -> Folds | None:
+    """At most ``n`` folds by time, each with rows to learn from before the gap; None where two cannot be made."""
+    while n >= 2:
+        try:
+            return make_folds(ids, kind="time_series", n=n, dates=dates, gap=gap)[0]
+        except ConfigError:
+            if gap is None:
+                raise
+            n -= 1
+    return None
 
 
 def _places(folds: Folds) -> list[Places]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from outfold.config.competition import FoldsConfig
 from outfold.contest import Contest
 from outfold.errors import ConfigError, OutfoldError, some
 from outfold.learners.registry import make_learner
 from outfold.stages.check_images import check_images, move_aside
 from outfold.stages.columns import suspicious_rows
 from outfold.stages.context import Context
-from outfold.stages.split import fold_kind
+from outfold.stages.split import described, random_over_time
 
 
 def check(context: Context, *, fix: bool = False) -> None:
@@ -27,7 +26,7 @@ def check(context: Context, *, fix: bool = False) -> None:
     context.warn_of_the_data()
     config = context.competition
     reporter.table(f"{config.slug} ({config.host})", ["", "found"], _facts(contest, context))
-    for warning in suspicious_rows(contest):
+    for warning in [*random_over_time(contest), *suspicious_rows(contest)]:
         reporter.warn(warning)
     if contest.roles.image:
         found = check_images(context)
@@ -56,12 +55,6 @@ def check(context: Context, *, fix: bool = False) -> None:
     reporter.note("check: nothing stands in the way of `train`")
 
 
-def _folds(contest: Contest, config: FoldsConfig) -> str:
-    """``5 x stratified``; a holdout is one, and a column says itself how many there are."""
-    kind, span = fold_kind(contest, config), "" if config.span is None else f" of {config.span}"
-    return f"{kind}{span}" if kind in ("holdout", "column") else f"{config.n * config.repeats} x {kind}{span}"
-
-
 def _facts(contest: Contest, context: Context) -> list[list[str]]:
     roles = contest.roles
     direction = "greater is better" if contest.metric.greater_is_better else "less is better"
@@ -71,7 +64,7 @@ def _facts(contest: Contest, context: Context) -> list[list[str]]:
         ["task", contest.task],
         ["target", ", ".join(contest.targets)],
         ["metric", f"{contest.metric.name} ({direction})"],
-        ["folds", _folds(contest, context.competition.folds)],
+        ["folds", described(contest, context.competition.folds)],
     ]
     for one in contest.questions:
         asked = f"{one.targets[0]}: " if contest.subtasks else ""

@@ -8,14 +8,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from outfold.config.competition import CompetitionConfig, FoldKind, FoldsConfig
+from outfold.config.competition import CompetitionConfig
+from outfold.config.folds import FoldKind, FoldsConfig
 from outfold.contest import Contest
 from outfold.folds import Folds, duplicates_across, make_folds
+from outfold.folds.gap import in_words
+from outfold.folds.make import GROUPED
 from outfold.metrics import PER_CLASS
 from outfold.stages.context import Context
 from outfold.store.fingerprint import fingerprint
 from outfold.store.folds_file import folds_fingerprint, read_folds, write_folds
 from outfold.store.inputs import content_hashes
+
+LATER = 0.9
+"""The share of test rows later than all training rows from which a contest is taken for one of time."""
 
 
 def split(context: Context) -> Folds:
@@ -26,7 +32,7 @@ def split(context: Context) -> Folds:
     """
     config, layout, reporter = context.competition, context.layout, context.reporter
     made_of = fingerprint(
-        folds=config.folds.model_dump(mode="json", exclude={"span"}),
+        folds=config.folds.model_dump(mode="json", exclude={"span", "gap"}),
         contest=config.model_dump(mode="json", include={"train", "id", "target", "task", "columns", "tag_separator"}),
         **_asked(config),
         data=context.data_hash,
@@ -40,14 +46,16 @@ def split(context: Context) -> Folds:
         return folds
     contest = context.contest
     context.warn_of_the_data()
+    if config.folds.kind is None or config.folds.implied_by is not None:
+        reporter.note(f"split: folds.kind is left out: {described(contest, config.folds)}")
     folds, warnings = _make(contest, config.folds)
-    warnings += _duplicate_images(contest, folds, context)
+    warnings += [*_duplicate_images(contest, folds, context), *random_over_time(contest)]
     for warning in warnings:
         reporter.warn(warning)
     write_folds(layout.folds, folds, made_of)
     reporter.table(
         f"{len(folds.numbers())} folds, {folds.kind}",
-        ["fold", "train rows", "scored rows", *_what(contest)],
+        ["fold", "train rows", *(["in the gap"] if folds.purged is not None else []), "scored rows", *_what(contest)],
         _rows(contest, folds),
     )
     return folds
@@ -58,8 +66,8 @@ def _asked(config: CompetitionConfig) -> dict[str, Any]:
     said = config.model_dump(
         mode="json", include={"order", "targets", "train_id", "train_where"}, exclude_defaults=True
     )
-    span = {} if config.folds.span is None else {"span": config.folds.span}
-    return {**({"asked": said} if said else {}), **span}
+    times = {key: value for key in ("span", "gap") if (value := getattr(config.folds, key)) is not None}
+    return {**({"asked": said} if said else {}), **times}
 
 
 def fold_kind(contest: Contest, config: FoldsConfig) -> FoldKind:
@@ -72,6 +80,35 @@ def fold_kind(contest: Contest, config: FoldsConfig) -> FoldKind:
     if grouped:
         return "group"
     return "multilabel_stratified" if contest.leading.task == "multilabel" else "kfold"
+
+
+def described(contest: Contest, config: FoldsConfig) -> str:
+    """The folds in a few words: ``3 x time_series of 48D, gap 7D``; and why, where the kind is inferred."""
+    kind = fold_kind(contest, config)
+    count = "" if kind in ("holdout", "column") else f"{config.n * config.repeats} x "
+    span = "" if config.span is None else f" of {config.span}"
+    gap = "" if config.gap is None else f", gap {in_words(config.gap)}"
+    if config.kind is None:
+        why = f" (for a {contest.leading.task} target{', groups kept whole' * (kind in GROUPED)})"
+    else:
+        why = "" if config.implied_by is None else f" (inferred from folds.{config.implied_by})"
+    return f"{count}{kind}{span}{gap}{why}"
+
+
+def random_over_time(contest: Contest) -> list[str]:
+    """A warning where test rows lie after the training rows and folds are not split by time, or nothing."""
+    kind = fold_kind(contest, contest.config.folds)
+    if contest.dates(contest.train.index) is not None or kind == "column":
+        return []
+    for name in contest.roles.dates:
+        train, test = contest.train[name].dropna(), contest.test[name].dropna()
+        if len(train) and len(test) and train.nunique() > 1 and (test > train.max()).mean() >= LATER:
+            return [
+                f"the test rows lie after the training rows (column {name}: {train.max():%Y-%m-%d} is the last of the "
+                f"training rows), and the folds ({kind}) are drawn over all times: scores will be too good. Split by "
+                f"time: `folds: {{kind: time_series, date: {name}}}`, or `{{kind: holdout, date: {name}}}`."
+            ]
+    return []
 
 
 def _make(contest: Contest, config: FoldsConfig) -> tuple[Folds, list[str]]:
@@ -90,6 +127,7 @@ def _make(contest: Contest, config: FoldsConfig) -> tuple[Folds, list[str]]:
         fraction=config.fraction,
         bins=config.bins,
         span=config.span,
+        gap=config.gap,
         classes=asked.classes,
     )
 
@@ -121,5 +159,6 @@ def _rows(contest: Contest, folds: Folds) -> list[list[str]]:
             counts = y.sum(0) if contest.task == "multilabel" else np.bincount(y, minlength=len(contest.classes or []))
             rarest = int(np.argmin(counts))
             said = f"{(contest.classes or [])[rarest]} ({int(counts[rarest])})"
-        rows.append([str(fold), f"{len(folds.train(fold)):,}", f"{len(valid):,}", said])
+        gap = [] if folds.purged is None else [f"{int(folds.purged[:, fold].sum()):,}"]
+        rows.append([str(fold), f"{len(folds.train(fold)):,}", *gap, f"{len(valid):,}", said])
     return rows

@@ -1,4 +1,4 @@
-"""``artifacts/folds.parquet``: id, fold; and in its metadata what the split was made of."""
+"""``artifacts/folds.parquet``: id, fold, and with a gap a true/false per fold; metadata: the fingerprint."""
 
 from __future__ import annotations
 
@@ -12,10 +12,16 @@ from outfold.errors import DataError
 from outfold.folds import Folds
 from outfold.store.atomic import atomic_path
 
+GAP = "gap_"
+"""The rest of a column's name is a fold: whether the row is too near to its scored rows to train its model."""
+
 
 def write_folds(path: Path, folds: Folds, fingerprint: str) -> None:
     """Write the split, whole or not at all."""
     table = pa.Table.from_pandas(folds.frame[["id", "fold"]], preserve_index=False)
+    if folds.purged is not None:
+        for fold, purged in enumerate(folds.purged.T):
+            table = table.append_column(f"{GAP}{fold}", pa.array(purged))
     facts = {"kind": folds.kind, "n": folds.n, "repeats": folds.repeats, "hash": folds.hash, "fingerprint": fingerprint}
     with atomic_path(path) as beside:
         pq.write_table(table.replace_schema_metadata({k: str(v) for k, v in facts.items()}), beside)
@@ -41,8 +47,10 @@ def read_folds(path: Path) -> Folds:
     try:
         table = pq.read_table(path)
         facts = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
-        frame: pd.DataFrame = table.to_pandas()
-        folds = Folds(frame=frame, kind=facts["kind"], n=int(facts["n"]), repeats=int(facts["repeats"]))
+        gap = [name for name in table.column_names if name.startswith(GAP)]
+        frame: pd.DataFrame = table.drop_columns(gap).to_pandas()
+        purged = table.select(gap).to_pandas().to_numpy(dtype=bool) if gap else None
+        folds = Folds(frame, facts["kind"], int(facts["n"]), int(facts["repeats"]), purged)
     except (OSError, pa.ArrowException, KeyError, ValueError) as error:
         raise DataError(f"{path}: damaged ({error})", remedy="Remove it and run `outfold split`.") from None
     if folds.hash != facts["hash"]:
