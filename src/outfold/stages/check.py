@@ -22,6 +22,7 @@ def check(context: Context, *, fix: bool = False) -> None:
     Raises:
         OutfoldError: the first thing that would stop a run; every pipeline was looked at.
     """
+    context.layout.pipeline_names()  # odd names of files, before anything is read
     contest, reporter = context.contest, context.reporter
     context.warn_of_the_data()
     config = context.competition

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +24,9 @@ from outfold.stages.lineage import lineage
 from outfold.store.fingerprint import file_sha256, fingerprint
 from outfold.store.folds_file import read_folds
 from outfold.store.inputs import data_hash
-from outfold.store.layout import Layout
+from outfold.store.layout import BLEND, Layout
+from outfold.store.layout import command as command
+from outfold.store.pipeline_names import check_name
 
 # keys of the contest that no model depends on; of the folds, the split's own hash and the columns that it takes from
 # the features are what counts
@@ -91,9 +92,11 @@ class Context:
         """The configuration of one pipeline.
 
         Raises:
-            ConfigError: the file asks for a blend under another name than blend.yaml, or learns from a pipeline that
-                is not there or that learns from it.
+            ConfigError: a name that no pipeline may have, or a file that asks for a blend under another name than
+                blend.yaml, or learns from a pipeline that is not there or that learns from it.
         """
+        if name != BLEND:
+            check_name(name, "PIPELINE")
         config = load_pipeline(self.layout.pipeline_config(name))
         if isinstance(config, BlendConfig):
             raise ConfigError(
@@ -180,9 +183,3 @@ class Context:
         targets = {name: one.model_dump(mode="json") for name, one in self.competition.targets.items()}
         several = {"targets": targets} if targets else {}
         return fingerprint(inference=inference, metric=self.competition.metric, hooks=self.hooks_hash, **several)
-
-
-def command(root: Path, stage: str, *names: str) -> str:
-    """The command that a person would type for a stage."""
-    here = "" if root.resolve() == Path.cwd() else f" --root {os.path.relpath(root)}"
-    return f"outfold{here} {' '.join([stage, *names])}"

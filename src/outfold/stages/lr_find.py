@@ -29,6 +29,7 @@ def lr_find(context: Context, name: str, *, phase: int = 1, fold: int | None = N
     Raises:
         ConfigError: no such phase or fold, or a pipeline without a network.
     """
+    context.model_config(name)
     fold = context.folds.numbers()[0] if fold is None else context.checked_fold(fold)
     learner, scales = neural_learner(context, name, "learning rate to find", fold)
     checked_phase(learner.config, phase)

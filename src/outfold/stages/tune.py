@@ -77,7 +77,7 @@ def tune(
     config, layout, reporter = context.model_config(name), context.layout, context.reporter
     path = layout.pipeline_config(name)
     _refuse_leaks(config, path)
-    written = Output(layout, output or f"{name}-tuned", name, force=force)
+    written = Output(layout, f"{name}-tuned" if output is None else output, name, force=force)
     check_folds(config, context.folds, path)
     folds = context.folds.numbers()[:1] if plan.shared else context.folds.numbers()
     if plan.shared and config.by_fold:

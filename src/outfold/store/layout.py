@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 from outfold.errors import ConfigError, nearest
+from outfold.store.pipeline_names import BLEND, check_name, pipeline_files
 
-BLEND = "blend"
+__all__ = ["BLEND", "Layout", "command"]
 
 
 @dataclass(frozen=True)
@@ -83,14 +86,18 @@ class Layout:
         return self.submissions / f"{name}.csv"
 
     def pipeline_names(self) -> list[str]:
-        """Every model in ``pipelines/``, sorted; the blend is not one of them."""
-        return sorted(path.stem for path in (self.root / "pipelines").glob("*.yaml") if path.stem != BLEND)
+        """Every model in ``pipelines/``, sorted; the blend is not one of them.
+
+        Raises:
+            ConfigError: a file there has a name that no pipeline may have.
+        """
+        return list(pipeline_files(self.root / "pipelines"))
 
     def chosen(self, names: list[str] | None) -> list[str]:
         """The pipelines named, or all.
 
         Raises:
-            ConfigError: a name without a file (nearest names given), or no pipelines at all.
+            ConfigError: a name without a file (nearest names given), one that no pipeline may have, or no pipelines.
         """
         known = self.pipeline_names()
         if not known:
@@ -100,6 +107,13 @@ class Layout:
             )
         for name in names or []:
             if name not in known:
+                check_name(name, "PIPELINE")
                 hint = nearest(name, known) or f"there are {', '.join(known)}"
                 raise ConfigError(f"{self.pipeline_config(name)}: no such pipeline; {hint}")
         return list(dict.fromkeys(names)) if names else known
+
+
+def command(root: Path, stage: str, *names: str) -> str:
+    """The command that a person would type for a stage."""
+    here = [] if root.resolve() == Path.cwd() else ["--root", os.path.relpath(root)]
+    return shlex.join(["outfold", *here, stage, *names])

@@ -17,7 +17,8 @@ from outfold.config.load import pipeline_of, plain, read_yaml
 from outfold.errors import ConfigError
 from outfold.store.atomic import write_json, write_text
 from outfold.store.fingerprint import file_sha256
-from outfold.store.layout import BLEND, Layout
+from outfold.store.layout import Layout
+from outfold.store.pipeline_names import check_name
 
 _HEADER = "# Written by `outfold tune "
 _WRITTEN = "written.json"
@@ -34,7 +35,8 @@ class Output:
     """
 
     def __init__(self, layout: Layout, name: str, source: str, *, force: bool) -> None:
-        if not name or name in (source, BLEND) or Path(name).name != name or name.endswith(".yaml"):
+        check_name(name, "--output")
+        if name == source:
             raise ConfigError(
                 f"--output {name}: expected the name of a new pipeline, like {source}-tuned",
                 remedy="Its file becomes pipelines/<name>.yaml.",
