@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import math
+import os
 import string
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
+from conftest import REPO
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from outfold.errors import DataError
 from outfold.store import ledger
 
+WITH_SOURCE = {**os.environ, "PYTHONPATH": str(REPO / "src")}
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60)
 
 
@@ -108,4 +114,34 @@ def test_a_damaged_ledger_is_named_and_never_overwritten(path: Path, damage: byt
 def test_nothing_is_left_beside_the_ledger(path: Path) -> None:
     ledger.append(path, sha256="a")
     ledger.update(path, "a", status="complete")
-    assert [each.name for each in path.parent.iterdir()] == ["ledger.csv"]
+    assert [each.name for each in path.parent.iterdir() if not each.name.startswith(".")] == ["ledger.csv"]
+
+
+MANY = """
+import sys
+from pathlib import Path
+from outfold.store import ledger
+for number in range(15):
+    ledger.append(Path(sys.argv[1]), file=sys.argv[2], sha256=f"{sys.argv[2]}-{number}")
+"""
+
+
+def test_processes_that_write_at_once_lose_no_row(path: Path) -> None:
+    writers = [subprocess.Popen([sys.executable, "-c", MANY, str(path), str(n)], env=WITH_SOURCE) for n in range(4)]
+    assert [writer.wait(60) for writer in writers] == [0] * 4
+    assert len(ledger.read(path)) == 4 * 15
+
+
+def test_a_lock_goes_with_its_process_however_it_ends(path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from outfold.store import ledger\n"
+        "with ledger.locked(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, env=WITH_SOURCE)
+    assert holder.stdout is not None and holder.stdout.readline() == b"held\n"
+    waited: list[str] = []
+    threading.Timer(0.3, holder.kill).start()
+    with ledger.locked(path, lambda: waited.append("told")):
+        ledger.append(path, sha256="a")
+    assert waited == ["told"]
+    holder.wait()

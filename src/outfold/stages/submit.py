@@ -6,7 +6,6 @@ import hashlib
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -38,7 +37,9 @@ def submit(
         SubmissionError: the file would be refused or would waste a submission.
         HostError: the host refused or did not answer; nothing was recorded as sent.
     """
-    layout, reporter, contest = context.layout, context.reporter, context.contest
+    layout, reporter = context.layout, context.reporter
+    layout.chosen(None if name == BLEND else [name])
+    contest = context.contest
     manifest = read_manifest(layout.manifest(name))
     if manifest is None:
         stage = "ensemble" if name == BLEND else f"train {name}"
@@ -51,32 +52,33 @@ def submit(
     data = csv_bytes(frame)
     sha256 = hashlib.sha256(data).hexdigest()
     file = layout.submissions / f"{name}-{sha256[:8]}.csv"
-    known = ledger.read(layout.ledger)
-    earlier = known[(known["sha256"] == sha256) & (known["status"] != "error")]
     if dry_run:
         write_bytes(file, data)
         reporter.note(f"submit: {file} is checked and not sent ({len(frame):,} rows)")
         return None
     host = get_host(context.competition, layout.root, layout.inputs, _scoring(contest))
-    if len(earlier):
-        return _again(context, host, earlier.iloc[-1], file, sha256)
-    write_bytes(file, data)
-    reporter.note(f"submit: {file.name} is checked: {len(frame):,} rows, ids and columns as in the sample")
-    words = _message(message, manifest)
-    scored = host.submit(file, words, reporter, wait_s=wait_s)
-    ledger.append(
-        layout.ledger,
-        time=datetime.now(UTC).isoformat(timespec="seconds"),
-        file=file.name,
-        sha256=sha256,
-        members=" ".join(manifest.extra.get("names", manifest.members)),
-        oof_score=manifest.extra.get("in_sample", manifest.score),
-        honest_score=manifest.score,
-        status=scored.status,
-        public_score=scored.public,
-        private_score=scored.private,
-        message=words,
-    )
+    with ledger.locked(layout.ledger, lambda: reporter.note("submit: waiting for another submission to be recorded")):
+        known = ledger.read(layout.ledger)
+        earlier = known[(known["sha256"] == sha256) & (known["status"] != "error")]
+        if len(earlier):
+            return _again(context, host, earlier.iloc[-1], sha256)
+        write_bytes(file, data)
+        reporter.note(f"submit: {file.name} is checked: {len(frame):,} rows, ids and columns as in the sample")
+        words = _message(message, manifest)
+        scored = host.submit(file, words, reporter, wait_s=wait_s)
+        ledger.append(
+            layout.ledger,
+            time=datetime.now(UTC).isoformat(timespec="seconds"),
+            file=file.name,
+            sha256=sha256,
+            members=" ".join(manifest.extra.get("names", manifest.members)),
+            oof_score=manifest.extra.get("in_sample", manifest.score),
+            honest_score=manifest.score,
+            status=scored.status,
+            public_score=scored.public,
+            private_score=scored.private,
+            message=words,
+        )
     _tell(context, manifest, scored)
     return scored
 
@@ -131,7 +133,7 @@ def _message(message: str | None, manifest: Manifest) -> str:
     return f"{' + '.join(members)}: honest {manifest.metric} {manifest.score:.5f}"
 
 
-def _again(context: Context, host: Host, row: pd.Series, file: Path, sha256: str) -> Scored:
+def _again(context: Context, host: Host, row: pd.Series, sha256: str) -> Scored:
     """A file that was sent before."""
     reporter, path = context.reporter, context.layout.ledger
     scored = Scored(row["status"], _number(row["public_score"]), _number(row["private_score"]))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,31 @@ def read(path: Path) -> pd.DataFrame:
     )
 
 
+@contextlib.contextmanager
+def locked(path: Path, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
+    """Hold the ledger: other processes that want to look up, send and record wait until the block ends.
+
+    The lock goes with the process, however it ends. A block within a block of the same process is one with it.
+
+    Args:
+        on_wait: called once where another process holds it.
+    """
+    from filelock import FileLock, Timeout
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path.absolute().with_name(f".{path.name}.lock"), is_singleton=True)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        if on_wait is not None:
+            on_wait()
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def append(path: Path, **row: Any) -> None:
     """Add a row at the end; columns left out are empty.
 
@@ -48,7 +75,8 @@ def append(path: Path, **row: Any) -> None:
         TypeError: a column that the ledger does not have.
     """
     _check_names(row)
-    _write(path, [*_rows(path), {name: _cell(name, row.get(name)) for name in COLUMNS}])
+    with locked(path):
+        _write(path, [*_rows(path), {name: _cell(name, row.get(name)) for name in COLUMNS}])
 
 
 def update(path: Path, sha256: str, **changes: Any) -> None:
@@ -59,14 +87,15 @@ def update(path: Path, sha256: str, **changes: Any) -> None:
         TypeError: a column that the ledger does not have.
     """
     _check_names(changes)
-    rows = _rows(path)
-    for row in reversed(rows):
-        if row["sha256"] == sha256:
-            row.update({name: _cell(name, value) for name, value in changes.items()})
-            break
-    else:
-        raise DataError(f"{path}: no submission with the hash {sha256[:12]}... is in the ledger")
-    _write(path, rows)
+    with locked(path):
+        rows = _rows(path)
+        for row in reversed(rows):
+            if row["sha256"] == sha256:
+                row.update({name: _cell(name, value) for name, value in changes.items()})
+                break
+        else:
+            raise DataError(f"{path}: no submission with the hash {sha256[:12]}... is in the ledger")
+        _write(path, rows)
 
 
 def _check_names(row: dict[str, Any]) -> None:
