@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import io
 import json
 import os
@@ -15,11 +16,12 @@ import threading
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -52,6 +54,7 @@ class Fault:
         drop: close the connection: "before" the request is acted upon, or "after".
         no_length: send the body without Content-Length (cut it with ``cut``).
         lie: an answer of this body with status 200, as a portal that wants a log-in gives it.
+        echo: the message holds the request's headers, its body and ``leaks`` in every spelling, and so do the headers.
     """
 
     status: int | None = None
@@ -62,6 +65,29 @@ class Fault:
     drop: str | None = None
     no_length: bool = False
     lie: bytes | None = None
+    echo: bool = False
+
+
+def spellings(secret: str) -> list[str]:
+    """A secret as a server may give it back: plain, URL-encoded, inside base64, hexadecimal, escaped."""
+    return [
+        secret,
+        quote(secret, safe=""),
+        quote(quote(secret, safe="")),
+        "".join(f"%{octet:02X}" for octet in secret.encode()),
+        *(base64.b64encode(f"{before}{secret}{after}".encode()).decode() for before, after in BESIDE),
+        *(base64.urlsafe_b64encode(f"{before}{secret}{after}".encode()).decode() for before, after in BESIDE),
+        quote(base64.b64encode(f"{USER}:{secret}".encode()).decode(), safe=""),
+        secret.encode().hex(),
+        secret.encode().hex().upper(),
+        "".join(f"\\u{ord(c):04x}" for c in secret),
+        "".join(f"&#{ord(c)};" for c in secret),
+        html.escape(secret),
+        repr(f"Bearer {secret}\r\n".encode()),
+    ]
+
+
+BESIDE = [("", ""), (f"{USER}:", ""), ("a:", "\n"), ("ab:", "xy"), ("", "z")]
 
 
 class KaggleServer:
@@ -84,6 +110,7 @@ class KaggleServer:
         self.faults: dict[str, list[Fault]] = defaultdict(list)
         self.always: dict[str, Fault] = {}
         self.calls: list[tuple[str, dict[str, str], Any]] = []
+        self.leaks: list[str] = []
         self.active = True
         self.closing = threading.Event()
         self._lock = threading.Lock()
@@ -130,6 +157,9 @@ class KaggleServer:
             fault = self.faults[endpoint].pop(0) if self.faults[endpoint] else self.always.get(endpoint, Fault())
         if fault.drop == "before":
             return
+        if fault.echo:
+            said = self.echo(http, body)
+            fault = replace(fault, message=said, headers={"X-Echo": said, "ETag": said, "WWW-Authenticate": said})
         if fault.status is not None:
             self._answer(http, fault.status, {"code": fault.status, "message": fault.message}, fault.headers)
             return
@@ -154,6 +184,13 @@ class KaggleServer:
             self._send(http, 302, {"Location": answer, "Content-Length": "0"}, b"")
             return
         self._answer(http, 200, answer)
+
+    def echo(self, http: BaseHTTPRequestHandler, body: bytes) -> str:
+        """The request's headers and body, and the leaks, in one line."""
+        parts = [f"{name}: {value}" for name, value in http.headers.items() if name.lower() == "authorization"]
+        signed = f"https://blobs.example/x.zip?X-Goog-Signature={SIGNATURE}&token={SIGNATURE}"
+        every = [form for secret in self.leaks for form in spellings(secret)]
+        return " ".join([*parts, *every, signed, quote(signed, safe=""), body.decode(errors="replace")])
 
     def _is_known(self, http: BaseHTTPRequestHandler) -> bool:
         basic = base64.b64encode(f"{USER}:{KEY}".encode()).decode()

@@ -14,6 +14,7 @@ import typer
 import outfold
 from outfold.exits import exit_code, stop_on_sigterm
 from outfold.progress import Reporter, reporter_for
+from outfold.redaction import redact_streams
 from outfold.threads import pin_threads
 
 if TYPE_CHECKING:
@@ -281,4 +282,5 @@ def doctor() -> None:
 def main() -> None:
     """Run the command line and exit: 0 well, 2 what the user can mend, 1 a bug, 130 and 143 stopped."""
     stop_on_sigterm()
+    redact_streams()
     app()

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from outfold.errors import OutfoldError
+from outfold.redaction import redact
 
 USER_ERROR, BUG, INTERRUPTED, TERMINATED = 2, 1, 130, 143
 
@@ -43,7 +44,7 @@ def exit_code(run: Callable[[], Any], debug: bool = False) -> int:
         return TERMINATED if isinstance(stop, _Terminated) else INTERRUPTED
     except OutfoldError as error:
         if debug:
-            traceback.print_exc()
+            _say(traceback.format_exc().rstrip())
         _say(f"error: {error}")
         return USER_ERROR
     except BrokenPipeError:
@@ -68,14 +69,14 @@ def _system_error(error: OSError, debug: bool) -> int:
     if remedy is None:
         return _bug(error, debug)
     if debug:
-        traceback.print_exc()
+        _say(traceback.format_exc().rstrip())
     _say(f"error: {error.filename or 'a file'}: {error.strerror}\n  {remedy}")
     return USER_ERROR
 
 
 def _bug(error: Exception, debug: bool) -> int:
     if debug:
-        traceback.print_exc()
+        _say(traceback.format_exc().rstrip())
     else:
         _say(f"internal error: {type(error).__name__}: {error}")
         _say("  This is a bug in outfold. Run again with --debug and report what it prints.")
@@ -83,4 +84,4 @@ def _bug(error: Exception, debug: bool) -> int:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(redact(text), file=sys.stderr, flush=True)

@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
+from outfold.redaction import redact
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
@@ -82,7 +84,7 @@ class _LineBar:
     """Progress where there is no terminal: at most a line every ``every`` seconds, and one at the end."""
 
     def __init__(self, stream: TextIO, label: str, total: float | None, unit: str, every: float = 15.0) -> None:
-        self.stream, self.label, self.total, self.unit, self.every = stream, label, total, unit, every
+        self.stream, self.label, self.total, self.unit, self.every = stream, redact(label), total, unit, every
         self.done, self.fields = 0.0, dict[str, Any]()
         self.began = self.told = time.monotonic()
         self.spoke = False
@@ -121,13 +123,13 @@ class LineReporter(Reporter):
         self.stream = stream if stream is not None else sys.stdout
 
     def note(self, text: str) -> None:
-        print(text, file=self.stream, flush=True)
+        print(redact(text), file=self.stream, flush=True)
 
     def warn(self, text: str) -> None:
-        print(f"warning: {text}", file=self.stream, flush=True)
+        print(redact(f"warning: {text}"), file=self.stream, flush=True)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        cells = [[str(cell) for cell in row] for row in rows]
+        cells = [[redact(str(cell)) for cell in row] for row in rows]
         widths = [max(len(str(name)), *(len(row[i]) for row in cells), 0) for i, name in enumerate(columns)]
         right = _numeric_columns(rows, len(columns))
         lines = [title] if title else []
@@ -154,10 +156,10 @@ class RichReporter(Reporter):
         self._live: Progress | None = None
 
     def note(self, text: str) -> None:
-        self.console.print(text, markup=False)
+        self.console.print(redact(text), markup=False)
 
     def warn(self, text: str) -> None:
-        self.console.print(f"warning: {text}", style="yellow", markup=False)
+        self.console.print(redact(f"warning: {text}"), style="yellow", markup=False)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         from rich import box
@@ -168,7 +170,7 @@ class RichReporter(Reporter):
         for name, right in zip(columns, _numeric_columns(rows, len(columns)), strict=True):
             table.add_column(str(name), justify="right" if right else "left")
         for row in rows:
-            table.add_row(*(Text(str(cell)) for cell in row))
+            table.add_row(*(Text(redact(str(cell))) for cell in row))
         self.console.print(table)
 
     @contextlib.contextmanager
@@ -189,7 +191,7 @@ class RichReporter(Reporter):
             )
             self._live.start()
         live = self._live
-        task = live.add_task(label, total=total, amount="", said="")
+        task = live.add_task(redact(label), total=total, amount="", said="")
         fields: dict[str, Any] = {}
 
         class _Task:

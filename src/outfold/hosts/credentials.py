@@ -1,17 +1,18 @@
-"""Where Kaggle's credentials are: the places that its client looks in, in its order. Values are never shown."""
+"""Kaggle's credentials: the ones that log in, from the places and in the order of its client. Never shown."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import stat
-import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from outfold.errors import HostError
+from outfold.secret_sources import is_credential_file, kaggle_folder, read_credential_file, trim, user_home
 
 HOW_TO = (
     "Make a token at https://www.kaggle.com/settings/api and save it as ~/.kaggle/access_token (or set"
@@ -22,17 +23,31 @@ HOW_TO = (
 
 @dataclass(frozen=True)
 class Credentials:
-    """What was found first, and where.
+    """What was found first, and where. A token, or a user name and a key; neither after ``kaggle auth login``.
+
+    The user name and key beside a token are tried where Kaggle does not accept the token.
 
     Args:
         source: the place in words: a variable's name or a file's path.
         path: the file, where it is one.
-        secrets: what must never be shown; not part of the repr.
+        token, user, key: trimmed; not part of the repr.
     """
 
     source: str
     path: Path | None = None
-    secrets: tuple[str, ...] = field(default=(), repr=False)
+    token: str | None = field(default=None, repr=False)
+    user: str | None = field(default=None, repr=False)
+    key: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        for what, value in (("token", self.token), ("user name", self.user), ("key", self.key)):
+            odd = next((i for i, c in enumerate(value or "") if not 0x21 <= ord(c) <= 0x7E), None)
+            if odd is not None:
+                raise HostError(
+                    f"the {what} from {self.source} has a blank, line end or non-ASCII character at place {odd + 1} of"
+                    f" {len(value or '')}",
+                    remedy="Copy it again from https://www.kaggle.com/settings/api, without anything around it.",
+                )
 
     def warning(self) -> str | None:
         """A warning when other users of the machine can read the file, naming the command that ends it."""
@@ -42,61 +57,56 @@ class Credentials:
             return f"{self.path} can be read by other users of this machine: run `chmod 600 {self.path}`"
         return None
 
-    def scrub(self, text: str) -> str:
-        """``text`` without the secrets, should another program have put one in."""
-        for secret in self.secrets:
-            text = text.replace(secret, "[hidden]") if secret else text
-        return text
-
-
-def config_folder(env: Mapping[str, str], home: Path) -> Path:
-    """The folder of kaggle.json, as the client chooses it."""
-    if env.get("KAGGLE_CONFIG_DIR"):
-        return Path(env["KAGGLE_CONFIG_DIR"])
-    usual = home / ".kaggle"
-    if usual.exists() or not sys.platform.startswith("linux"):
-        return usual
-    return Path(env.get("XDG_CONFIG_HOME") or home / ".config") / "kaggle"
-
 
 def find_credentials(env: Mapping[str, str] | None = None, home: Path | None = None) -> Credentials:
-    """The credentials that the client will use: access token, then user name and key, then `kaggle auth login`.
+    """The credentials to log in with: access token, then user name and key, then `kaggle auth login`.
+
+    Empty variables and files count as absent.
 
     Raises:
         HostError: there are none, or the ones found are incomplete or damaged; says how to get some.
     """
     env = os.environ if env is None else env
-    home = Path("~").expanduser() if home is None else home
-    return _notebook_token(env) or _token(env, home) or _user_and_key(env, home) or _oauth(home) or _none(env, home)
+    home = user_home() if home is None else home
+    token = _notebook_token(env) or _token(env, home)
+    if token is None:
+        return _user_and_key(env, home) or _oauth(home) or _none(env, home)
+    with contextlib.suppress(HostError):
+        if (beside := _user_and_key(env, home)) is not None:
+            return replace(token, user=beside.user, key=beside.key)
+    return token
 
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
+        return read_credential_file(path)
+    except (OSError, UnicodeError) as error:
         raise HostError(f"{path} cannot be read: {type(error).__name__}", remedy=HOW_TO) from None
 
 
 def _notebook_token(env: Mapping[str, str]) -> Credentials | None:
-    path = env.get("KAGGLE_API_V1_TOKEN")
+    path = Path(trim(env.get("KAGGLE_API_V1_TOKEN")))
     in_notebook = "KAGGLE_KERNEL_RUN_TYPE" in env and "KAGGLE_DATA_PROXY_URL" in env
-    if not in_notebook or not path or not Path(path).exists():
+    if not in_notebook or not is_credential_file(path):
         return None
-    token = _read(Path(path))
+    token = _read(path)
     # the notebook's own file: its permissions are Kaggle's business
-    return Credentials("the Kaggle notebook", secrets=(token,)) if token else None
+    return Credentials("the Kaggle notebook", token=token) if token else None
 
 
 def _token(env: Mapping[str, str], home: Path) -> Credentials | None:
-    given = env.get("KAGGLE_API_TOKEN")
+    given = trim(env.get("KAGGLE_API_TOKEN"))
     if given:
-        if len(given) < 1024 and Path(given).exists():
-            return Credentials(f"the file that KAGGLE_API_TOKEN names, {given}", Path(given), (_read(Path(given)),))
-        return Credentials("the variable KAGGLE_API_TOKEN", secrets=(given,))
+        if is_credential_file(Path(given)):
+            token = _read(Path(given))
+            if not token:
+                raise HostError(f"the file that KAGGLE_API_TOKEN names, {given}, is empty", remedy=HOW_TO)
+            return Credentials(f"the file that KAGGLE_API_TOKEN names, {given}", Path(given), token)
+        return Credentials("the variable KAGGLE_API_TOKEN", token=given)
     for name in ("access_token", "access_token.txt"):
         path = home / ".kaggle" / name
         if path.exists() and (token := _read(path)):
-            return Credentials(str(path), path, (token,))
+            return Credentials(str(path), path, token)
     return None
 
 
@@ -111,14 +121,15 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _user_and_key(env: Mapping[str, str], home: Path) -> Credentials | None:
-    path = config_folder(env, home) / "kaggle.json"
-    stored = _json(path) if path.exists() else {}
-    user, key = env.get("KAGGLE_USERNAME"), env.get("KAGGLE_KEY")
-    if user is not None and key is not None:
-        return Credentials("the variables KAGGLE_USERNAME and KAGGLE_KEY", secrets=(key,))
-    user, key = user or stored.get("username"), key or stored.get("key")
+    user, key = trim(env.get("KAGGLE_USERNAME")), trim(env.get("KAGGLE_KEY"))
     if user and key:
-        return Credentials(str(path), path, (str(key),))
+        return Credentials("the variables KAGGLE_USERNAME and KAGGLE_KEY", user=user, key=key)
+    path = kaggle_folder(env, home) / "kaggle.json"
+    stored = _json(path) if path.exists() else {}
+    user = user or trim(str(stored.get("username") or ""))
+    key = key or trim(str(stored.get("key") or ""))
+    if user and key:
+        return Credentials(str(path), path, user=user, key=key)
     if user or key:
         lacking = "user name (KAGGLE_USERNAME)" if key else "key (KAGGLE_KEY)"
         raise HostError(f"Kaggle's credentials are incomplete: there is no {lacking}", remedy=HOW_TO)
@@ -127,17 +138,13 @@ def _user_and_key(env: Mapping[str, str], home: Path) -> Credentials | None:
 
 def _oauth(home: Path) -> Credentials | None:
     path = home / ".kaggle" / "credentials.json"
-    if not path.exists():
+    if not path.exists() or not _json(path).get("refresh_token"):
         return None
-    stored = _json(path)
-    if not stored.get("refresh_token"):
-        return None
-    secrets = tuple(str(stored[name]) for name in ("refresh_token", "access_token") if stored.get(name))
-    return Credentials(f"`kaggle auth login` ({path})", path, secrets)
+    return Credentials(f"`kaggle auth login` ({path})", path)
 
 
 def _none(env: Mapping[str, str], home: Path) -> Credentials:
-    where = config_folder(env, home) / "kaggle.json"
+    where = kaggle_folder(env, home) / "kaggle.json"
     raise HostError(
         f"no Kaggle credentials: neither in the environment nor in {home / '.kaggle'} nor in {where}", remedy=HOW_TO
     )

@@ -17,6 +17,7 @@ from outfold.errors import HostError
 from outfold.hosts.retries import Patience, in_words, is_passing, retry_after
 from outfold.hosts.transport import bound
 from outfold.progress import Bar, Reporter
+from outfold.redaction import redact
 from outfold.store.atomic import write_json
 
 _CHUNK = 1 << 20
@@ -173,7 +174,9 @@ def _object(answer: requests.Response) -> dict[str, Any]:
     length = answer.headers.get("Content-Length", "")
     etag = answer.headers.get("ETag", "")
     validator = answer.headers.get("Last-Modified") if not etag or etag.startswith("W/") else etag
-    name = answer.url.partition("?")[0].rpartition("/")[2]
+    if validator is not None and redact(validator) != validator:
+        validator = None  # the note on the disk must hold no secret: a broken download begins anew
+    name = redact(answer.url.partition("?")[0].rpartition("/")[2])
     return {"name": name, "size": int(length) if length.isdigit() else None, "validator": validator}
 
 

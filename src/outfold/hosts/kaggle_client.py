@@ -18,9 +18,10 @@ from typing import Any
 import requests
 
 from outfold.errors import HostError
-from outfold.hosts.credentials import HOW_TO, Credentials, config_folder
+from outfold.hosts.credentials import HOW_TO, Credentials
 from outfold.hosts.retries import Patience
 from outfold.hosts.transport import bound
+from outfold.redaction import redact, remember
 
 _PAGE = 200
 """Items a page: the most that Kaggle gives."""
@@ -145,7 +146,7 @@ class KaggleClient:
             request.blob_file_tokens = token
             request.submission_description = description
             answer = calls.create_submission(request)
-            return int(answer.ref), str(answer.message)
+            return int(answer.ref), redact(str(answer.message))
 
     def submissions(self) -> list[Sent]:
         """Every submission of the team, the latest first."""
@@ -180,7 +181,7 @@ def _sent(item: Any) -> Sent:
         status=item.status.name.lower(),
         public=_score(item.public_score),
         private=_score(item.private_score),
-        error=item.error_description or "",
+        error=redact(item.error_description or ""),
         date=item.date.isoformat(sep=" ", timespec="minutes") if item.date else "",
     )
 
@@ -220,17 +221,42 @@ def _log_in(credentials: Credentials, patience: Patience) -> Any:
                 http = client.http_client()
                 http.__enter__()
                 bound(http._session, patience)
+                # the client would read variables and files again, with the blanks and line ends that are trimmed here
+                if self.config_values.get(self.CONFIG_NAME_TOKEN) is None:
+                    user, key = (self.config_values.get(name) for name in (self.CONFIG_NAME_USER, self.CONFIG_NAME_KEY))
+                    http._session.auth = (user, key) if key else None
+                    http._signed_in = bool(key)
                 return client
+
+            def _load_config(self) -> None:
+                self.config_values = {}
+                if credentials.user and credentials.key:
+                    self.config_values = {
+                        self.CONFIG_NAME_USER: credentials.user,
+                        self.CONFIG_NAME_KEY: credentials.key,
+                    }
+
+            def _authenticate_with_access_token(self) -> bool:
+                if credentials.token is None:
+                    return False
+                self.config_values[self.CONFIG_NAME_TOKEN] = credentials.token
+                user = self._introspect_token(credentials.token)
+                if user is None:
+                    del self.config_values[self.CONFIG_NAME_TOKEN]
+                    return False
+                self.config_values[self.CONFIG_NAME_USER] = user
+                return True
 
         api = Api()
         # what the client computed when it was imported, computed again: and never --verbose, which prints the keys
-        folder = config_folder(os.environ, Path("~").expanduser())
-        api.config_dir, api.config = str(folder), str(folder / "kaggle.json")
         api.args = ["--local"] if os.environ.get("KAGGLE_API_ENVIRONMENT") == "LOCALHOST" else []
         try:
             api.authenticate()
         except SystemExit:
             raise HostError(f"Kaggle did not accept the credentials from {credentials.source}", remedy=HOW_TO) from None
+    token = api.config_values.get(api.CONFIG_NAME_TOKEN)
+    if token:
+        remember(token)  # `kaggle auth login` leaves one that is renewed here
     return api
 
 

@@ -7,6 +7,7 @@ import requests
 from outfold.errors import HostError
 from outfold.hosts.credentials import HOW_TO, Credentials
 from outfold.hosts.retries import in_words
+from outfold.redaction import redact
 
 
 def explain(error: requests.RequestException, what: str, slug: str, credentials: Credentials) -> HostError:
@@ -18,7 +19,7 @@ def explain(error: requests.RequestException, what: str, slug: str, credentials:
             remedy="Check the network (and http_proxy), then run again: what was downloaded is kept."
             " In a Kaggle notebook, switch the Internet on in its settings.",
         )
-    status, said = response.status_code, credentials.scrub(_said(response))
+    status, said = response.status_code, _said(response)
     told = f": {said}" if said else ""
     if status == 401:
         return HostError(
@@ -54,4 +55,5 @@ def _said(response: requests.Response) -> str:
         message = response.json().get("message", "")
     except (ValueError, AttributeError, requests.RequestException):
         return ""
-    return " ".join(str(message).split())[:300]
+    # before it is cut: half a secret would not be recognised
+    return redact(" ".join(str(message).split()))[:300]

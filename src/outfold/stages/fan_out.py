@@ -13,6 +13,7 @@ from pathlib import Path
 from outfold.errors import OutfoldError
 from outfold.learners.learner import Learner
 from outfold.progress import Reporter, Stopped
+from outfold.redaction import redact_streams
 from outfold.stages.context import Context
 from outfold.stages.fold import learner_of, train_fold
 from outfold.stages.line import Address, Line, Switchboard
@@ -109,6 +110,7 @@ class _Worker:
 
 def _join(address: Address, key: bytes, threads: int) -> None:
     """What a worker does first."""
+    redact_streams()
     set_threads(threads)
     _Worker.line = Line(address, key)
 

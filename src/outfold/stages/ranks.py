@@ -26,6 +26,7 @@ from outfold.config.pipeline import ModelPipeline
 from outfold.errors import ConfigError, OutfoldError
 from outfold.exits import BUG, USER_ERROR
 from outfold.progress import Reporter
+from outfold.redaction import redact
 from outfold.stages.compute import Compute
 from outfold.stages.context import Context
 from outfold.stages.fold import fit_fold, learner_of
@@ -136,7 +137,7 @@ def _errors_left_for_torchrun() -> Iterator[None]:
     except Exception as error:
         known = isinstance(error, OutfoldError)
         file = os.environ.get("TORCHELASTIC_ERROR_FILE")
-        said = str(error) if known else traceback.format_exc()
+        said = redact(str(error) if known else traceback.format_exc())
         if file:
             Path(file).write_text(json.dumps({"message": said, "timestamp": int(time.time())}), encoding="utf-8")
         else:

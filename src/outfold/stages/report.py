@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from outfold.errors import DataError, OutfoldError
+from outfold.redaction import redact
 from outfold.stages.context import Context, command
 from outfold.store.atomic import write_text
 from outfold.store.layout import BLEND
@@ -60,7 +61,7 @@ def report(context: Context, to: Path | None = None) -> Path:
     notebook.metadata["title"] = f"{context.competition.slug}: out-of-fold report"
     body, _ = exporter.from_notebook_node(notebook)
     target = to if to is not None else context.layout.artifacts / "report.html"
-    write_text(target, body)
+    write_text(target, redact(body))
     context.reporter.note(f"report: {target}")
     return target
 

@@ -15,6 +15,7 @@ from outfold.ensemble.thresholds import rating_span
 from outfold.errors import DataError
 from outfold.hosts.host import Host, Scored, Scoring
 from outfold.hosts.registry import get_host
+from outfold.redaction import redact
 from outfold.stages.context import Context, command
 from outfold.stages.current import current
 from outfold.store import ledger
@@ -64,7 +65,7 @@ def submit(
             return _again(context, host, earlier.iloc[-1], sha256)
         write_bytes(file, data)
         reporter.note(f"submit: {file.name} is checked: {len(frame):,} rows, ids and columns as in the sample")
-        words = _message(message, manifest)
+        words = redact(_message(message, manifest))
         scored = host.submit(file, words, reporter, wait_s=wait_s)
         ledger.append(
             layout.ledger,

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from outfold.errors import OutfoldError
 from outfold.progress import Reporter, Stopped
+from outfold.redaction import redact_streams
 from outfold.stages.fan_out import ended, interrupts_kept_from_children, that_travels
 from outfold.stages.line import Address, Line, Switchboard
 from outfold.stages.tuning.bench import Bench, Outcome, Task, Work
@@ -119,6 +120,7 @@ class _Worker:
 
 
 def _join(work: Work, address: Address, key: bytes, threads: int) -> None:
+    redact_streams()
     set_threads(threads)
     _Worker.work, _Worker.line = work, Line(address, key)
 
