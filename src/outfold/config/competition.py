@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from outfold.config.features import Feature
 from outfold.config.folds import FoldKind as FoldKind
 from outfold.config.folds import FoldsConfig
 from outfold.config.model import StrictModel
+from outfold.config.slug import as_slug
 
 Role = Literal["categorical", "continuous", "dates", "text", "ignore"]
 TargetTask = Literal["binary", "multiclass", "ordinal", "multilabel", "regression"]
@@ -131,6 +132,11 @@ class CompetitionConfig(StrictModel):
     """An unreadable image ends the run, or is dropped: from training, and to a grey image in the test set."""
     submission: SubmissionConfig = SubmissionConfig()
     """How outputs become the file."""
+
+    @field_validator("slug", mode="before")
+    @classmethod
+    def _no_address(cls, value: Any) -> Any:
+        return as_slug(value)
 
     @model_validator(mode="before")
     @classmethod

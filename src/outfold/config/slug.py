@@ -1,0 +1,40 @@
+"""A contest's slug: the last part of its address. A whole address or a title in its place is told in words."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+_SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_ADDRESS = re.compile(
+    r"(?:https?:)?/*(?:[\w-]+\.)*kaggle\.com/(?P<path>.*)|/*(?P<bare>(?:c|competitions|t)/.*)", re.IGNORECASE
+)
+_EXAMPLE = "the last part of the contest's address, such as titanic of https://www.kaggle.com/competitions/titanic"
+
+
+def as_slug(value: Any) -> Any:
+    """``value``, if it is a slug.
+
+    Raises:
+        ValueError: it is not; names the slug where it contains one.
+    """
+    if not isinstance(value, str) or _SLUG.fullmatch(value):
+        return value
+    shown = value if len(value) <= 80 else f"{value[:80]}..."
+    if not value.strip():
+        raise ValueError(f"it is empty; expected {_EXAMPLE}")
+    if (address := _ADDRESS.fullmatch(value.strip())) is not None:
+        kind, _, rest = (address["path"] or address["bare"] or "").partition("/")
+        name = _SLUG.match(rest)
+        if kind.lower() in ("c", "competitions") and name is not None:
+            raise ValueError(f"{shown!r} is the contest's address; expected its slug alone: {name[0]}")
+        if kind.lower() in ("datasets", "code", "models", "discussion"):
+            raise ValueError(f"{shown!r} is the address of {kind}, not of a contest; expected {_EXAMPLE}")
+        raise ValueError(f"{shown!r} is an address without a contest's slug; expected {_EXAMPLE}")
+    if (name := _SLUG.fullmatch(value.strip().strip("/"))) is not None:
+        raise ValueError(f"{shown!r} has a blank or slash around it; expected {name[0]}")
+    if re.search(r"\s", value):
+        raise ValueError(f"{shown!r} looks like the contest's title: a slug has no blanks; expected {_EXAMPLE}")
+    raise ValueError(
+        f"{shown!r} is no slug (letters, digits, '-', '_' and '.', the first a letter or digit); expected {_EXAMPLE}"
+    )
