@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -113,10 +114,14 @@ def test_bytes_that_are_no_utf8_are_named_with_the_line(root: Path) -> None:
     assert told(root).message.startswith(f"{path}: line 3: not UTF-8 text")
 
 
-def test_a_zip_archive_is_no_table(root: Path) -> None:
+def test_a_zip_archive_of_several_files_is_no_table(root: Path) -> None:
     path = root / "inputs" / "train.csv"
-    path.write_bytes(b"PK\x03\x04rest")
-    assert told(root).message.startswith(f"{path}: a zip archive")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.csv", "flower,species\n")
+        archive.writestr("b.csv", "flower,species\n")
+    error = told(root)
+    assert error.message.startswith(f"{path}: a zip archive of 2 files (a.csv, b.csv)")
+    assert error.remedy is not None and "unzip" in error.remedy
 
 
 def test_a_column_that_stands_twice_is_named(root: Path) -> None:

@@ -3,10 +3,42 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from outfold.yaml_lines import with_line
+
+LONGEST_QUOTE = 200
+"""Characters of a value from outside (a cell, a name, a key) that a message shows."""
+
+LONGEST_LINE = 2_000
+"""Characters of one line of a message; what no :func:`shorten` has cut before is cut here."""
+
+
+def shorten(value: object, limit: int = LONGEST_QUOTE) -> str:
+    """A value from outside as text for a message: whole where it is short, else its beginning and its length."""
+    text = _printable(str(value))
+    return text if len(text) <= limit else f"{text[: limit - 20]}... ({len(text):,} characters)"
+
+
+def quoted(value: object, limit: int = LONGEST_QUOTE) -> str:
+    """``repr`` of a value from outside, no longer than a message can bear."""
+    if isinstance(value, str) and len(value) > limit:
+        return f"{_printable(repr(value[: limit - 20]))}... ({len(value):,} characters)"
+    return shorten(repr(value), limit)
+
+
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def _printable(text: str) -> str:
+    """One line that any terminal shows as it is: control characters and lone surrogates as escapes."""
+    return _UNPRINTABLE.sub(lambda found: found.group().encode("unicode_escape").decode("ascii"), text)
+
+
+def _bounded(message: str) -> str:
+    return "\n".join(shorten(line, LONGEST_LINE) for line in message.split("\n"))
 
 
 class OutfoldError(Exception):
@@ -19,9 +51,9 @@ class OutfoldError(Exception):
     """
 
     def __init__(self, message: str, *, remedy: str | None = None) -> None:
-        self.message = with_line(message)
+        self.message = _bounded(with_line(message))
         super().__init__(self.message)
-        self.remedy = remedy
+        self.remedy = None if remedy is None else _bounded(remedy)
 
     def __str__(self) -> str:
         return self.message if self.remedy is None else f"{self.message}\n  {self.remedy}"
@@ -56,8 +88,8 @@ class Interrupted(OutfoldError):
 
 
 def some(items: Iterable[Any], limit: int = 5) -> str:
-    """The first few items for a message: ``a, b, c and 4 more``."""
-    every = [str(item) for item in items]
+    """The first few items for a message, each cut where it is long: ``a, b, c and 4 more``."""
+    every = [shorten(item) for item in items]
     shown = ", ".join(every[:limit])
     return shown if len(every) <= limit else f"{shown} and {len(every) - limit} more"
 

@@ -95,7 +95,7 @@ class CompetitionConfig(StrictModel):
     solution: str | None = None
     """For host: folder: a CSV of the test rows' truth (id, target, Usage = Public/Private), relative to the contest's root."""
     train: str = "train.csv"
-    """The training table (csv, csv.gz or parquet), or a folder with one folder of images a class; relative to inputs/."""
+    """The training table (CSV, plain or compressed, Parquet or Feather, told apart by the first bytes), or a folder with one folder of images a class; relative to inputs/."""
     label_pattern: str | None = None
     """For train: a folder of images named by their class, such as cat.0.jpg: a regular expression for the whole path within the folder, without its ending, whose named groups are columns (`(?P<label>cat|dog)[.][0-9]+`); the targets must be among them."""
     test: str | None = None

@@ -1,4 +1,4 @@
-"""Tables as downloaded, read once: CSV (plain or gzip) or Parquet, and a Parquet copy of what was slow to parse."""
+"""Tables as downloaded, read once: CSV (also compressed), Parquet, Feather; and a copy of what was slow to parse."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ import pyarrow.parquet as pq
 
 from outfold.data.reading.column_remarks import remark
 from outfold.data.reading.column_types import typed, typed_target
-from outfold.data.reading.csv_text import parse, read_buffer, read_header
+from outfold.data.reading.csv_text import read_csv_text, read_names
+from outfold.data.reading.file_bytes import first_bytes
+from outfold.data.reading.file_formats import ARROW, PARQUET, other_format, packed_as, refusal
 from outfold.data.reading.plain_columns import to_pandas
 from outfold.data.reading.side_by_side import side_by_side
-from outfold.errors import DataError, some
+from outfold.errors import DataError, shorten, some
 from outfold.memory import give_back
 from outfold.store.atomic import atomic_path
 from outfold.store.fingerprint import fingerprint
 
-REVISION = 3
+REVISION = 4
 """Raised when the same file would be read otherwise: older copies are then not taken."""
 
 CACHE_FROM_BYTES = 1 << 20
@@ -47,9 +49,24 @@ class Table:
     remarks: dict[str, str] = field(default_factory=dict)
 
 
-def is_parquet(path: Path) -> bool:
-    """Whether a file is Parquet, by its name."""
-    return path.suffix.lower() in (".parquet", ".pq")
+def _is_columnar(path: Path) -> bool:
+    """Whether a file is Parquet or Feather: by its first bytes, whatever its name.
+
+    Raises:
+        DataError: it is not there, or its name says Parquet and its first bytes something else.
+    """
+    start = first_bytes(path)
+    if start.startswith((PARQUET, ARROW)):
+        return True
+    if path.suffix.lower() not in (".parquet", ".pq"):
+        return False
+    packing = packed_as(start)
+    if packing is not None:
+        raise refusal(path, packing, "Unpack it, and name the file in it.")
+    refused = other_format(path, start)
+    if refused is not None:
+        raise refused
+    return True
 
 
 def column_names(path: Path) -> list[str]:
@@ -58,9 +75,7 @@ def column_names(path: Path) -> list[str]:
     Raises:
         DataError: as :func:`read_table`.
     """
-    if is_parquet(path):
-        return _parquet_names(path)
-    return read_header(path, read_buffer(path))[0]
+    return _columnar_names(path) if _is_columnar(path) else read_names(path)
 
 
 def read_table(
@@ -69,7 +84,7 @@ def read_table(
     """Read a table, its types inferred.
 
     Args:
-        path: ``.parquet``, or a CSV of any name; ``.gz`` is unpacked.
+        path: Parquet, Feather or CSV, told apart by the first bytes; a compressed CSV is unpacked.
         verbatim: columns of a CSV that stay the text that they are, where only an empty cell is missing (``007`` is an
             id, ``NA`` a class).
         targets: columns of a CSV that become numbers where every cell is one, and else stay the text that they are.
@@ -77,10 +92,11 @@ def read_table(
             and time stamp stay what they were.
 
     Raises:
-        DataError: missing, empty, truncated, without rows, not UTF-8, or a column that stands twice.
+        DataError: missing, no regular file, of another format (named), empty, truncated, without rows, not UTF-8, or a
+            column that stands twice.
     """
-    if is_parquet(path):
-        return Table(path, to_pandas(_read_parquet(path)))
+    if _is_columnar(path):
+        return Table(path, to_pandas(_read_columnar(path)))
     copy = _copy_of(path, verbatim, targets, cache)
     if copy is not None and copy.exists():
         try:
@@ -103,11 +119,12 @@ def _parsed(
     path: Path, verbatim: Collection[str], targets: Collection[str]
 ) -> tuple[pa.Table, tuple[str, ...], dict[str, str]]:
     """A CSV's columns, and what should be told of them: see :class:`Table`."""
-    text, delimiter = parse(path, read_buffer(path))
+    content = read_csv_text(path)
+    text, notes = content.table, content.notes
     names, rows = text.column_names, text.num_rows
     # a column's text is let go of when it is read, so that no two whole tables are held
     waiting = dict(zip(names, text.columns, strict=True))
-    del text
+    del text, content
 
     def read(name: str) -> tuple[pa.ChunkedArray, str | None]:
         cells = waiting.pop(name)
@@ -119,7 +136,7 @@ def _parsed(
     columns = dict(zip(names, side_by_side(read, names, rows), strict=True))
     table = pa.table({name: found for name, (found, _) in columns.items()})
     remarks = {name: said for name, (_, said) in columns.items() if said is not None}
-    return table, _delimiter_note(path, delimiter), remarks
+    return table, notes, remarks
 
 
 def _copy_of(path: Path, verbatim: Collection[str], targets: Collection[str], cache: Path | None) -> Path | None:
@@ -152,31 +169,40 @@ def _from_copy(path: Path, copy: Path) -> Table:
     return Table(path, to_pandas(table.replace_schema_metadata(None)), tuple(told["notes"]), told["remarks"])
 
 
-def _delimiter_note(path: Path, delimiter: str) -> tuple[str, ...]:
-    if delimiter == "," or (delimiter == "\t" and ".tsv" in path.name.lower()):
-        return ()
-    return (f"{path.name}: the header has no comma; its fields were taken to be separated by {delimiter!r}",)
+def _is_arrow(path: Path) -> bool:
+    return first_bytes(path).startswith(ARROW)
 
 
-def _parquet_names(path: Path) -> list[str]:
+def _columnar_names(path: Path) -> list[str]:
     try:
+        if _is_arrow(path):
+            with pa.memory_map(str(path)) as file:
+                return [str(name) for name in pa.ipc.open_file(file).schema.names]
         return [str(name) for name in pq.read_schema(path).names]
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path}: not a readable Parquet file ({error})", remedy="Download it again.") from None
+        raise _damaged(path, error) from None
 
 
-def _read_parquet(path: Path) -> pa.Table:
-    names = _parquet_names(path)
+def _read_columnar(path: Path) -> pa.Table:
+    names = _columnar_names(path)
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise DataError(f"{path}: the column {some(twice)} stands more than once", remedy="Rename one of them.")
     try:
-        table = pq.read_table(path)
+        table = _read_arrow(path) if _is_arrow(path) else pq.read_table(path)
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path}: not a readable Parquet file ({error})", remedy="Download it again.") from None
+        raise _damaged(path, error) from None
     if table.num_rows == 0:
         raise DataError(f"{path}: there are columns and no rows", remedy="Download it again.")
     # what pandas noted about its index would turn a column, the id perhaps, into an index
     return table.replace_schema_metadata(None)
+
+
+def _read_arrow(path: Path) -> pa.Table:
+    with pa.memory_map(str(path)) as file:
+        return pa.ipc.open_file(file).read_all()
+
+
+def _damaged(path: Path, error: Exception) -> DataError:
+    kind = "Feather" if _is_arrow(path) else "Parquet"
+    return DataError(f"{path}: not a readable {kind} file ({shorten(error)})", remedy="Download it again.")
