@@ -152,6 +152,10 @@ def manifest(name: str, **changes: object) -> Manifest:
         "data_hash": "dddd",
         "metric": "auc",
         "trained": [True, True],
+        "outputs": ["p"],
+        "members": ["m"],
+        "fold_scores": [0.5, 0.5],
+        "score": 0.5,
     }
     return Manifest(**{**facts, **changes})
 
@@ -172,7 +176,7 @@ def test_a_blend_of_other_data_is_refused_by_name() -> None:
 
 
 def test_a_manifest_comes_back_and_a_damaged_one_is_told(tmp_path: Path) -> None:
-    path = tmp_path / "manifest.json"
+    path = tmp_path / "one" / "manifest.json"
     assert read_manifest(path) is None
     write_manifest(path, manifest("one", score=0.1 + 0.2))
     back = read_manifest(path)

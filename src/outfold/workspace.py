@@ -19,7 +19,8 @@ from outfold.store import ledger
 from outfold.store.folds_file import read_folds
 from outfold.store.layout import BLEND, Layout
 from outfold.store.manifest import Manifest, read_manifest
-from outfold.store.predictions import fold_by_id, mean_by_id, output_column, read_predictions
+from outfold.store.prediction_files import read_oof, read_test
+from outfold.store.predictions import fold_by_id, mean_by_id, output_column
 
 
 def values_of(predictions: pd.DataFrame, outputs: Sequence[str]) -> np.ndarray:
@@ -82,21 +83,22 @@ class Workspace:
         Args:
             member: one member alone; left out, the mean of all.
         """
-        frame = self._part(self.layout.oof(pipeline), pipeline, member)
+        frame = _member(read_oof(self.layout, self._with_member(pipeline, member), self.folds), member)
         mean = mean_by_id(frame).rename(columns=output_column)
         mean.insert(0, "fold", fold_by_id(frame).reindex(mean.index))
         return mean
 
     def test(self, pipeline: str = BLEND, member: str | None = None) -> pd.DataFrame:
         """Test predictions: one row an id, a float32 column an output; the mean over folds."""
-        return mean_by_id(self._part(self.layout.test(pipeline), pipeline, member)).rename(columns=output_column)
+        manifest = self._with_member(pipeline, member)
+        frame = _member(read_test(self.layout, manifest, self.contest.test.index), member)
+        return mean_by_id(frame).rename(columns=output_column)
 
-    def _part(self, path: Path, pipeline: str, member: str | None) -> pd.DataFrame:
-        known = self.manifest(pipeline).members
-        if member is not None and member not in known:
-            raise DataError(f"{pipeline} has no member {member}; it has {', '.join(known)}")
-        frame = read_predictions(path)
-        return frame if member is None else frame[frame["member"] == member]
+    def _with_member(self, pipeline: str, member: str | None) -> Manifest:
+        manifest = self.manifest(pipeline)
+        if member is not None and member not in manifest.members:
+            raise DataError(f"{pipeline} has no member {member}; it has {', '.join(manifest.members)}")
+        return manifest
 
     def truth(self) -> pd.DataFrame:
         """The targets of the training rows as the file has them, by id."""
@@ -226,3 +228,8 @@ class Workspace:
     def ledger(self) -> pd.DataFrame:
         """Every submission sent, oldest first."""
         return ledger.read(self.layout.ledger)
+
+
+def _member(frame: pd.DataFrame, member: str | None) -> pd.DataFrame:
+    """The rows of one member, or all."""
+    return frame if member is None else frame[frame["member"] == member]

@@ -17,11 +17,13 @@ from outfold.plots import bars
 from outfold.stages.context import Context, command
 from outfold.stages.current import current
 from outfold.stages.scores import TargetScore, target_scores
-from outfold.store.fingerprint import file_sha256, fingerprint
+from outfold.store.damage import DamagedError
+from outfold.store.fingerprint import fingerprint
 from outfold.store.layout import BLEND
 from outfold.store.lock import only_writer
-from outfold.store.manifest import Manifest, read_manifest, refuse_mixed, write_manifest
-from outfold.store.predictions import fold_by_id, prediction_frame, read_predictions, stack, write_predictions
+from outfold.store.manifest import Manifest, refuse_mixed, replaceable_manifest, write_manifest
+from outfold.store.prediction_files import check_hashes, read_oof, read_test
+from outfold.store.predictions import fold_by_id, prediction_frame, stack, write_predictions
 
 REVISION = 1
 """Raised when the same members would be blended into other predictions."""
@@ -37,6 +39,8 @@ def ensemble(context: Context) -> Manifest:
     names = layout.chosen(config.pipelines)
     manifests = {name: current(context, name) for name in names}
     refuse_mixed(manifests)
+    for manifest in manifests.values():
+        check_hashes(layout, manifest)
     made_of = fingerprint(
         blend=config.model_dump(mode="json"),
         members={name: [m.oof_sha256, m.test_sha256] for name, m in manifests.items()},
@@ -45,7 +49,7 @@ def ensemble(context: Context) -> Manifest:
         revision=REVISION,
     )
     with only_writer(layout.pipeline(BLEND)):
-        before = read_manifest(layout.manifest(BLEND))
+        before = replaceable_manifest(layout.manifest(BLEND), reporter)
         if before is not None and before.fingerprint == made_of and _intact(context, before):
             os.utime(layout.test(BLEND))
             reporter.note(f"ensemble: up to date (honest {before.metric} {before.score:.5f})")
@@ -54,13 +58,23 @@ def ensemble(context: Context) -> Manifest:
 
 
 def _intact(context: Context, manifest: Manifest) -> bool:
-    paths = {context.layout.oof(BLEND): manifest.oof_sha256, context.layout.test(BLEND): manifest.test_sha256}
-    return all(path.exists() and file_sha256(path) == digest for path, digest in paths.items())
+    """Both files are the ones that the manifest describes.
+
+    Raises:
+        DamagedError: a folder is in the place of one.
+    """
+    try:
+        check_hashes(context.layout, manifest)
+    except DamagedError:
+        if context.layout.oof(BLEND).is_dir() or context.layout.test(BLEND).is_dir():
+            raise
+        return False
+    return True
 
 
 def _blend(context: Context, names: list[str], manifests: dict[str, Manifest], made_of: str) -> Manifest:
     layout, contest, config = context.layout, context.contest, context.blend_config()
-    oof = {name: read_predictions(layout.oof(name)) for name in names}
+    oof = {name: read_oof(layout, manifests[name], context.folds) for name in names}
     ids, members, values = stack(oof, what="oof")
     fold = fold_by_id(oof[names[0]]).reindex(ids)
     y, groups = contest.truth(ids), contest.groups(ids)
@@ -84,7 +98,7 @@ def _blend(context: Context, names: list[str], manifests: dict[str, Manifest], m
         if len(members) > 1:
             versus = _compare(contest, y, fold.to_numpy(np.int64), best, result.oof, names_of_groups, config.seed)
     test_ids, test_members, test_values = stack(
-        {name: read_predictions(layout.test(name)) for name in names}, what="test"
+        {name: read_test(layout, manifests[name], contest.test.index) for name in names}, what="test"
     )
     assert test_members == members
     outputs = contest.outputs

@@ -30,7 +30,7 @@ def predict(context: Context, name: str) -> None:
         if manifest is None or manifest.inference != inference:
             state = "is not trained" if manifest is None else "was trained on another contest, pipeline, data or folds"
             raise MismatchError(f"{name} {state}", remedy=f"Run `{command(context.root, 'train', name)}` first.")
-        if manifest.test_inference == inference and path.exists() and file_sha256(path) == manifest.test_sha256:
+        if manifest.test_inference == inference and path.is_file() and file_sha256(path) == manifest.test_sha256:
             os.utime(path)
             reporter.note(f"predict {name}: up to date")
             return

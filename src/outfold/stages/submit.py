@@ -22,7 +22,8 @@ from outfold.store import ledger
 from outfold.store.atomic import write_bytes
 from outfold.store.layout import BLEND
 from outfold.store.manifest import Manifest, read_manifest
-from outfold.store.predictions import mean_by_id, read_predictions
+from outfold.store.prediction_files import read_test
+from outfold.store.predictions import mean_by_id
 from outfold.submission import build, check, csv_bytes
 
 
@@ -85,7 +86,7 @@ def submit(
 
 
 def _built(context: Context, contest: Contest, manifest: Manifest, name: str) -> pd.DataFrame:
-    outputs = mean_by_id(read_predictions(context.layout.test(name)))
+    outputs = mean_by_id(read_test(context.layout, manifest, contest.test.index))
     frame = build(
         contest.sample,
         outputs,

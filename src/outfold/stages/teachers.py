@@ -15,9 +15,9 @@ from outfold.ensemble.pseudo import PseudoLabels, choose
 from outfold.errors import MismatchError, some
 from outfold.stages.context import Context
 from outfold.stages.current import refused, trained
-from outfold.store.fingerprint import file_sha256
 from outfold.store.manifest import Manifest, PseudoFacts, PseudoFold
-from outfold.store.predictions import members_of, outputs_by_id, read_predictions
+from outfold.store.prediction_files import read_test
+from outfold.store.predictions import members_of, outputs_by_id
 from outfold.store.shelf import Shelf
 
 _ASKED = "whose test predictions are asked for as pseudo-labels"
@@ -48,13 +48,8 @@ class Teachers:
 
     @cached_property
     def _frames(self) -> dict[str, pd.DataFrame]:
-        frames = {}
-        for name, manifest in self.manifests.items():
-            path = self.context.layout.test(name)
-            if file_sha256(path) != manifest.test_sha256:
-                raise refused(self.context, name, _ASKED, "has changed on disk since it predicted the test set", _BOTH)
-            frames[name] = read_predictions(path)
-        return frames
+        layout, ids = self.context.layout, self.context.contest.test.index
+        return {name: read_test(layout, manifest, ids) for name, manifest in self.manifests.items()}
 
     def labels(self, fold: int) -> PseudoLabels:
         """The test rows that the model of this fold learns from.

@@ -21,8 +21,9 @@ from outfold.stages.scores import Scores, score_oof
 from outfold.stages.teachers import pseudo_facts
 from outfold.store.fingerprint import file_sha256
 from outfold.store.lock import only_writer
-from outfold.store.manifest import Manifest, read_manifest, write_manifest
-from outfold.store.predictions import members_of, outputs_of, read_predictions, write_predictions
+from outfold.store.manifest import Manifest, replaceable_manifest, write_manifest
+from outfold.store.prediction_files import read_oof
+from outfold.store.predictions import members_of, outputs_of, write_predictions
 from outfold.store.shelf import Shelf
 
 
@@ -43,7 +44,7 @@ def train(context: Context, name: str, *, only_folds: Sequence[int] | None = Non
     with only_writer(layout.pipeline(name)):
         made_of = context.fit_fingerprint(config)
         inference = context.inference_fingerprint(config, made_of)
-        before = read_manifest(layout.manifest(name))
+        before = replaceable_manifest(layout.manifest(name), reporter)
         if before is not None and _is_fresh(context, name, before, inference, folds):
             manifest = _rescored(context, name, before)
             if manifest.complete:
@@ -95,7 +96,7 @@ def _is_fresh(context: Context, name: str, before: Manifest, inference: str, fol
 
 
 def _holds(path: Path, digest: str | None) -> bool:
-    return path.exists() and file_sha256(path) == digest
+    return path.is_file() and file_sha256(path) == digest
 
 
 def _batch_size(shelves: Iterable[Shelf]) -> list[int] | None:
@@ -140,7 +141,7 @@ def _rescored(context: Context, name: str, manifest: Manifest) -> Manifest:
     """The manifest with new scores where only the metric changed: a change of metric trains nothing."""
     if manifest.scoring == context.scoring_fingerprint(manifest.inference):
         return manifest
-    frame = read_predictions(context.layout.oof(name))
+    frame = read_oof(context.layout, manifest, context.folds)
     scores = score_oof(context.contest, frame, context.folds.numbers())
     update = {"metric": context.contest.metric.name, **_score_fields(context, manifest.inference, scores)}
     manifest = manifest.model_copy(update=update)

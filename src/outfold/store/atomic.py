@@ -6,12 +6,13 @@ import contextlib
 import errno
 import json
 import os
+import shlex
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from outfold.errors import DiskFullError
+from outfold.errors import DataError, DiskFullError
 
 
 @contextlib.contextmanager
@@ -22,7 +23,13 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     Raises:
         DiskFullError: when there is no space left, naming the file; the old file is untouched.
+        DataError: a folder is where the file belongs.
     """
+    if path.is_dir() and not path.is_symlink():
+        away = shlex.join(["mv", str(path), f"{path}.moved"])
+        raise DataError(
+            f"{path}: a folder is where this file belongs", remedy=f"Run `{away}`, then the same command again."
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     os.close(handle)

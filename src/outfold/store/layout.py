@@ -117,3 +117,15 @@ def command(root: Path, stage: str, *names: str) -> str:
     """The command that a person would type for a stage."""
     here = [] if root.resolve() == Path.cwd() else ["--root", os.path.relpath(root)]
     return shlex.join(["outfold", *here, stage, *names])
+
+
+def maker(path: Path) -> str:
+    """The command that makes a file in ``artifacts/`` again, by where the file lies."""
+    parents = list(path.parents)
+    depth = next((n for n, parent in enumerate(parents) if parent.name == "artifacts"), None)
+    if depth is None:
+        return "outfold train"
+    root, parts = parents[depth].parent, path.relative_to(parents[depth]).parts
+    if parts[0] == BLEND:
+        return command(root, "ensemble")
+    return command(root, "predict" if parts[1:] == ("test.parquet",) else "train", parts[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from outfold.errors import DataError, MismatchError, some
+from outfold.progress import Reporter
 from outfold.store.atomic import write_text
+from outfold.store.damage import FOLDER, DamagedError, damaged
+from outfold.store.fingerprint import fingerprint
 
 
 class PseudoFold(BaseModel):
@@ -106,11 +110,61 @@ class Manifest(BaseModel):
     """Which pseudo-labels it has learnt from; None where from none."""
     extra: dict[str, Any] = {}
     """What the stage wishes to add: weights, optimism, thresholds."""
+    content_sha256: str = ""
+    """Hash of all other fields; empty in a manifest of a version that wrote none."""
 
     @property
     def complete(self) -> bool:
         """Every fold was trained."""
         return bool(self.trained) and all(self.trained)
+
+
+def _problem(manifest: Manifest) -> str:
+    """What no stage writes: names twice, lengths that differ, scores that are missing or not finite; else empty."""
+    for key, names in (("members", manifest.members), ("outputs", manifest.outputs)):
+        if not names or "" in names or len(set(names)) < len(names):
+            return f"{key}: {names}; expected names, each once"
+    if not manifest.trained or len(manifest.fold_scores) != len(manifest.trained):
+        return f"{len(manifest.trained)} folds and {len(manifest.fold_scores)} scores of folds"
+    if manifest.score is None:
+        return "the score is missing"
+    by_fold = {f"fold {fold}": score for fold, score in enumerate(manifest.fold_scores)}
+    undefined = all(score is None for score in manifest.fold_scores)
+    for name, score in {"all folds": manifest.score, **manifest.member_scores, **by_fold}.items():
+        if score is not None and not math.isfinite(score) and not undefined:
+            return f"the score of {name} is {score}; expected a finite number"
+    return _problem_of_extra(manifest.extra)
+
+
+def _problem_of_extra(extra: Mapping[str, Any]) -> str:
+    if not _are_thresholds(extra.get("thresholds")):
+        return "extra.thresholds: expected finite numbers"
+    for key in ("in_sample", "optimism", "gain"):
+        if not isinstance(extra.get(key, 0.0), int | float):
+            return f"extra.{key}: expected a number"
+    for key in ("names", "pipelines"):
+        names = extra.get(key, [])
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            return f"extra.{key}: expected names"
+    for key in ("weights", "weights_by_target", "targets"):
+        if not isinstance(extra.get(key) or {}, dict):
+            return f"extra.{key}: expected a mapping"
+    return ""
+
+
+def _content_sha256(manifest: Manifest) -> str:
+    return fingerprint(manifest=manifest.model_dump(mode="json", exclude={"content_sha256"}))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _are_thresholds(value: Any) -> bool:
+    """Nothing, finite numbers, or these by target."""
+    if isinstance(value, dict):
+        return all(map(_are_thresholds, value.values()))
+    return value is None or (isinstance(value, list) and all(map(_is_number, value)))
 
 
 def _span(values: Sequence[float], form: str) -> str:
@@ -120,7 +174,17 @@ def _span(values: Sequence[float], form: str) -> str:
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
-    """Replace the manifest, whole or not at all."""
+    """Replace the manifest, whole or not at all, with the hash of its fields.
+
+    Raises:
+        DataError: a score is not a finite number though the metric is defined.
+    """
+    problem = _problem(manifest)
+    if problem:
+        raise DataError(f"{manifest.pipeline}: {problem}", remedy="Check the metric in competition/competition.yaml.")
+    # as a reader has it: whole numbers where a field holds floats are floats
+    manifest = Manifest.model_validate_json(json.dumps(manifest.model_dump()))
+    manifest = manifest.model_copy(update={"content_sha256": _content_sha256(manifest)})
     write_text(path, json.dumps(manifest.model_dump(), indent=2) + "\n")
 
 
@@ -128,16 +192,49 @@ def read_manifest(path: Path) -> Manifest | None:
     """The manifest, or None where there is none.
 
     Raises:
-        DataError: the file is there and is no manifest.
+        DamagedError: the file is no manifest, a field of it cannot be, or it was changed after it was written.
     """
-    if not path.exists():
-        return None
     try:
-        return Manifest.model_validate_json(path.read_text(encoding="utf-8"))
-    except (ValidationError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"{path}: damaged ({str(error).splitlines()[0]})", remedy="Remove it: its stage runs again."
-        ) from None
+        manifest = Manifest.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except NotADirectoryError:
+        raise damaged(path, "a file is where its folder belongs") from None
+    except IsADirectoryError:
+        raise damaged(path, FOLDER) from None
+    except ValidationError as error:
+        raise damaged(path, _first(error)) from None
+    problem = _problem(manifest)
+    if problem:
+        raise damaged(path, f"damaged ({problem})")
+    if manifest.content_sha256 and manifest.content_sha256 != _content_sha256(manifest):
+        raise damaged(path, "its fields do not match its own hash: it was changed after it was written")
+    if manifest.pipeline != path.parent.name:
+        raise damaged(path, f"it is the manifest of {manifest.pipeline!r}")
+    return manifest
+
+
+def replaceable_manifest(path: Path, reporter: Reporter) -> Manifest | None:
+    """The manifest for the stage that writes it: one that is damaged is told and counts as missing.
+
+    Raises:
+        DamagedError: a folder is in its place.
+    """
+    try:
+        return read_manifest(path)
+    except DamagedError as error:
+        if path.is_dir():
+            raise
+        reporter.warn(f"{error.message}; it is written again")
+        return None
+
+
+def _first(error: ValidationError) -> str:
+    """The first problem in words."""
+    detail = error.errors(include_url=False)[0]
+    field = ".".join(map(str, detail["loc"]))
+    problem = detail["msg"].removeprefix("Value error, ")
+    return f"damaged ({field}: {problem})" if field else f"damaged ({problem})"
 
 
 def refuse_mixed(manifests: Mapping[str, Manifest]) -> None:
