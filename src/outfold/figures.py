@@ -8,6 +8,7 @@ import numpy as np
 
 from outfold.errors import DataError
 from outfold.judgement import question, said_and_true
+from outfold.plain_text import label
 from outfold.plots import COLOURS, draw_bars, drawing, new_figure
 from outfold.store.layout import BLEND
 from outfold.workspace import values_of
@@ -36,9 +37,9 @@ class Figures:
                 scores = row[folds].to_numpy(float)
                 axes.scatter(scores, np.full(len(scores), place), color=colour, alpha=0.6, s=36, zorder=3)
                 axes.plot([row["fold mean"]] * 2, [place - 0.3, place + 0.3], color=colour, lw=2.5, zorder=4)
-            axes.set_yticks(range(len(table)), [str(name) for name in table.index])
+            axes.set_yticks(range(len(table)), [label(name) for name in table.index])
             axes.invert_yaxis()
-            axes.set_xlabel(f"{table.columns[0]} of each fold (line: mean)")
+            axes.set_xlabel(f"{label(table.columns[0])} of each fold (line: mean)")
             axes.set_title("Out-of-fold scores")
         return figure
 
@@ -78,7 +79,7 @@ class Figures:
         counts = np.zeros((k, k), dtype=int)
         np.add.at(counts, (truth, said), 1)
         wrong = np.where(np.eye(k, dtype=bool), 0, counts)
-        names = [str(name) for name in contest.classes]
+        names = [label(name, 24) for name in contest.classes]
         with drawing():
             side = min(2.5 + 0.42 * k, 12)
             figure = new_figure(side, side)
@@ -100,7 +101,7 @@ class Figures:
             axes.set_yticks(range(k), names)
             axes.set_xlabel("predicted")
             axes.set_ylabel("truth")
-            axes.set_title(f"Confusion, {pipeline}")
+            axes.set_title(f"Confusion, {label(pipeline)}")
         return figure
 
     def worst(self, pipeline: str = BLEND, n: int = 16) -> Figure:
@@ -125,6 +126,7 @@ class Figures:
                 axes.axis("off")
             for axes, path, (name, row) in zip(grid, paths, table.iterrows(), strict=False):
                 axes.imshow(decode(path))
-                axes.set_title(f"{name}\nis {row['truth']}, said {row['predicted']}", fontsize=8, fontweight="normal")
-            figure.suptitle(f"The worst rows, {pipeline}", x=0.01, ha="left", fontsize=11)
+                words = [label(name, 28), f"is {label(row['truth'], 20)}", f"said {label(row['predicted'], 20)}"]
+                axes.set_title("\n".join(words), fontsize=8, fontweight="normal")
+            figure.suptitle(f"The worst rows, {label(pipeline)}", x=0.01, ha="left", fontsize=11)
         return figure

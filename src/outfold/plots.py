@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from outfold.plain_text import label
 from outfold.store.atomic import atomic_path
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ STYLE: Any = {
     "axes.axisbelow": True,
     "grid.color": "#e4e4e4",
     "legend.frameon": False,
+    "text.usetex": False,
+    "axes.formatter.use_mathtext": False,
 }
 
 
@@ -60,13 +63,18 @@ def save(figure: Figure, path: Path) -> None:
         figure.savefig(beside, format="png", metadata={"Software": None})
 
 
+def in_legend(name: str) -> str:
+    """A name for a legend, which leaves out what begins with an underscore."""
+    return f" {label(name)}" if name.startswith("_") else label(name)
+
+
 def draw_bars(axes: Axes, values: Mapping[str, float], *, errors: Mapping[str, float] | None = None) -> None:
     """Horizontal bars, the first on top, each with its value."""
     names = list(values)
     spread = None if errors is None else [errors[name] for name in names]
     places = range(len(names))
     axes.barh(places, [values[name] for name in names], xerr=spread, color=COLOURS[0], height=0.7, ecolor="#555555")
-    axes.set_yticks(places, names)
+    axes.set_yticks(places, list(map(label, names)))
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
     for place, name in enumerate(names):
@@ -83,6 +91,6 @@ def bars(
         figure = new_figure(8.0, 1.2 + 0.32 * len(values))
         axes = figure.subplots()
         draw_bars(axes, values, errors=errors)
-        axes.set_title(title)
+        axes.set_title(label(title, 100))
         axes.set_xlabel(xlabel)
         save(figure, path)

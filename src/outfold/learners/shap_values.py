@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from outfold import plots
+from outfold.plain_text import label
 from outfold.store.atomic import write_text
 
 if TYPE_CHECKING:
@@ -80,9 +81,9 @@ def write_shap(
         else:
             dots = np.mean([values[:, 0] for values in by_fold.values()], axis=0)
             _draw_dots(axes, dots[:, top], features[:, top])
-        axes.set_yticks(range(len(top)), [str(names[place]) for place in top])
+        axes.set_yticks(range(len(top)), [label(names[place]) for place in top])
         axes.set_ylim(len(top) - 0.4, -0.6)
-        axes.set_title(f"{title}: SHAP values of {len(features):,} test rows")
+        axes.set_title(f"{label(title, 60)}: SHAP values of {len(features):,} test rows")
         plots.save(figure, folder / _PICTURE)
 
 
@@ -125,7 +126,7 @@ def _draw_outputs(axes: Axes, sizes: Array, outputs: Sequence[str]) -> None:
         parts[f"{len(order) - _NAMED} others"] = sizes[order[_NAMED:]].sum(axis=0)
     left = np.zeros(sizes.shape[1])
     for colour, (name, size) in zip(plots.COLOURS, parts.items(), strict=False):
-        axes.barh(range(len(size)), size, left=left, color=colour, height=0.7, label=name)
+        axes.barh(range(len(size)), size, left=left, color=colour, height=0.7, label=plots.in_legend(name))
         left += size
     axes.grid(axis="y", visible=False)
     axes.set_xlabel("mean size of what moves the raw score (mean of the folds)")

@@ -166,6 +166,7 @@ def _draw_sizes(path: Path, images: pd.DataFrame, looks: Looks) -> None:
 def _draw_classes(path: Path, contest: Contest) -> None:
     """Training rows a class or a label, the most frequent first (of several targets, the leading one); of numbers, a
     histogram each."""
+    from outfold.plain_text import label
     from outfold.plots import bars, drawing, new_figure, save
 
     contest = contest.leading
@@ -176,7 +177,7 @@ def _draw_classes(path: Path, contest: Contest) -> None:
                 figure.subplots(1, len(contest.targets), squeeze=False)[0], contest.targets, strict=True
             ):
                 axes.hist(contest.train[target], bins=50)
-                axes.set_title(target)
+                axes.set_title(label(target))
             save(figure, path)
         return
     counts = contest.y.sum(0) if contest.y.ndim == 2 else np.bincount(contest.y, minlength=len(contest.classes))

@@ -17,6 +17,7 @@ from outfold.learners.image.learner import ImageLearner
 from outfold.learners.image.rows import PhaseImages
 from outfold.learners.neural.loss import training_loss
 from outfold.metrics import PER_CLASS
+from outfold.plain_text import label
 from outfold.plots import drawing, new_figure, save
 from outfold.randomness import derive_seed, row_uniforms
 from outfold.training.device import reproducible
@@ -176,20 +177,16 @@ def draw_sheet(sheet: ContactSheet, title: str, path: Path) -> None:
     with drawing():
         figure = new_figure(1.3 * across + 0.2, 1.45 * down + 0.4)
         grid = figure.subplots(down, across, squeeze=False)
-        for axes, name, label, variants in zip(grid, sheet.ids, sheet.labels, sheet.images, strict=True):
+        for axes, name, words, variants in zip(grid, sheet.ids, sheet.labels, sheet.images, strict=True):
             for place, (axis, image) in enumerate(zip(axes, variants, strict=True)):
                 axis.axis("off")
                 axis.imshow(_shown(image), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
                 if place == 0:
-                    axis.set_title(f"{name}\n{_short(label)}", fontsize=8, fontweight="normal")
-        figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+                    axis.set_title(f"{label(name, 24)}\n{label(words, 24)}", fontsize=8, fontweight="normal")
+        figure.suptitle(label(title, 100), x=0.01, ha="left", fontsize=11)
         save(figure, path)
 
 
 def _shown(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Grey, or the first three bands."""
     return image[..., :3] if image.shape[-1] >= 3 else image[..., 0]
-
-
-def _short(label: str, most: int = 24) -> str:
-    return label if len(label) <= most else f"{label[: most - 3]}..."

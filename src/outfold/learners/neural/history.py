@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from outfold.plain_text import label
 from outfold.plots import drawing, new_figure, save
 from outfold.store.shelf import Shelf
 from outfold.training.checkpoint import HISTORY
@@ -31,10 +32,10 @@ def draw_history(shelves: Mapping[int, Shelf], name: str, metric: str, path: Pat
             for axis, key, style in ((losses, "valid_loss", "--"), (scores, metric, "-"), (rates, "lr", "-")):
                 axis.plot(epochs, [entry.get(key, float("nan")) for entry in history], style, color=colour)
             waits.plot(epochs, [100 * entry["waiting"] for entry in history], color=colour)
-        losses.set_title(f"{name}: loss (dashed: validation)")
+        losses.set_title(f"{label(name)}: loss (dashed: validation)")
         losses.set_yscale("log")
         losses.legend()
-        scores.set_title(f"{metric} on validation, without TTA")
+        scores.set_title(f"{label(metric)} on validation, without TTA")
         rates.set_title("learning rate at the end of the epoch")
         waits.set_title("% of time waiting for data")
         waits.set_ylim(0, 100)

@@ -10,6 +10,7 @@ import pandas as pd
 from outfold.config.image import ImagePipeline
 from outfold.ensemble.pseudo import PseudoLabels
 from outfold.learners.neural.learner import NeuralLearner
+from outfold.plain_text import label
 from outfold.plots import COLOURS, drawing, new_figure, save
 from outfold.store.shelf import Shelf
 from outfold.training import fit as engine
@@ -62,6 +63,6 @@ def draw_sweep(sweep: Sweep, title: str, path: Path) -> None:
         axes.set_xscale("log")
         axes.set_xlabel("learning rate (of the head)")
         axes.set_ylabel("loss, smoothed")
-        axes.set_title(title)
+        axes.set_title(label(title, 80))
         axes.legend()
         save(figure, path)

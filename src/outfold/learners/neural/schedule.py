@@ -9,6 +9,7 @@ from typing import Any
 
 from outfold.config.neural import NeuralPipeline
 from outfold.learners.neural.history import read_history
+from outfold.plain_text import label
 from outfold.plots import COLOURS, drawing, new_figure, save
 from outfold.store.shelf import Shelf
 from outfold.training.recipe import PhasePlan, plan_phases
@@ -38,8 +39,8 @@ def draw_schedule(plans: Sequence[PhasePlan], groups: int, name: str, path: Path
         figure = new_figure(9.0, 4.8)
         rates, momentum = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
         for group in range(groups):
-            label = "head" if group == groups - 1 else f"group {group + 1}"
-            shown = label if groups <= 8 or group in (0, groups - 1) else None
+            words = "head" if group == groups - 1 else f"group {group + 1}"
+            shown = words if groups <= 8 or group in (0, groups - 1) else None
             rates.plot(steps, curves.lrs[:, group], color=_colour(group, groups), label=shown)
         top = curves.lrs[:, -1]
         rates.plot(curves.cycle_ends, top[curves.cycle_ends], "|", color="#333333", ms=10, label="cycle ends")
@@ -57,7 +58,7 @@ def draw_schedule(plans: Sequence[PhasePlan], groups: int, name: str, path: Path
             )  # fmt: skip
         rates.set_yscale("log")
         rates.set_ylabel("learning rate")
-        rates.set_title(f"{name}: schedule", pad=18)
+        rates.set_title(f"{label(name, 80)}: schedule", pad=18)
         rates.legend(fontsize=8)
         momentum.set_ylabel("momentum")
         momentum.set_xlabel("optimizer step")

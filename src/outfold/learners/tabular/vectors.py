@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from outfold.data.encoding.table_features import plain_names
 from outfold.learners.tabular.networks import Networks
 from outfold.learners.vector_features import INDEX, VECTORS
+from outfold.plain_text import label
 from outfold.plots import COLOURS, drawing, new_figure, save
 from outfold.store.atomic import atomic_path
 from outfold.store.shelf import Shelf
@@ -86,12 +87,13 @@ def draw_vectors(tables: Mapping[str, pd.DataFrame], title: str, path: Path) -> 
             places, share = components(table.drop(columns=["level", "rows"]).to_numpy(np.float64))
             axes.scatter(*places.T, s=14, color=COLOURS[0])
             for number in table["rows"].to_numpy().argsort(kind="stable")[::-1][:NAMED]:
-                words = str(table["level"].iloc[number])
-                axes.annotate(words, places[number], (2, 2), textcoords="offset points", size=7)
-            axes.set_title(f"{name} ({share:.0%} of the variance)")
+                axes.annotate(
+                    label(table["level"].iloc[number], 24), places[number], (2, 2), textcoords="offset points", size=7
+                )
+            axes.set_title(f"{label(name)} ({share:.0%} of the variance)")
         for axes in figure.axes[len(shown) :]:
             axes.set_axis_off()
-        figure.suptitle(f"{title}: embeddings, by principal components")
+        figure.suptitle(f"{label(title, 80)}: embeddings, by principal components")
         save(figure, path)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from outfold import plots
+from outfold.plain_text import label
 from outfold.progress import Reporter
 from outfold.stages.tuning.search import Search, keys_of, load_optuna
 from outfold.store.atomic import write_text
@@ -83,7 +84,7 @@ def draw_history(searches: Sequence[Search], name: str, metric: str, path: Path)
         )
         edge = 0.05 * (shown[1] - shown[0]) or 1e-3
         axes.set_ylim(shown[0] - edge, shown[1] + edge)
-        axes.set_title(f"{name}: {metric} inside each fold's training part")
+        axes.set_title(f"{label(name)}: {label(metric)} inside each fold's training part")
         axes.set_xlabel("trial (0: as it stood)")
         axes.legend()
         plots.save(figure, path)
