@@ -69,7 +69,7 @@ def _read(root: Path, config: CompetitionConfig | None) -> Contest:
     learnt = places_of(rows.index, train.frame.index) >= 0
     roles, left = infer_roles(config.columns, _some(rows, learnt), test_rows, _reserved(config), image=bool(images))
     notes += left
-    rows, test_rows, typed = typed_by_role(roles, rows, test_rows, train.path, test.path)
+    rows, test_rows, typed = typed_by_role(roles, rows, test_rows, train.path, test.path, config.columns.date_formats)
     notes += typed
     return Contest(
         root=layout.root,

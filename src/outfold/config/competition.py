@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -20,6 +21,23 @@ Task = Literal["binary", "multiclass", "ordinal", "multilabel", "regression", "m
 
 def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
+
+
+DATE_UNITS = ("excel", "D", "s", "ms", "us", "ns")
+"""Forms of a date that are counted: days as spreadsheets have them, and days to nanoseconds since 1970."""
+
+
+def _check_date_format(name: str, written: str) -> None:
+    """Refuse what is no form of a date: one that does not bring a date's year back."""
+    if written in DATE_UNITS:
+        return
+    day = datetime(2017, 12, 31, 13, 45, 58, tzinfo=UTC)
+    try:
+        fits = datetime.strptime(day.strftime(written), written).year == day.year
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(f"date_formats: {name}: expected a form such as %d%m%Y, or {', '.join(DATE_UNITS)}")
 
 
 Columns = Annotated[list[str], BeforeValidator(_listed)]
@@ -47,6 +65,8 @@ class ColumnRoles(StrictModel):
     """Columns of free text. The learners of this version leave them out."""
     dates: Columns = []
     """Columns of dates or times. Tabular learners use them as seconds since 1970, and calendar parts."""
+    date_formats: dict[str, str] = {}
+    """The form of a column's dates, where it is not told by the values: as strptime takes it (`{when: "%d%m%Y"}`), or `excel` (days as spreadsheets count them), or D, s, ms, us, ns (since 1970). Such a column is one of `dates`."""
     group: str | None = None
     """The column whose rows must not be torn apart by a split (patient, user, scene)."""
     ignore: Columns = []
@@ -60,6 +80,12 @@ class ColumnRoles(StrictModel):
             for other in get_args(Role):
                 if other != role and name in (getattr(self, other) or []):
                     raise ValueError(f"{name!r} is {role} under columns.roles, and listed under columns.{other}")
+        for name, written in self.date_formats.items():
+            others = [role for role in get_args(Role) if role != "dates" and name in (getattr(self, role) or [])]
+            others += [role for role in [self.roles.get(name, "dates")] if role != "dates"]
+            if others:
+                raise ValueError(f"{name!r} has a form under columns.date_formats, and is {others[0]}")
+            _check_date_format(name, written)
         return self
 
 

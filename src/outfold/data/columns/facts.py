@@ -129,7 +129,8 @@ def _example(column: Column) -> str:
 
 def _short(value: Any) -> str:
     if isinstance(value, pd.Timestamp):
-        return f"{value:%Y-%m-%d}"
+        # not strftime, which ends with the year 9999
+        return f"{value.year:04}-{value.month:02}-{value.day:02}"
     return f"{float(value):.4g}" if isinstance(value, float | np.floating) else str(value)
 
 

@@ -38,7 +38,8 @@ class Roles:
 def listed(declared: ColumnRoles, role: Role) -> list[str]:
     """The columns that the contest file gives a role, in its list or by their names."""
     by_name = [name for name, said in declared.roles.items() if said == role]
-    return list(dict.fromkeys([*(getattr(declared, role) or []), *by_name]))
+    by_form = declared.date_formats if role == "dates" else ()
+    return list(dict.fromkeys([*(getattr(declared, role) or []), *by_name, *by_form]))
 
 
 def declared_columns(declared: ColumnRoles) -> set[str]:
@@ -73,7 +74,9 @@ def check_declared(declared: ColumnRoles, train: pd.DataFrame, test: pd.DataFram
 
 
 def _key(declared: ColumnRoles, role: str, name: str) -> str:
-    return "roles" if declared.roles.get(name) == role else role
+    if declared.roles.get(name) == role:
+        return "roles"
+    return "date_formats" if role == "dates" and name in declared.date_formats else role
 
 
 def infer_roles(
