@@ -145,7 +145,7 @@ def test_images_that_cannot_be_read_are_known_in_every_form(tmp_path: Path, phot
     broken.write_bytes(b"<html>")
     for budget in ("900 KB", "800 KB", "50 KB"):
         cache, _ = opened(tmp_path / budget, [*photos[:60], broken, *photos[61:]], budget)
-        assert cache.bad == {60: "not an image"}
+        assert cache.bad == {60: "not an image (a web page)"}
         grey = images(cache)[60].astype(int)
         assert np.abs(grey - 128).max() <= 1
         with pytest.raises(DataError, match=r"1 of 70 train images cannot be read:\n.*broken\.png: not an image"):

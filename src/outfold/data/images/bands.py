@@ -6,6 +6,8 @@ Multi-band TIFF (satellites, microscopes) is read by tifffile: bands interleaved
 from __future__ import annotations
 
 import io
+import logging
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,6 +17,11 @@ Ranges = Sequence[Sequence[float]]
 """[lowest, highest] stored value: none (the whole range of the type), one pair for all bands, or one a band."""
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PAGES = 64
+_MOST_RATIO = 2000
+"""Bytes a file's byte can hold, decoded: deflate packs 1,032 of them into one, LZW 1,365."""
+_SMALL = 1 << 26
+# it logs each odd tag of a file; whether the file can be read is what counts
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
 class BandsError(ValueError):
@@ -48,8 +55,12 @@ def _read_tiff(data: bytes) -> NDArray:
             series = file.series[0]
             axes, shape = series.axes, series.shape
             size = {axis: length for axis, length in zip(axes, shape, strict=True) if axis in "YX"}
-            if int(np.prod(shape)) > (Image.MAX_IMAGE_PIXELS or np.inf) * _PAGES:
-                raise BandsError(f"{shape} numbers are too many")
+            count = math.prod(shape)
+            most = 2 * (Image.MAX_IMAGE_PIXELS or count)
+            if math.prod(size.values()) > most or count > most * _PAGES:
+                raise BandsError(f"{' x '.join(map(str, shape))} numbers are too many")
+            if count * series.dtype.itemsize > max(_SMALL, _MOST_RATIO * len(data)):
+                raise BandsError(f"damaged: {' x '.join(map(str, shape))} numbers cannot be in {len(data):,} bytes")
             values = np.asarray(series.asarray())
         places = [axes.index(axis) for axis in "YX"]
     except BandsError:
@@ -64,7 +75,10 @@ def _read_other(data: bytes) -> NDArray:
 
     with Image.open(io.BytesIO(data)) as image:
         image.load()
-        upright = ImageOps.exif_transpose(image)
+        try:
+            upright = ImageOps.exif_transpose(image)
+        except Exception:  # a damaged EXIF says nothing of how the image lies
+            upright = image
         values = np.asarray(upright.convert("RGBA") if upright.mode in ("P", "PA") else upright)
     return values.reshape(*values.shape[:2], -1)
 

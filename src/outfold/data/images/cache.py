@@ -83,13 +83,13 @@ class ImageSet:
         own = open_sizes(folder, self._named("sizes", (DECODE_VERSION,)), self.paths, reporter)
         return kept_shapes(buckets(own, self.size), self.margin)
 
-    def reading(self, shapes: NDArray[np.int64]) -> Reading:
-        """How each image is read into its shape."""
+    def reading(self, shapes: NDArray[np.int64], *, check_damage: bool = True) -> Reading:
+        """How each image is read into its shape; without a look for damage where all were looked at before."""
         resize: Literal["crop", "squash"] = "squash" if self.resize == "squash" else "crop"
 
         def read(row: int) -> NDArray[np.uint8]:
             height, width = map(int, shapes[row])
-            pixels = decode(self.paths[row], self.channels, self.ranges, (height, width))
+            pixels = decode(self.paths[row], self.channels, self.ranges, (height, width), check_damage=check_damage)
             return to_shape(pixels, (height, width), resize)
 
         return Reading(f"decode {self.part} images, {self.side} px", read, shapes, self.channels)
@@ -167,9 +167,13 @@ class _Cache:
         return found if found.ndim == 4 else RaggedMap(found, shapes, channels)
 
     def _live(self, bad: dict[int, str]) -> Callable[[int], NDArray[np.uint8]]:
+        reading = self.images.reading(self.reading.shapes, check_damage=False)
+
         def read(row: int) -> NDArray[np.uint8]:
-            pixels, reason = self.reading.or_grey(row)
-            if reason is not None and row not in bad:
+            if row in bad:
+                return reading.grey(row)
+            pixels, reason = reading.or_grey(row)
+            if reason is not None:
                 path = self.images.paths[row]
                 raise DataError(f"{path}: {reason}", remedy="It could be read before: run the same command again.")
             return pixels

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,9 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outfold.data.images.bands import BandsError, Ranges, decode_bands, is_tiff
+from outfold.data.images.damage import find_damage
 
-DECODE_VERSION = 3
+DECODE_VERSION = 4
 """Raised when the same file would give other pixels."""
+_OTHERS = {
+    b"<!doctype html": "a web page",
+    b"<html": "a web page",
+    b"<?xml": "XML",
+    b"<svg": "SVG, which is drawn and not stored",
+    b"{": "JSON",
+    b"pk\3\4": "a ZIP archive",
+    b"%pdf": "PDF",
+    b"\0\5\x16\7": "what macOS keeps beside a file, under a name that begins with ._",
+    b"version https://git-lfs": "a pointer of Git LFS, in place of the file",
+}
+# Pillow warns of every file with an odd tag or many pixels; whether it can be read is what counts
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 class BadImageError(ValueError):
@@ -20,7 +35,12 @@ class BadImageError(ValueError):
 
 
 def decode(
-    path: Path, channels: int = 3, ranges: Ranges = (), wanted: tuple[int, int] | None = None
+    path: Path,
+    channels: int = 3,
+    ranges: Ranges = (),
+    wanted: tuple[int, int] | None = None,
+    *,
+    check_damage: bool = True,
 ) -> NDArray[np.uint8]:
     """Read an image, upright as its EXIF orientation says.
 
@@ -33,12 +53,13 @@ def decode(
 
     Args:
         wanted: the height and width that it will be brought to: see :func:`decode_bytes`.
+        check_damage: look for damage inside the file; left out for a file that was looked at before.
 
     Returns:
         (height, width, channels) uint8; RGB where there are three.
 
     Raises:
-        BadImageError: no such file, empty, truncated, or not an image.
+        BadImageError: no such file, empty, truncated, damaged inside, or not an image.
     """
     try:
         data = path.read_bytes()
@@ -48,11 +69,16 @@ def decode(
         raise BadImageError(error.strerror or str(error)) from None
     if not data:
         raise BadImageError("empty file")
-    return decode_bytes(data, channels, ranges, wanted)
+    return decode_bytes(data, channels, ranges, wanted, check_damage=check_damage)
 
 
 def decode_bytes(
-    data: bytes, channels: int = 3, ranges: Ranges = (), wanted: tuple[int, int] | None = None
+    data: bytes,
+    channels: int = 3,
+    ranges: Ranges = (),
+    wanted: tuple[int, int] | None = None,
+    *,
+    check_damage: bool = True,
 ) -> NDArray[np.uint8]:
     """As :func:`decode`, for a file's bytes.
 
@@ -61,30 +87,55 @@ def decode_bytes(
     twice larger or more, so that the areas averaged later leave no aliasing: on photos the result differs from that of
     the whole image by 1.5 of 255 in the mean, where a bilinear one would by 3.6.
     """
+    try:
+        if is_tiff(data) and (ranges or channels not in (1, 3)):
+            return decode_bands(data, channels, ranges)
+        return _decode_opened(data, channels, ranges, wanted, check_damage)
+    except BadImageError:
+        raise
+    except BandsError as error:
+        raise BadImageError(str(error)) from None
+    except Exception as error:  # decoders raise whatever their parsers stumble over
+        raise BadImageError(_reason(error)) from None
+
+
+def _decode_opened(
+    data: bytes, channels: int, ranges: Ranges, wanted: tuple[int, int] | None, check_damage: bool
+) -> NDArray[np.uint8]:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        if ranges or channels not in (1, 3):
-            return decode_bands(data, channels, ranges)
-        # this reads the header alone
-        with Image.open(io.BytesIO(data)) as image:
-            if _is_ordinary(image, data):
-                halved = wanted is not None and image.format == "JPEG" and _far_larger(image.size, wanted)
-                pixels = _decode_fast(data, channels, halved)
-                if pixels is not None:
-                    return pixels
-            return _decode_any(image, channels)
+        opened = Image.open(io.BytesIO(data))  # this reads the header alone
     except UnidentifiedImageError:
         if is_tiff(data):
             return _bands_as_colours(data, channels)
-        raise BadImageError("not an image") from None
-    except BandsError as error:
-        raise BadImageError(str(error)) from None
-    except Image.DecompressionBombError as error:
-        raise BadImageError(str(error)) from None
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, MemoryError) as error:
-        # Pillow's plugins raise whatever their parser stumbles over
-        raise BadImageError(_reason(error)) from None
+        raise BadImageError(not_an_image(data)) from None
+    with opened as image:
+        by_bands = bool(ranges) or channels not in (1, 3)
+        if not by_bands and _is_ordinary(image, data):
+            if check_damage:
+                # before OpenCV, whose libraries print what they stumble over
+                _refuse_damage(data, image.format)
+            halved = wanted is not None and image.format == "JPEG" and _far_larger(image.size, wanted)
+            pixels = _decode_fast(data, channels, halved)
+            if pixels is not None:
+                return pixels
+        pixels = decode_bands(data, channels, ranges) if by_bands else _decode_any(image, channels)
+        if check_damage:
+            _refuse_damage(data, image.format)
+        return pixels
+
+
+def not_an_image(data: bytes) -> str:
+    """Why these bytes are no image, with what they are where their beginning tells."""
+    found = next((kind for start, kind in _OTHERS.items() if data.lstrip()[: len(start)].lower() == start), None)
+    return "not an image" if found is None else f"not an image ({found})"
+
+
+def _refuse_damage(data: bytes, kind: str | None) -> None:
+    reason = find_damage(data, kind)
+    if reason is not None:
+        raise BadImageError(reason)
 
 
 def _bands_as_colours(data: bytes, channels: int) -> NDArray[np.uint8]:
@@ -141,7 +192,11 @@ def _decode_any(image: Any, channels: int) -> NDArray[np.uint8]:
     from PIL import Image, ImageOps
 
     image.load()
-    upright = ImageOps.exif_transpose(image)
+    try:
+        upright = ImageOps.exif_transpose(image)
+    except Exception:
+        # a damaged EXIF says nothing of how the image lies; the image itself is whole
+        upright = image
     if upright.mode.startswith("I"):
         wide = np.asarray(upright).astype(np.int64)
         if wide.min() < 0 or wide.max() > 65535:

@@ -56,7 +56,11 @@ class Reading:
         try:
             return self.read(row), None
         except BadImageError as error:
-            return np.full((*self.shapes[row], self.channels), GREY, np.uint8), str(error)
+            return self.grey(row), str(error)
+
+    def grey(self, row: int) -> NDArray[np.uint8]:
+        """What stands in for an image."""
+        return np.full((*self.shapes[row], self.channels), GREY, np.uint8)
 
     @property
     def packs(self) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from outfold.data.images.damage import find_damage
 from outfold.data.images.decode import BadImageError, decode_bytes
 from outfold.data.images.near_duplicates import difference_hash
 from outfold.data.in_threads import in_threads
@@ -134,5 +135,8 @@ def _reduced_jpeg(data: bytes) -> tuple[tuple[int, int], NDArray[np.uint8]] | No
     factor = next((f for f in flags if min(size) >= f * _ENOUGH), None)
     if mode not in ("RGB", "L") or factor is None:
         return None
+    reason = find_damage(data, "JPEG")
+    if reason is not None:
+        raise BadImageError(reason)
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags[factor])
     return None if pixels is None else (size, np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), dtype=np.uint8))
