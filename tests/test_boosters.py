@@ -14,6 +14,8 @@ import pandas as pd
 import pytest
 from booster_contest import QUICK, cancer, configured, learner_of, oof, split, trained, write_contest
 from ear import Ear
+from scipy.optimize import minimize_scalar
+from scipy.special import huber
 from sklearn import datasets
 
 from outfold.contest import Contest
@@ -643,3 +645,46 @@ def test_a_catboost_whose_loss_has_overflown_can_be_read_back(tmp_path: Path) ->
     keys: dict[str, Any] = {"rounds": 60, "early_stopping": 0, "params": {"objective": "Poisson"}}
     learner, shelf = fitted(contest, tmp_path / "fold", library="catboost", **keys)
     assert (said(learner, shelf) > 0).all()
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize(("task", "loss"), [("binary", None), ("multiclass", None), ("regression", "RMSE")])
+def test_features_that_are_constant_in_training_give_the_constant_prediction(
+    tmp_path: Path, library: str, task: str, loss: str | None
+) -> None:
+    draw = np.random.default_rng(0)
+    y = {"binary": draw.integers(0, 4, 120) > 0, "multiclass": draw.integers(0, 3, 120)}.get(
+        task, draw.normal(50, 9, 120)
+    )
+    flag = np.zeros(120)
+    flag[0] = 1  # read as a column that differs, constant in the training part that lacks the row
+    contest = write_contest(
+        tmp_path, pd.DataFrame({"flag": flag, "y": np.asarray(y, float if loss else int)}), ["y"], task
+    )
+    ids = contest.train.index[1:]
+    learner, shelf = fitted(contest, tmp_path / "fold", ids, library=library, rounds=300, early_stopping=10, shap=True)
+    said = learner.predict("test", contest.test.index, {0: shelf})[contest.outputs].to_numpy()
+    truth = contest.truth(ids)
+    expected = np.bincount(truth) / len(truth) if task == "multiclass" else np.mean(truth)
+    np.testing.assert_allclose(said, np.broadcast_to(expected, said.shape), rtol=0.02)
+    learner.summarise({0: shelf}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "loss", ["MAE", "Quantile:alpha=0.8", "Poisson", "Huber:delta=5", "Tweedie:variance_power=1.5"]
+)
+def test_catboost_fits_the_constant_of_any_loss(tmp_path: Path, loss: str) -> None:
+    y = np.random.default_rng(0).gamma(3.0, 10.0, 160)
+    contest = write_contest(tmp_path, pd.DataFrame({"flag": np.arange(160) == 0, "y": y}), ["y"], "regression")
+    ids = contest.train.index[1:]
+    params = {"loss_function": loss}
+    learner, shelf = fitted(
+        contest, tmp_path / "fold", ids, library="catboost", early_stopping=0, rounds=5, params=params
+    )
+    said = learner.predict("test", contest.test.index, {0: shelf})["y"].to_numpy()
+    truth = contest.truth(ids)
+    expected = {"MAE": np.median(truth), "Quantile:alpha=0.8": np.quantile(truth, 0.8)}.get(loss, np.mean(truth))
+    if loss.startswith("Huber"):
+        expected = minimize_scalar(lambda c: huber(5, truth - c).sum(), bounds=(0, 100), method="bounded").x
+    assert np.ptp(said) < 1e-6 * np.mean(said)
+    np.testing.assert_allclose(said, expected, rtol=0.02)

@@ -462,3 +462,37 @@ def test_models_of_another_version_are_told(binary: Contest, tmp_path: Path) -> 
     shelf.put("fitted.json", json.dumps({**kept, "made_with": "scikit-learn 0.1"}).encode())
     learner.predict("test", binary.test.index, {0: shelf})
     assert len(told) == 1 and "trained with scikit-learn 0.1" in told[0]
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        "xgboost.XGBClassifier",
+        "lightgbm.LGBMClassifier",
+        "catboost.CatBoostClassifier",
+        "sklearn.ensemble.RandomForestClassifier",
+        "sklearn.svm.LinearSVC",
+        "sklearn.linear_model.RidgeClassifier",
+        "sklearn.neighbors.NearestCentroid",
+    ],
+)
+def test_a_class_missing_from_a_training_part_gets_probability_0(
+    tmp_path: Path, flowers: Contest, estimator: str
+) -> None:
+    """xgboost refuses labels that are not 0, 1, ..., k - 1, which a missing class leaves."""
+    params = {
+        "xgboost.XGBClassifier": {"n_estimators": 5},
+        "lightgbm.LGBMClassifier": {"n_estimators": 5, "verbose": -1},
+        "catboost.CatBoostClassifier": {"iterations": 5, "verbose": 0, "allow_writing_files": False},
+    }.get(estimator, {})
+    contest = flowers
+    learner = learner_of(contest, estimator, params=params)
+    for missing in range(3):
+        ids = contest.train.index[contest.y != missing]
+        shelf = Shelf.open(tmp_path / f"without-{missing}", "made of this")
+        learner.fit(0, ids, contest.train.index[contest.y == missing], shelf)
+        said = learner.predict("test", contest.test.index, {0: shelf})[contest.outputs].to_numpy()
+        assert (said[:, missing] == 0).all()
+        np.testing.assert_allclose(said.sum(axis=1), 1.0, atol=1e-6)
+        present = [k for k in range(3) if k != missing]
+        assert (np.ptp(said[:, present], axis=0) > 0).all()

@@ -8,6 +8,7 @@ import logging
 import tempfile
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,9 @@ _UNKNOWN = -1
 _ASIDE = ("train_finish_time", "model_guid", "training")
 """What CatBoost writes into a model beside it: the time of day, which no two trainings share, and each round's loss, of
 which it cannot read back one that is infinite."""
+_ALL_CONSTANT = "All features are either constant or ignored"
+"""CatBoost's refusal of rows from which no split can be made."""
+_CONSTANT_ROUNDS = 300
 _log = logging.getLogger("outfold.catboost")
 
 
@@ -167,13 +171,46 @@ class CatBoost:
         )
 
     def _fitted(self, params: dict[str, Any], rows: Rows, bar: Bar, **more: Any) -> CatBooster:
-        library = _library()
-        with _refusals(self.settings.where), warnings.catch_warnings():
+        with _refusals(self.settings.where):
+            try:
+                booster = self._trained(params, rows, bar, **more)
+            except _library().CatBoostError as error:
+                if _ALL_CONSTANT not in str(error):
+                    raise
+                booster = self._trained(self._constant_params(params), _two_valued(rows), bar)
+        return CatBooster(booster, self.settings, self._loss)
+
+    def _trained(self, params: dict[str, Any], rows: Rows, bar: Bar, **more: Any) -> Any:
+        with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Failed to import numba")
-            booster = library.CatBoost(params | {"logging_level": "Silent"})
+            booster = _library().CatBoost(params | {"logging_level": "Silent"})
             callbacks = None if params.get("task_type") == "GPU" else [_Shown(bar)]
             booster.fit(self._pool(rows), callbacks=callbacks, log_cout=io.StringIO(), log_cerr=_Log(), **more)
-        return CatBooster(booster, self.settings, self._loss)
+        return booster
+
+    def _constant_params(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Parameters that fit the best constant prediction of the loss to the rows of :func:`_two_valued`."""
+        kept = ["loss_function", "thread_count", "random_seed", "class_names", "classes_count", "task_type", "devices"]
+        if self.settings.objective is not None:
+            kept.append("eval_metric")
+        # the Newton step of Huber's loss has no curvature far from the target, and never starts
+        method = {"leaf_estimation_method": "Gradient"} if self._loss == "Huber" else {}
+        return (
+            {name: params[name] for name in kept if name in params}
+            | method
+            | {
+                "allow_const_label": True,
+                "allow_writing_files": False,
+                "iterations": _CONSTANT_ROUNDS,
+                "learning_rate": 1.0,
+                "depth": 1,
+                "l2_leaf_reg": 0.0,
+                "bootstrap_type": "No",
+                "random_strength": 0.0,
+                "boosting_type": "Plain",
+                "one_hot_max_size": 255,
+            }
+        )
 
 
 class _Slopes:
@@ -238,6 +275,25 @@ class _Log:
 
     def flush(self) -> None:
         pass
+
+
+def _two_valued(rows: Rows) -> Rows:
+    """The rows twice, the first feature once 0 and once 1: every split leaves the same targets on both sides.
+
+    CatBoost refuses rows whose features are all constant. Trees on these rows predict the same value for any row, the
+    constant that the other libraries give.
+    """
+    first = np.zeros((len(rows), rows.whole.shape[1]), dtype=rows.whole.dtype)
+    second = first.copy()
+    second[:, 0] = 1
+    problem, weight = rows.problem, rows.weight
+    twice = replace(
+        problem,
+        y=np.concatenate([problem.y, problem.y]),
+        counts=None if weight is None else np.concatenate([weight, weight]),
+        balanced=False,
+    )
+    return replace(rows, whole=np.concatenate([first, second]), problem=twice, monotone=(), places=None)
 
 
 def _library() -> Any:

@@ -29,6 +29,8 @@ class FittedEstimator:
         classes: (classes,) the codes that training had.
         centre, scale: of a target that was learnt on one scale.
         rows: that it learnt from.
+        consecutive: the estimator was fitted on positions in ``classes`` (0, 1, ...) instead of the codes. Estimators
+            such as ``xgboost.XGBClassifier`` refuse labels with gaps, which a class missing from training leaves.
     """
 
     kind: Kind
@@ -39,6 +41,7 @@ class FittedEstimator:
     centre: float
     scale: float
     rows: int
+    consecutive: bool = False
 
     def predict(self, matrix: Any) -> Array:
         """(n, outputs): a probability, probabilities that sum to 1, or values."""
@@ -48,10 +51,11 @@ class FittedEstimator:
             if self.says == "values":
                 said = np.asarray(self.estimator.predict(matrix), dtype=np.float64).reshape(-1, 1)
                 return said * self.scale + self.centre
-            return self._placed(_shares(self.estimator, self.says, matrix, self.classes))
+            known = np.arange(len(self.classes)) if self.consecutive else self.classes
+            return self._placed(_shares(self.estimator, self.says, matrix, known))
 
     def _placed(self, shares: Array) -> Array:
-        """(n, outputs) from (n, classes): a class that training had not gets nothing."""
+        """(n, outputs) from (n, classes): a class missing from training gets probability 0."""
         if self.kind == "binary":
             return shares[:, [1]]
         every = np.zeros((len(shares), self.outputs))
@@ -78,12 +82,13 @@ def fitted(estimator: Any, matrix: Any, problem: Problem, *, scaled: bool) -> tu
         centre, scale = scale_of(problem) if scaled else (0.0, 1.0)
         told = learn(estimator, matrix, (problem.y - centre) / scale, problem.weight)
         return FittedEstimator("number", 1, estimator, "values", np.empty(0, np.int64), centre, scale, rows), told
-    seen = np.unique(problem.y).astype(np.int64)
+    seen, labels = np.unique(problem.y, return_inverse=True)
+    seen = seen.astype(np.int64)
     if len(seen) == 1:
         return FittedEstimator(problem.kind, problem.outputs, None, "one class", seen, 0.0, 1.0, rows), []
-    told = learn(estimator, matrix, problem.y.astype(np.int64), problem.weight)
-    says = _asked(estimator, matrix, seen)
-    return FittedEstimator(problem.kind, problem.outputs, estimator, says, seen, 0.0, 1.0, rows), told
+    told = learn(estimator, matrix, labels.astype(np.int64), problem.weight)
+    says = _asked(estimator, matrix, np.arange(len(seen)))
+    return FittedEstimator(problem.kind, problem.outputs, estimator, says, seen, 0.0, 1.0, rows, True), told
 
 
 def takes_weights(estimator: Any) -> bool:
