@@ -476,7 +476,7 @@ ERRORS: list[tuple[dict[str, Any], type[Exception], str]] = [
         ConfigError,
         r"5 folds need 5 groups, there are 3",
     ),
-    ({"kind": "group", "groups": by_id([None, *"abcdefghijk"], names(12))}, DataError, r"1 rows .*: row0\.png"),
+    ({"kind": "group", "groups": by_id([None, *"abcdefghijk"], names(12))}, DataError, r"1 training rows: row0\.png"),
     ({"kind": "group", "groups": by_id(np.arange(11), names(11))}, DataError, r"1 of 12 .*: row11\.png"),
     ({"kind": "time_series"}, ConfigError, r"needs a date column"),
     ({"kind": "time_series", "dates": by_id([1, 2, 3] * 4, names(12))}, ConfigError, r"6 distinct dates, there are 3"),

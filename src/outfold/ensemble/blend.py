@@ -124,9 +124,7 @@ def blend(
         problem = Problem(y, fold, task, metric, None if groups is None else np.asarray(groups), seed)
         problem = problem if everywhere else problem.take(scored)
         folds = problem.fold
-        if len(np.unique(folds)) == 1:
-            problem = replace(problem, fold=_parts_of_holdout(problem))
-        named = ByTarget(partial(get_combiner, combiner)) if metric.subtasks else get_combiner(combiner, problem)
+        problem, named = _prepared(problem, combiner)
         maker = Single() if len(members) == 1 else named
 
         outputs, decided = _nested(maker, members, problem)
@@ -166,6 +164,36 @@ def blend(
         fitted=fitted,
         metric=metric,
     )
+
+
+def check_blend(
+    y: Array, fold: Array, *, task: Task, metric: Metric, combiner: str, groups: Array | None = None
+) -> None:
+    """Raise what :func:`blend` would raise for any members.
+
+    Args:
+        y, fold, task, metric, combiner, groups: as for :func:`blend`.
+
+    Raises:
+        MismatchError: too few rows are scored, or all are of one fold and one group.
+        ConfigError: a combiner that is unknown, or does not go with the metric or the task.
+    """
+    y, fold = np.asarray(y), np.asarray(fold)
+    _check_shapes(np.empty((1, len(y), 0), dtype=np.float32), y, fold, ["any"], task, groups)
+    scored = fold >= 0
+    problem = Problem(y, fold, task, replace(metric, task=task), None if groups is None else np.asarray(groups))
+    problem, maker = _prepared(problem.take(scored), combiner)
+    if isinstance(maker, ByTarget):
+        maker.makers(problem)
+
+
+def _prepared(problem: Problem, combiner: str) -> tuple[Problem, Combiner]:
+    """The problem with parts for folds where only one fold is scored, and the combiner that suits it."""
+    if len(np.unique(problem.fold)) == 1:
+        problem = replace(problem, fold=_parts_of_holdout(problem))
+    if problem.metric.subtasks:
+        return problem, ByTarget(partial(get_combiner, combiner))
+    return problem, get_combiner(combiner, problem)
 
 
 def _nested(maker: Combiner, members: Array, problem: Problem) -> tuple[Array, Array]:

@@ -25,14 +25,26 @@ class ByTarget:
     def fit(self, P: Array, problem: Problem) -> Fitted:
         """Fit each target's combiner on all of these rows."""
         subtasks = problem.metric.subtasks
-        fitted = []
-        for subtask in subtasks:
-            own = problem_of(problem, subtask)
+        makers = self.makers(problem)
+        fitted = [
+            maker.fit(subtask.outputs_of(P), problem_of(problem, subtask))
+            for subtask, maker in zip(subtasks, makers, strict=True)
+        ]
+        return FittedByTarget(subtasks, tuple(fitted))
+
+    def makers(self, problem: Problem) -> list[Combiner]:
+        """The combiner of each target.
+
+        Raises:
+            ConfigError: it does not go with the metric or the task of a target; the target is named.
+        """
+        found = []
+        for subtask in problem.metric.subtasks:
             try:
-                fitted.append(self.make(own).fit(subtask.outputs_of(P), own))
+                found.append(self.make(problem_of(problem, subtask)))
             except ConfigError as error:
                 raise ConfigError(f"target {subtask.name}: {error.message}", remedy=error.remedy) from None
-        return FittedByTarget(subtasks, tuple(fitted))
+        return found
 
 
 @dataclass(frozen=True, eq=False)

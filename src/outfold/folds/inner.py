@@ -68,7 +68,7 @@ def inner_split(
         array = None if y is None else truth(y, ids)
         task = task or ("multiclass" if array is None else task_of(array))
         if groups is not None:
-            column = known(groups, ids, "groups", "Fill the group, or drop these rows.")
+            column = known(groups, ids, "groups")
             aside = part.of_groups(codes_of(column), array, task, fraction, seed)
         else:
             aside = part.of_rows(len(ids), array, task, fraction, seed)

@@ -144,7 +144,7 @@ def _shuffled(
         return assign.kfold(rows, n, seed)
     if kind in GROUPED:
         assert groups is not None
-        group = codes_of(known(groups, ids, "groups", "Fill the group, or drop these rows."))
+        group = codes_of(known(groups, ids, "groups"))
         if group.max() + 1 < n:
             raise ConfigError(
                 f"folds.n: {n} folds need {n} groups, there are {group.max() + 1}", remedy="Use fewer folds."
@@ -173,7 +173,7 @@ def _holdout(
     if dates is not None:
         aside = part.latest(instants(dates, ids), fraction)
     elif groups is not None:
-        group = codes_of(known(groups, ids, "groups", "Fill the group, or drop these rows."))
+        group = codes_of(known(groups, ids, "groups"))
         aside = part.of_groups(group, y, task, fraction, seed)
     else:
         aside = part.of_rows(len(ids), y, task, fraction, seed)

@@ -50,13 +50,25 @@ def by_id(values: Any, ids: pd.Index, what: str) -> Any:
     return values.reindex(ids)
 
 
-def known(values: pd.Series, ids: pd.Index, what: str, remedy: str) -> pd.Series:
-    """``values`` in the order of ``ids``; DataError naming the rows where one is missing."""
+def known(values: pd.Series, ids: pd.Index, what: str) -> pd.Series:
+    """``values`` in the order of ``ids``; DataError naming the column and the rows where one is missing."""
     aligned = pd.Series(by_id(values, ids, what))
     missing = aligned.isna().to_numpy()
     if missing.any():
-        raise DataError(f"{what}: {int(missing.sum())} rows have no value: {some(ids[missing])}", remedy=remedy)
+        name = getattr(values, "name", None)
+        column = f"the column {name!r}, by which folds are made, has no value in" if name else "no value in"
+        raise DataError(
+            f"{what}: {column} {int(missing.sum())} training rows: {some(ids[missing])}",
+            remedy=f"Leave these rows out (`train_where: {_quoted(name or 'column')}.notna()` in competition.yaml), or "
+            "fill the column in `features` of competition/hooks.py.",
+        )
     return aligned
+
+
+def _quoted(column: object) -> str:
+    """A column's name as ``train_where`` takes it."""
+    name = str(column)
+    return name if name.isidentifier() else f"`{name}`"
 
 
 def codes_of(values: pd.Series) -> np.ndarray:
@@ -77,7 +89,7 @@ def moments(dates: pd.Series, ids: pd.Index) -> pd.Series:
     Raises:
         DataError: a date is missing or cannot be read, naming the rows.
     """
-    aligned = known(dates, ids, "dates", "Fill the date, or drop these rows.").reset_index(drop=True)
+    aligned = known(dates, ids, "dates").reset_index(drop=True)
     if not (pd.api.types.is_numeric_dtype(aligned) or pd.api.types.is_datetime64_any_dtype(aligned)):
         parsed = pd.to_datetime(aligned, errors="coerce", utc=True)
         unread = parsed.isna().to_numpy()

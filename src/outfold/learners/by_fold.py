@@ -48,6 +48,10 @@ class ByFold:
         for learner in dict.fromkeys(self._learners.values()):
             learner.check()
 
+    def check_fold(self, fold: int, train: pd.Index) -> None:
+        """Raise what would stop the fold's own learner."""
+        self._learner(fold).check_fold(fold, train)
+
     def fit(
         self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf, pseudo: PseudoLabels | None = None
     ) -> None:

@@ -39,6 +39,11 @@ class ByTarget:
         for learner in self.learners.values():
             learner.check()
 
+    def check_fold(self, fold: int, train: pd.Index) -> None:
+        """Raise what would stop the learner of a target."""
+        for learner in self.learners.values():
+            learner.check_fold(fold, train)
+
     def fit(
         self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf, pseudo: PseudoLabels | None = None
     ) -> None:

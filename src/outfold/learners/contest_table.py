@@ -22,6 +22,9 @@ from outfold.learners.vector_features import vector_config, vector_features
 from outfold.progress import Reporter
 from outfold.store.shelf import Shelf
 
+_FEW = 100
+"""Test rows whose features are made to see that they can be."""
+
 
 class ContestTable:
     """The rows of a contest as one pipeline of tables sees them, by id.
@@ -38,6 +41,8 @@ class ContestTable:
         self.contest, self.settings, self.name, self.reporter = contest, config.image_features, name, reporter
         self.where: Path = contest.layout.pipeline_config(name)
         self._plan = planned(contest, config, str(self.where))
+        self._waits_for = config.upstream()
+        self._rehearsed: Columns | None = None
         self._told = False
         self._made = MadeFeatures(contest, self._plan, name, reporter)
         if isinstance(self.settings.backbone, PipelineBackbone) and self.takes_images:
@@ -97,6 +102,28 @@ class ContestTable:
         if self.takes_images:
             self._described("train")
             self._described("test")
+
+    @property
+    def complete(self) -> bool:
+        """Whether all features can be made now; False where some come from the models of other pipelines."""
+        return not (self._waits_for or self._vectors)
+
+    def check_fold(self, train: pd.Index) -> tuple[pd.Index, Columns]:
+        """Make the features of the first training part that is asked for, and of a few test rows.
+
+        Returns:
+            the ids of the rows to learn from, and the columns with those that functions of the user's made.
+
+        Raises:
+            DataError: fewer than two rows to learn from.
+            ConfigError: a feature that cannot be made, or a function that fails.
+        """
+        ids = self.readable(train)
+        if self._rehearsed is None:
+            fitted, _ = self.fit(ids)
+            self.rows("test", self.contest.test.index[:_FEW], fitted)
+            self._rehearsed = fitted.columns
+        return ids, self._rehearsed
 
     def images(self, part: Part, ids: pd.Index, fold: int) -> pd.DataFrame | None:
         """float32 features from the images of these rows, and vectors of other pipelines' networks; or None.

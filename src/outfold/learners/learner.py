@@ -20,6 +20,9 @@ class Learner(Protocol):
     def check(self) -> None:
         """Raise what would stop ``fit`` before it begins: an unknown model, a missing file, unreadable images."""
 
+    def check_fold(self, fold: int, train: pd.Index) -> None:
+        """Raise what the rows of a fold's training part would make ``fit`` refuse; nothing is trained."""
+
     def fit(
         self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf, pseudo: PseudoLabels | None = None
     ) -> None:

@@ -99,6 +99,10 @@ class Transformed:
         """Raise what would stop the learner."""
         self.learner.check()
 
+    def check_fold(self, fold: int, train: pd.Index) -> None:
+        """Raise what would stop the learner on this training part."""
+        self.learner.check_fold(fold, train)
+
     def fit(
         self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf, pseudo: PseudoLabels | None = None
     ) -> None:

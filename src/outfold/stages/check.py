@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
 import numpy as np
 
 from outfold.contest import Contest
 from outfold.errors import ConfigError, OutfoldError, some
-from outfold.learners.registry import make_learner
+from outfold.folds import Folds
 from outfold.stages.check_images import check_images, move_aside
 from outfold.stages.columns import suspicious_rows
-from outfold.stages.context import Context
-from outfold.stages.split import described, random_over_time
+from outfold.stages.context import Context, command
+from outfold.stages.rehearsal import rehearse_blend, rehearse_pipeline, rehearse_scores, rehearse_submission
+from outfold.stages.split import described, make_split
+
+T = TypeVar("T")
 
 
 def check(context: Context, *, fix: bool = False) -> None:
@@ -27,7 +34,7 @@ def check(context: Context, *, fix: bool = False) -> None:
     context.warn_of_the_data()
     config = context.competition
     reporter.table(f"{config.slug} ({config.host})", ["", "found"], _facts(contest, context))
-    for warning in [*random_over_time(contest), *suspicious_rows(contest)]:
+    for warning in suspicious_rows(contest):
         reporter.warn(warning)
     if contest.roles.image:
         found = check_images(context)
@@ -37,23 +44,47 @@ def check(context: Context, *, fix: bool = False) -> None:
             contest = context.contest
     elif fix:
         raise ConfigError("check --fix: this contest has no images, and nothing else can be moved aside")
-    errors: list[OutfoldError] = []
-    for name in context.layout.chosen(None):
-        try:
-            model = context.model_config(name)
-            make_learner(contest, model, name, reporter).check()
-        except OutfoldError as error:
-            errors.append(error)
-        else:
-            reporter.note(f"pipelines/{name}.yaml: {model.learner}, ready")
+    folds, errors = _rehearse(context)
     if errors:
         for another in errors[1:]:
             reporter.warn(str(another))
         raise errors[0]
-    blend = context.blend_config()
-    if blend.pipelines is not None:
-        context.layout.chosen(blend.pipelines)
-    reporter.note("check: nothing stands in the way of `train`")
+    reporter.note(f"check: passed ({len(folds.numbers())} folds rehearsed); next: `{command(context.root, 'train')}`")
+
+
+def _rehearse(context: Context) -> tuple[Folds, list[OutfoldError]]:
+    """Go through the later stages without training.
+
+    Returns:
+        the folds, and what the stages would refuse.
+
+    Raises:
+        OutfoldError: the split is refused, without which nothing else can be tried.
+    """
+    reporter = context.reporter
+    folds, warnings = make_split(context)
+    errors: list[OutfoldError] = []
+
+    def attempt(function: Callable[[], T]) -> T | None:
+        try:
+            return function()
+        except OutfoldError as error:
+            errors.append(error)
+            return None
+
+    for name in context.layout.chosen(None):
+        model = attempt(partial(rehearse_pipeline, context, name, folds))
+        if model is not None:
+            reporter.note(f"pipelines/{name}.yaml: {model.learner}, ready")
+    attempt(partial(rehearse_scores, context, folds))
+    blend = attempt(context.blend_config)
+    if blend is not None:
+        attempt(lambda: context.layout.chosen(blend.pipelines))
+        attempt(partial(rehearse_blend, context, blend, folds))
+    warnings += attempt(partial(rehearse_submission, context, folds)) or []
+    for warning in warnings:
+        reporter.warn(warning)
+    return folds, errors
 
 
 def _facts(contest: Contest, context: Context) -> list[list[str]]:

@@ -48,8 +48,7 @@ def split(context: Context) -> Folds:
     context.warn_of_the_data()
     if config.folds.kind is None or config.folds.implied_by is not None:
         reporter.note(f"split: folds.kind is left out: {described(contest, config.folds)}")
-    folds, warnings = _make(contest, config.folds)
-    warnings += [*_duplicate_images(contest, folds, context), *random_over_time(contest)]
+    folds, warnings = make_split(context)
     for warning in warnings:
         reporter.warn(warning)
     write_folds(layout.folds, folds, made_of)
@@ -111,9 +110,18 @@ def random_over_time(contest: Contest) -> list[str]:
     return []
 
 
-def _make(contest: Contest, config: FoldsConfig) -> tuple[Folds, list[str]]:
+def make_split(context: Context) -> tuple[Folds, list[str]]:
+    """Split the training rows in memory; nothing is written.
+
+    Returns:
+        the folds, and warnings.
+
+    Raises:
+        ConfigError, DataError: the contest's ``folds:`` cannot be carried out on these rows.
+    """
+    contest, config = context.contest, context.competition.folds
     ids, asked = contest.train.index, contest.leading
-    return make_folds(
+    folds, warnings = make_folds(
         ids,
         kind=fold_kind(contest, config),
         n=config.n,
@@ -130,6 +138,7 @@ def _make(contest: Contest, config: FoldsConfig) -> tuple[Folds, list[str]]:
         gap=config.gap,
         classes=asked.classes,
     )
+    return folds, [*warnings, *_duplicate_images(contest, folds, context), *random_over_time(contest)]
 
 
 def _duplicate_images(contest: Contest, folds: Folds, context: Context) -> list[str]:

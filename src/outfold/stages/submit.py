@@ -48,8 +48,9 @@ def submit(
         raise DataError(f"{name}: nothing to send yet", remedy=f"Run `{command(context.root, stage)}` first.")
     if name != BLEND:
         current(context, name)
-    frame = _built(context, contest, manifest, name)
-    for warning in check(frame, contest.sample, **_what(contest)):
+    outputs = mean_by_id(read_test(layout, manifest, contest.test.index))
+    frame = submission_of(contest, outputs, manifest.extra.get("thresholds"))
+    for warning in check(frame, contest.sample, **form_arguments(contest)):
         reporter.warn(f"submission: {warning}")
     data = csv_bytes(frame)
     sha256 = hashlib.sha256(data).hexdigest()
@@ -58,7 +59,7 @@ def submit(
         write_bytes(file, data)
         reporter.note(f"submit: {file} is checked and not sent ({len(frame):,} rows)")
         return None
-    host = get_host(context.competition, layout.root, layout.inputs, _scoring(contest))
+    host = get_host(context.competition, layout.root, layout.inputs, scoring_of(contest))
     with ledger.locked(layout.ledger, lambda: reporter.note("submit: waiting for another submission to be recorded")):
         known = ledger.read(layout.ledger)
         earlier = known[(known["sha256"] == sha256) & (known["status"] != "error")]
@@ -85,15 +86,24 @@ def submit(
     return scored
 
 
-def _built(context: Context, contest: Contest, manifest: Manifest, name: str) -> pd.DataFrame:
-    outputs = mean_by_id(read_test(context.layout, manifest, contest.test.index))
+def submission_of(contest: Contest, outputs: pd.DataFrame, thresholds: Any) -> pd.DataFrame:
+    """The submission that test predictions make, after the user's ``postprocess`` hook.
+
+    Args:
+        outputs: by id, (test rows, outputs).
+        thresholds: of a metric on labels, as a manifest holds them; None for others.
+
+    Raises:
+        SubmissionError: the sample's columns fit no form, an id has no output, or an output is not finite.
+        ConfigError: the hook fails.
+    """
     frame = build(
         contest.sample,
         outputs,
-        thresholds=manifest.extra.get("thresholds"),
+        thresholds=thresholds,
         span=_span(contest),
-        clip=context.competition.submission.clip or None,
-        **_what(contest),
+        clip=contest.config.submission.clip or None,
+        **form_arguments(contest),
     )
     return contest.hooks.postprocess(frame)
 
@@ -105,7 +115,8 @@ def _span(contest: Contest) -> Any:
     return {one.targets[0]: rating_span(one.y, one.task) for one in contest.questions}
 
 
-def _what(contest: Contest) -> dict:
+def form_arguments(contest: Contest) -> dict[str, Any]:
+    """Arguments of :func:`outfold.submission.build` and ``check`` that the contest tells."""
     return {
         "id_column": contest.id_column,
         "task": contest.task,
@@ -116,7 +127,8 @@ def _what(contest: Contest) -> dict:
     }
 
 
-def _scoring(contest: Contest) -> Scoring:
+def scoring_of(contest: Contest) -> Scoring:
+    """How a local leaderboard scores a file of this contest."""
     return Scoring(
         id_column=contest.id_column,
         targets=contest.targets,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from outfold.learners.gbdt.booster import Array, Booster
 from outfold.learners.gbdt.kept import KeptBooster
 from outfold.learners.gbdt.matrix import BoosterTable, FittedMatrix, numbers_of
 from outfold.learners.gbdt.questions import questions_of
+from outfold.learners.gbdt.rows import Rows
 from outfold.learners.gbdt.settings import library_of, metric_of
 from outfold.learners.gbdt.training import FoldTraining, Inside, Seen
 from outfold.learners.importance import gains, write_importance
@@ -36,6 +38,8 @@ from outfold.progress import Reporter
 from outfold.store.shelf import Shelf
 
 MEMBER = "gbdt"
+_TRIED = 200
+"""Rows on which a library tries its parameters."""
 _SIGNS = {"increasing": 1, "decreasing": -1}
 
 
@@ -66,6 +70,7 @@ class GbdtLearner:
         lightgbm = config.library == "lightgbm"
         self._matrices = BoosterTable(self._table, double=lightgbm, code_gaps=lightgbm)
         self._check_monotone(self._table.columns, all_known=not self._table.learns)
+        self._tried = False
         self._members = [MEMBER] if config.seeds == 1 else [f"seed-{number}" for number in range(config.seeds)]
 
     def check(self) -> None:
@@ -75,6 +80,46 @@ class GbdtLearner:
             DataError: images that cannot be read, all of a part told together (``on_bad_image: error``).
         """
         self._table.check()
+
+    def check_fold(self, fold: int, train: pd.Index) -> None:
+        """Make the fold's features and inner split; for the first fold, let the library try its parameters on few rows.
+
+        Raises:
+            DataError: too few rows to learn from, or to choose the rounds by.
+            ConfigError: a feature that cannot be made, or a parameter that the library refuses.
+        """
+        ids, columns = self._table.check_fold(train)
+        self._check_monotone(columns, all_known=True)
+        if self._stops:
+            inner_places(self.contest, ids, fraction=self.config.inner_fraction, seed=self.config.seed)
+        if not self._tried and self._table.complete:
+            self._tried = True
+            self._try_parameters(fold, ids)
+
+    def _try_parameters(self, fold: int, ids: pd.Index) -> None:
+        """Train two rounds on few rows, spread over the target."""
+        questions = questions_of(self.contest, ids, balanced=False)
+        name = next((name for name, problem in questions.items() if len(np.unique(problem.y)) > 1), None)
+        if name is None:
+            return
+        order = np.argsort(questions[name].y, kind="stable")
+        few = np.unique(order[np.linspace(0, len(order) - 1, _TRIED).astype(np.int64)])
+        fitted, matrix = self._matrices.fit(fold, ids if self._table.learns else ids[few])
+        problem = replace(questions[name].some(few), balanced=self.config.class_weight is not None)
+        objective = self._library.settings.objective
+        rows = Rows(
+            matrix[few] if self._table.learns else matrix,
+            problem,
+            plain_names(fitted.names),
+            fitted.categorical,
+            [_SIGNS.get(self.config.monotone.get(name, ""), 0) for name in fitted.names],
+            None if objective is None else objective.start(problem),
+        )
+        with Reporter().bar("", 2) as bar:
+            if self._stops and objective is None and self._metric is None:
+                self._library.stop_early(rows, rows, 2, 1, self.config.seed, None, bar)
+            else:
+                self._library.train(rows, 2, self.config.seed, bar)
 
     def fit(
         self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf, pseudo: PseudoLabels | None = None

@@ -79,6 +79,23 @@ class ImageLearner:
             for part in PARTS:
                 self.images.cache(part, size)
 
+    def check_fold(self, fold: int, train: pd.Index) -> None:
+        """Count the readable images of a training part, and cut them into batches.
+
+        Raises:
+            DataError: no training image can be read.
+            ConfigError: batches of one row.
+        """
+        check_batches(plan_phases(self.config, len(self._readable(fold, train)), self.where))
+
+    def _readable(self, fold: int, train: pd.Index) -> NDArray[np.int64]:
+        """Positions of the training rows whose image can be read."""
+        own = self.contest.places("train", train)
+        own = own[~np.isin(own, list(self._unread("train")))]
+        if not len(own):
+            raise DataError(f"{self.name} fold {fold}: no training image can be read")
+        return own
+
     def fit(
         self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf, pseudo: PseudoLabels | None = None
     ) -> None:
@@ -98,10 +115,7 @@ class ImageLearner:
     ) -> tuple[Fit, nn.Module]:
         """What the engine needs to train one fold, and the model as it begins; to be used within ``reproducible``."""
         config, contest = self.config, self.contest
-        own = self.contest.places("train", train)
-        own = own[~np.isin(own, list(self._unread("train")))]
-        if not len(own):
-            raise DataError(f"{self.name} fold {fold}: no training image can be read")
+        own = self._readable(fold, train)
         taught = None if pseudo is None else TaughtRows.of(contest, pseudo, self._unread("test"))
         rows, truth = learnt(contest, own, taught)
         plans = plan_phases(config, len(rows), self.where)

@@ -61,6 +61,17 @@ class LinearLearner:
         """
         self._table.check()
 
+    def check_fold(self, fold: int, train: pd.Index) -> None:
+        """Make the fold's features, and the splits that choose the strength of the penalty.
+
+        Raises:
+            DataError: too few rows to learn from, or to choose by.
+            ConfigError: a feature that cannot be made.
+        """
+        ids, _ = self._table.check_fold(train)
+        if len(self._strengths) > 1:
+            self._splits(ids)
+
     def fit(
         self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf, pseudo: PseudoLabels | None = None
     ) -> None:

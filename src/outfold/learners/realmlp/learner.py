@@ -27,7 +27,7 @@ from outfold.learners.realmlp.quiet import quietly
 from outfold.learners.realmlp.rule import Rule, joined
 from outfold.learners.sklearn.fit import FittedEstimator
 from outfold.learners.sklearn.weigh import shares
-from outfold.learners.tabular.encoded import FoldTable
+from outfold.learners.tabular.encoded import FoldTable, check_encoding
 from outfold.progress import Reporter
 from outfold.randomness import derive_seed
 from outfold.store.shelf import Shelf
@@ -59,6 +59,17 @@ class RealMlpLearner:
             DataError: images that cannot be read, all of a part told together (``on_bad_image: error``).
         """
         self._table.check()
+
+    def check_fold(self, fold: int, train: pd.Index) -> None:
+        """Make the fold's features, encoding and inner split.
+
+        Raises:
+            DataError: too few rows to learn from, or no column that differs.
+            ConfigError: a feature that cannot be made.
+        """
+        ids, _ = self._table.check_fold(train)
+        learn, _ = inner_places(self.contest, ids, fraction=self.config.inner_fraction, seed=self.config.seed)
+        check_encoding(self._table, ids[learn], fold)
 
     def fit(
         self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf, pseudo: PseudoLabels | None = None
@@ -144,5 +155,5 @@ class RealMlpLearner:
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ConfigError(
                 f"{self._where}: RealMLP refuses: {type(error).__name__}: {' '.join(str(error).split())}",
-                remedy="Mend params; --debug shows where it happened.",
+                remedy="Change params:; --debug shows the traceback.",
             ) from error

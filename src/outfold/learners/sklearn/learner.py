@@ -24,7 +24,7 @@ from outfold.learners.predicted import check_class_weight, predicted
 from outfold.learners.problems import Problem, problems_of
 from outfold.learners.sklearn.fit import FittedEstimator, fitted, takes_sparse, takes_weights
 from outfold.learners.sklearn.kind import check_kind
-from outfold.learners.sklearn.named import built
+from outfold.learners.sklearn.named import built, check_values
 from outfold.learners.sklearn.together import Together, can_learn, fitted_together
 from outfold.learners.sklearn.weigh import shares
 from outfold.learners.taught_rows import TaughtRows
@@ -59,6 +59,17 @@ class SklearnLearner:
             DataError: images that cannot be read, all of a part told together (``on_bad_image: error``).
         """
         self._table.check()
+        with self._refusals():
+            check_values(self._estimator())
+
+    def check_fold(self, fold: int, train: pd.Index) -> None:
+        """Make the fold's features.
+
+        Raises:
+            DataError: too few rows to learn from.
+            ConfigError: a feature that cannot be made.
+        """
+        self._table.check_fold(train)
 
     def fit(
         self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf, pseudo: PseudoLabels | None = None
@@ -172,7 +183,7 @@ class SklearnLearner:
             path = self.config.steps[-1].estimator
             raise ConfigError(
                 f"{self._where}: {path} refuses: {type(error).__name__}: {' '.join(str(error).split())}",
-                remedy="Mend its parameters; --debug shows where it happened.",
+                remedy=f"Change {path}'s parameters (params:) or take another estimator; --debug shows the traceback.",
             ) from error
 
     @property

@@ -148,3 +148,18 @@ def _scikit_learns(name: str) -> str | None:
         return None
     close = [title.strip(" ?") for title in hint.removeprefix("did you mean ").split(",")]
     return f"did you mean {some((known[title] for title in close), 3)}?"
+
+
+def check_values(estimator: Any) -> None:
+    """Validate parameters as scikit-learn's ``fit`` does first, those of nested estimators too.
+
+    Estimators of other libraries, which validate nothing before they fit, are left alone.
+
+    Raises:
+        sklearn.utils._param_validation.InvalidParameterError: a value out of range or of the wrong type.
+    """
+    nested = estimator.get_params(deep=True).values() if hasattr(estimator, "get_params") else ()
+    for one in (estimator, *nested):
+        validate = getattr(one, "_validate_params", None)
+        if callable(validate) and hasattr(one, "_parameter_constraints") and not isinstance(one, type):
+            validate()

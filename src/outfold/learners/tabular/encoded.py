@@ -20,6 +20,8 @@ from outfold.store.shelf import Shelf
 from outfold.training.embeddings import Embeddings
 
 ENCODING = "encoding.json"
+_MOST_CHECKED = 100_000
+"""Rows above which a table without any column that differs is not looked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +82,16 @@ class FoldTable:
         """What ``put`` left on the shelf of a fold."""
         told = json.loads(shelf.path(ENCODING).read_text(encoding="utf-8"))
         return cls(table, table.fitted(shelf), TableCodes.from_json(told), fold, told.get("edges", []))
+
+
+def check_encoding(table: ContestTable, ids: pd.Index, fold: int) -> None:
+    """Encode a training part of usual size, to see that there is something to learn from.
+
+    Raises:
+        DataError: no column has two values among these rows.
+    """
+    if table.complete and len(ids) <= _MOST_CHECKED:
+        FoldTable.fit(table, ids, fold)
 
 
 def rows_of(embeddings: Embeddings, codes: Codes, numbers: Numbers, device: torch.device) -> Rows:

@@ -23,7 +23,7 @@ from outfold.learners.neural.schedule import PICTURE as SCHEDULE
 from outfold.learners.neural.schedule import draw_trained
 from outfold.learners.neural.task import check_range, check_task
 from outfold.learners.neural.trained import put_trained
-from outfold.learners.tabular.encoded import FoldTable, rows_of
+from outfold.learners.tabular.encoded import FoldTable, check_encoding, rows_of
 from outfold.learners.tabular.networks import Networks
 from outfold.learners.tabular.predict import predictions
 from outfold.learners.tabular.rows import PhaseRows
@@ -61,6 +61,17 @@ class TabularLearner:
             # any network of these layers has the same groups
             check_recipe(self.networks.new([2], 1, [[0.0, 1.0]]), self.config.phases, self.where)
         self.table.check()
+
+    def check_fold(self, fold: int, train: pd.Index) -> None:
+        """Make the fold's features, encoding and batches.
+
+        Raises:
+            DataError: too few rows to learn from, or no column that differs.
+            ConfigError: a feature that cannot be made, or batches of one row.
+        """
+        ids, _ = self.table.check_fold(train)
+        check_encoding(self.table, ids, fold)
+        check_batches(plan_phases(self.config, len(ids), self.where))
 
     def fit(
         self, fold: int, train: pd.Index, valid: pd.Index, shelf: Shelf, pseudo: PseudoLabels | None = None
