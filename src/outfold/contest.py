@@ -51,6 +51,7 @@ class Contest:
         warnings: what the user should know, in plain words.
         hooks: the user's own functions.
         image_paths: for train and test the absolute path of each row's image, by id; empty without images.
+        written: how the training table writes each class, where that differs from the class (``1.0`` for 1).
     """
 
     root: Path
@@ -71,6 +72,7 @@ class Contest:
     warnings: tuple[str, ...]
     hooks: Hooks
     image_paths: dict[str, pd.Series]
+    written: list[str] | None = None
     _asked: list[tuple[Half, pd.Index, NDArray[np.int64]]] = field(default_factory=list, init=False, repr=False)
     _categories: dict[Half, dict[str, Categories]] = field(
         default_factory=lambda: {"train": {}, "test": {}}, init=False, repr=False
@@ -157,6 +159,7 @@ class Contest:
             task=subtask.task,
             targets=[subtask.name],
             classes=None if subtask.classes is None else list(subtask.classes),
+            written=None if subtask.written is None else list(subtask.written),
             outputs=self.outputs[subtask.outputs],
             y=subtask.truth_of(self.y),
             metric=subtask.metric,

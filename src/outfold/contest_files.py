@@ -90,6 +90,7 @@ def _read(root: Path, config: CompetitionConfig | None) -> Contest:
         warnings=tuple(notes),
         hooks=hooks,
         image_paths={part: paths for part, (paths, _) in images.items()},
+        written=target.written,
     )
 
 

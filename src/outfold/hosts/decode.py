@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from outfold.errors import DataError, SubmissionError, nearest, some
-from outfold.hosts.host import Metric, Scoring
+from outfold.hosts.host import Scoring
+from outfold.precision import exact_number
+from outfold.submission.binary_column import cell_key
 
 
 class Side(NamedTuple):
@@ -31,6 +35,9 @@ def read_truth(truth: pd.DataFrame, scoring: Scoring) -> np.ndarray:
     """
     classes = [str(name) for name in scoring.classes]
     targets = list(scoring.targets)
+    if len(targets) == 1 and targets[0] not in truth.columns and scoring.column in truth.columns:
+        # the solution has the form of the sample
+        truth = truth.rename(columns={scoring.column: targets[0]})
     if scoring.task == "regression":
         values = _numbers(_columns(truth, targets, SOLUTION), SOLUTION)
         return values[:, 0] if len(targets) == 1 else values
@@ -39,7 +46,7 @@ def read_truth(truth: pd.DataFrame, scoring: Scoring) -> np.ndarray:
             return _tags(truth[targets[0]], classes, scoring.tag_separator, SOLUTION)
         return _zeros_and_ones(_columns(truth, classes, SOLUTION))
     if targets[0] in truth.columns:
-        codes = _codes(truth[targets[0]], classes)
+        codes = _codes(truth[targets[0]], classes, scoring.codes)
         lost = truth.index[codes < 0]
         if len(lost):
             raise DataError(
@@ -82,7 +89,7 @@ def read_outputs(sent: pd.DataFrame, scoring: Scoring) -> np.ndarray:
         hot = _tags(column, classes, scoring.tag_separator, SENT)
         return hot.astype(np.float64)
     if scoring.task == "binary":
-        return _positive(column, classes, scoring.metric)
+        return _positive(column, classes, scoring)
     if scoring.task == "ordinal" and scoring.metric.wants == "values":
         return _between(column, classes)
     return _ranked(column, classes)
@@ -127,25 +134,31 @@ def _zeros_and_ones(table: pd.DataFrame) -> np.ndarray:
     return values.astype(np.int8)
 
 
-def _codes(labels: pd.Series, classes: Sequence[str]) -> np.ndarray:
-    """The position of each label among the classes, -1 for what is none; ``1.0`` is the class ``1``."""
+def _codes(
+    labels: pd.Series, classes: Sequence[str], others: Mapping[Decimal | str, int] | None = None
+) -> NDArray[np.int64]:
+    """The position of each label among the classes, -1 for what is none.
+
+    Labels are compared as text; those that are no class as exact numbers (``1.0`` is the class ``1``), then as
+    ``others`` has them.
+    """
     known = {name: code for code, name in enumerate(classes)}
-    amounts = {amount: code for code, name in enumerate(classes) if (amount := _amount(name)) is not None}
+    numbers = [exact_number(name) for name in classes]
+    amounts = {number: code for code, number in enumerate(numbers) if number is not None and numbers.count(number) == 1}
 
     def code_of(label: object) -> int:
         code = known.get(str(label))
-        if code is None and (amount := _amount(label)) is not None:
-            code = amounts.get(amount)
-        return -1 if code is None else code
+        if code is None and (number := exact_number(label)) is not None:
+            code = amounts.get(number)
+        return (others or {}).get(cell_key(label), -1) if code is None else code
 
-    return np.array([code_of(label) for label in labels], dtype=np.int64)
+    codes, cells = pd.factorize(labels.astype(object))
+    return np.append([code_of(cell) for cell in cells], -1)[codes].astype(np.int64)
 
 
 def _amount(value: object) -> float | None:
-    try:
-        return float(str(value))
-    except ValueError:
-        return None
+    number = exact_number(value)
+    return None if number is None else float(number)
 
 
 def _tags(column: pd.Series, classes: Sequence[str], separator: str, side: Side) -> np.ndarray:
@@ -163,14 +176,15 @@ def _tags(column: pd.Series, classes: Sequence[str], separator: str, side: Side)
     return hot
 
 
-def _positive(column: pd.Series, classes: Sequence[str], metric: Metric) -> np.ndarray:
-    """P(positive) (n, 1): labels become 0 and 1, numbers stay what they are."""
-    codes = _codes(column, classes)
-    if (codes >= 0).all() and (metric.wants == "labels" or {_amount(name) for name in classes} == {0.0, 1.0}):
+def _positive(column: pd.Series, classes: Sequence[str], scoring: Scoring) -> np.ndarray:
+    """P(positive) (n, 1): labels become 0 and 1, numbers stay what they are, or speak of the other class."""
+    codes = _codes(column, classes, scoring.codes)
+    labels = scoring.metric.wants == "labels"
+    if (codes >= 0).all() and (labels or (scoring.positive and {exact_number(name) for name in classes} == {0, 1})):
         return codes[:, None].astype(np.float64)
     numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
     if np.isfinite(numbers).all():
-        return numbers[:, None]
+        return (numbers if scoring.positive else 1.0 - numbers)[:, None]
     if (codes >= 0).all():
         return codes[:, None].astype(np.float64)
     row = column.index[~np.isfinite(numbers) & (codes < 0)][0]

@@ -73,6 +73,9 @@ class FolderHost:
             task=self.scoring.task,
             metric=self.scoring.metric,
             tag_separator=self.scoring.tag_separator,
+            column=self.scoring.column,
+            positive=self.scoring.positive,
+            codes=self.scoring.codes,
         )
         where = f"{board.public_rows} public and {board.private_rows} private rows of {self.solution.name}"
         return Scored("complete", board.public, board.private, message=f"{self.scoring.metric.name} on {where}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -43,6 +44,10 @@ class Scoring:
         task: binary, multiclass, multilabel or regression.
         metric: scores the outputs.
         tag_separator: between the labels of one column of tags.
+        column: the sample's single column; "" where it has several.
+        positive: binary: the place of the class that a number in that column stands for.
+        codes: binary: the places of the classes by other ways of writing them, see
+            :func:`outfold.submission.binary_column.cell_key`.
     """
 
     id_column: str
@@ -51,6 +56,9 @@ class Scoring:
     task: Task
     metric: Metric
     tag_separator: str = " "
+    column: str = ""
+    positive: int = 1
+    codes: Mapping[Decimal | str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ rounding, the labels, the order and the ids of the file, not the predictions tha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -43,16 +44,21 @@ def score_submission(
     task: Task,
     metric: Metric,
     tag_separator: str = " ",
+    column: str = "",
+    positive: int = 1,
+    codes: Mapping[Decimal | str, int] | None = None,
 ) -> Leaderboard:
     """Score ``submission`` on the Public and the Private rows of ``solution``; Ignored rows count for nothing.
 
-    A solution without a Usage column is all Private. The truth is in the target columns, or in one column a class.
+    A solution without a Usage column is all Private. The truth is in the target columns, or in one column a class, or
+    in the sample's single column; classes are compared as text, then as exact numbers, then as the sample writes them.
+    The arguments are those of :class:`outfold.hosts.host.Scoring`.
 
     Raises:
         SubmissionError: the submission lacks rows or columns, repeats an id, or holds values that are no prediction.
         DataError: the solution repeats an id, lacks a row of the submission, or cannot be read as truth.
     """
-    scoring = Scoring(id_column, targets, classes, task, metric, tag_separator)
+    scoring = Scoring(id_column, targets, classes, task, metric, tag_separator, column, positive, codes or {})
     truth = _by_id(solution, id_column, SOLUTION)
     sent = _by_id(submission, id_column, SENT)
     unknown = sent.index.difference(truth.index)

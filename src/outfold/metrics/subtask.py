@@ -30,6 +30,8 @@ class Subtask:
         weight: of its metric in the contest's score; 0 for an auxiliary target, which no file need have.
         truth: its columns of the contest's ``y``.
         outputs: its columns of the outputs.
+        written: how the training table writes each class, where that differs from the class.
+        positive_is_said: whether the contest file says which of two classes is positive.
     """
 
     name: str
@@ -39,6 +41,8 @@ class Subtask:
     weight: float
     truth: slice
     outputs: slice
+    written: tuple[str, ...] | None = None
+    positive_is_said: bool = False
 
     def truth_of(self, y: NDArray[Any]) -> NDArray[Any]:
         """Its own truth, of the type and shape that its task has alone, from (n, columns)."""

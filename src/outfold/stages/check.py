@@ -6,9 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-import numpy as np
-
 from outfold.contest import Contest
+from outfold.contest_summary import submission_doubts, submission_meaning, target_facts
 from outfold.errors import ConfigError, OutfoldError, some
 from outfold.folds import Folds
 from outfold.stages.check_images import check_images, move_aside
@@ -34,7 +33,7 @@ def check(context: Context, *, fix: bool = False) -> None:
     context.warn_of_the_data()
     config = context.competition
     reporter.table(f"{config.slug} ({config.host})", ["", "found"], _facts(contest, context))
-    for warning in suspicious_rows(contest):
+    for warning in [*submission_doubts(contest), *suspicious_rows(contest)]:
         reporter.warn(warning)
     if contest.roles.image:
         found = check_images(context)
@@ -98,14 +97,10 @@ def _facts(contest: Contest, context: Context) -> list[list[str]]:
         ["metric", f"{contest.metric.name} ({direction})"],
         ["folds", described(contest, context.competition.folds)],
     ]
-    for one in contest.questions:
-        asked = f"{one.targets[0]}: " if contest.subtasks else ""
-        if contest.subtasks:
-            rows.append([f"target {one.targets[0]}", f"{one.task}, {one.metric.name}"])
-        if one.classes is not None and one.task != "multilabel":
-            counts = np.bincount(one.y, minlength=len(one.classes))
-            shown = (f"{name} {count:,}" for name, count in zip(one.classes, counts, strict=True))
-            rows.append([f"{asked}classes", some(shown, 10)])
+    rows += target_facts(contest)
+    holds = submission_meaning(contest)
+    if holds is not None:
+        rows.append(["submission", holds])
     if roles.image:
         rows.append(["images", "one a row"])
     for role in ("continuous", "categorical", "dates"):

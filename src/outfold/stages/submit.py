@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from outfold.contest import Contest
+from outfold.contest_summary import submission_doubts, submission_form, submission_labels, submission_meaning
 from outfold.ensemble.thresholds import rating_span
 from outfold.errors import DataError
 from outfold.hosts.host import Host, Scored, Scoring
@@ -50,8 +51,11 @@ def submit(
         current(context, name)
     outputs = mean_by_id(read_test(layout, manifest, contest.test.index))
     frame = submission_of(contest, outputs, manifest.extra.get("thresholds"))
-    for warning in check(frame, contest.sample, **form_arguments(contest)):
+    for warning in [*submission_doubts(contest), *check(frame, contest.sample, **form_arguments(contest))]:
         reporter.warn(f"submission: {warning}")
+    holds = submission_meaning(contest)
+    if holds is not None:
+        reporter.note(f"submission: {holds}")
     data = csv_bytes(frame)
     sha256 = hashlib.sha256(data).hexdigest()
     file = layout.submissions / f"{name}-{sha256[:8]}.csv"
@@ -124,6 +128,8 @@ def form_arguments(contest: Contest) -> dict[str, Any]:
         "classes": contest.classes,
         "metric": contest.metric,
         "tag_separator": contest.config.tag_separator,
+        "written": submission_labels(contest),
+        "positive_is_said": contest.config.positive is not None,
     }
 
 
@@ -136,7 +142,20 @@ def scoring_of(contest: Contest) -> Scoring:
         task=contest.task,
         metric=contest.metric,
         tag_separator=contest.config.tag_separator,
+        **_sample_column(contest),
     )
+
+
+def _sample_column(contest: Contest) -> dict[str, Any]:
+    """The sample's single column, and the classes that its other ways of writing them stand for."""
+    names = [str(name) for name in contest.sample.columns if name != contest.id_column]
+    if len(names) != 1:
+        return {}
+    form = submission_form(contest) if contest.task == "binary" else None
+    binary = None if form is None else form.binary
+    if binary is None:
+        return {"column": names[0]}
+    return {"column": names[0], "positive": binary.positive, "codes": binary.codes(contest.classes or ())}
 
 
 def _message(message: str | None, manifest: Manifest) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from outfold.errors import SubmissionError, some
 from outfold.metrics import PER_CLASS, Metric, Task, expected_class, to_labels
+from outfold.precision import precise
 from outfold.submission.by_target import each_target, own_outputs, part_of
 from outfold.submission.form import Form, form_of
 
@@ -29,6 +30,8 @@ def build(
     span: tuple[float, float] | Mapping[str, Any] | None = None,
     clip: float | None = None,
     tag_separator: str = " ",
+    written: Sequence[Any] | None = None,
+    positive_is_said: bool = False,
 ) -> pd.DataFrame:
     """The submission in the form that the sample asks for (see :class:`outfold.submission.Form`).
 
@@ -47,9 +50,13 @@ def build(
             multitask contest: by target.
         clip: probabilities are brought into [clip, 1 - clip], and rows that summed to 1 made to do so again.
         tag_separator: between the labels of one cell.
+        written: what stands in a cell for each of the classes, where that is another text than the class itself: see
+            :func:`outfold.submission.labels.written_labels`.
+        positive_is_said: as for :func:`outfold.submission.form_of`.
 
     Returns:
-        a new frame: ids as in the sample; probabilities and values float32, 0/1 and ratings int64, labels as in
+        a new frame: ids as in the sample; probabilities and values float32 (values float64 where float32 would lose
+        what tells them apart), 0/1 and ratings int64, labels as in ``written`` or
         ``classes``, tags and rankings text.
 
     Raises:
@@ -59,7 +66,15 @@ def build(
     if metric.subtasks:
         return _several(sample, outputs, metric, id_column, thresholds, span, clip, tag_separator)
     assert not isinstance(thresholds, Mapping) and not isinstance(span, Mapping)
-    form = form_of(sample, task=task, targets=targets, classes=classes, metric=metric, id_column=id_column)
+    form = form_of(
+        sample,
+        task=task,
+        targets=targets,
+        classes=classes,
+        metric=metric,
+        id_column=id_column,
+        positive_is_said=positive_is_said,
+    )
     names = [str(name) for name in (targets if classes is None else classes)]
     ids = pd.Index(sample[form.id_column])
     values = _values(outputs, ids, names, task)
@@ -69,7 +84,8 @@ def build(
         values = np.maximum(values, 0.0) if metric.name == "rmsle" else values  # as the metric does
     elif form.kind != "rating":
         values = _probabilities(values, task, clip if metric.wants == "probabilities" else None)
-    columns = _columns(form, values, names, task, list(classes or ()), metric, thresholds, span, tag_separator)
+    labels = list(classes or ()) if written is None else list(written)
+    columns = _columns(form, values, names, task, labels, metric, thresholds, span, tag_separator)
     columns[form.id_column] = sample[form.id_column].to_numpy()
     return pd.DataFrame({name: columns[name] for name in map(str, sample.columns)})
 
@@ -162,7 +178,7 @@ def _columns(
         mean = np.interp(expected_class(values), np.arange(len(classes)), np.asarray(classes, dtype=np.float64))
         return {only: mean.astype(np.float32)}
     if form.kind == "ranking":
-        return {only: _rankings(values, names, form.best)}
+        return {only: _rankings(values, [str(value) for value in classes], form.best)}
     if form.kind in ("values", "rating") and len(names) == 1:
         names = [only]
     if form.kind in ("label", "rating", "tags") or (task == "multilabel" and metric.wants == "labels"):
@@ -176,8 +192,10 @@ def _columns(
             return {only: [tag_separator.join(array[row == 1]) for row in labels]}
         return dict(zip(names, labels.astype(np.int64).T, strict=True))
     if form.kind == "probability":
-        names = [only]
-    return dict(zip(names, values.astype(np.float32).T, strict=True))
+        positive = values.astype(np.float32)[:, 0]
+        return {only: np.float32(1.0) - positive if form.binary is not None and not form.binary.positive else positive}
+    numbers = precise(values) if form.kind == "values" else values.astype(np.float32)
+    return dict(zip(names, numbers.T, strict=True))
 
 
 def _rankings(values: np.ndarray, names: list[str], best: int) -> list[str]:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from outfold.errors import SubmissionError
 from outfold.metrics import Metric, Subtask, columns_by_target
+from outfold.submission.labels import spelled_labels
 
 
 def each_target(
@@ -32,6 +33,8 @@ def each_target(
             "task": one.task,
             "targets": [one.name],
             "classes": None if one.classes is None else list(one.classes),
+            "written": spelled_labels([sample[name] for name in found[one.name]], one.classes or (), one.written),
+            "positive_is_said": one.positive_is_said,
             "metric": one.metric,
             "id_column": ids,
         }

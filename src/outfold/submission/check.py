@@ -25,13 +25,16 @@ def check(
     metric: Metric,
     id_column: str | None = None,
     tag_separator: str = " ",
+    written: Sequence[Any] | None = None,
+    positive_is_said: bool = False,
 ) -> list[str]:
     """Refuse a submission that the host would refuse, or that would waste a try.
 
     Args:
         frame: the submission, after the user's post-processing.
         sample: the sample submission as read.
-        task, targets, classes, metric, id_column, tag_separator: as for :func:`outfold.submission.build`.
+        task, targets, classes, metric, id_column, tag_separator, written, positive_is_said: as for
+            :func:`outfold.submission.build`.
 
     Returns:
         what looks odd and may still be meant, in plain words.
@@ -42,10 +45,19 @@ def check(
     """
     if metric.subtasks:
         return _several(frame, sample, metric, id_column, tag_separator)
-    form = form_of(sample, task=task, targets=targets, classes=classes, metric=metric, id_column=id_column)
+    form = form_of(
+        sample,
+        task=task,
+        targets=targets,
+        classes=classes,
+        metric=metric,
+        id_column=id_column,
+        positive_is_said=positive_is_said,
+    )
     problems = _columns(frame, sample)
     if not problems:
-        names = [str(name) for name in (targets if classes is None else classes)]
+        labels = classes if written is None or form.kind not in ("label", "ranking") else written
+        names = [str(name) for name in (targets if labels is None else labels)]
         problems = _ids(frame, sample, form) + contents.faults(frame, form, names, task, metric, tag_separator)
         problems += [] if problems else contents.constant(frame, form)
     if problems:

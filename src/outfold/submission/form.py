@@ -10,6 +10,7 @@ import pandas as pd
 
 from outfold.errors import SubmissionError, nearest, some
 from outfold.metrics import PER_CLASS, Metric, Task
+from outfold.submission.binary_column import BinaryColumn, binary_column
 
 Kind = Literal["columns", "pair", "probability", "label", "rating", "ranking", "tags", "values", "expected"]
 
@@ -26,12 +27,14 @@ class Form:
         id_column: the column of ids.
         columns: the other columns, as they stand in the sample.
         best: of a ranking: how many classes a row may name.
+        binary: of a binary target's single column: which class it speaks of.
     """
 
     kind: Kind
     id_column: str
     columns: list[str]
     best: int = 0
+    binary: BinaryColumn | None = None
 
 
 def form_of(
@@ -42,6 +45,7 @@ def form_of(
     classes: Sequence[Any] | None,
     metric: Metric,
     id_column: str | None = None,
+    positive_is_said: bool = False,
 ) -> Form:
     """Tell the form from the sample's columns, the task, and what the metric is computed from.
 
@@ -52,6 +56,8 @@ def form_of(
         classes: [negative, positive], the classes, or the labels; None for regression.
         metric: of the contest: whether one column holds a label, a probability or a ranking.
         id_column: None: the first column.
+        positive_is_said: whether the contest file says which of two classes is positive; otherwise the name of a single
+            column may.
 
     Raises:
         SubmissionError: the columns fit no form of this task, naming them and what was expected.
@@ -69,7 +75,10 @@ def form_of(
     kind = _kind(columns, names, task, metric, numbers)
     if kind is None:
         raise _no_form(columns, names, task, metric)
-    return Form(kind, id_column, columns, int(metric.name.partition("@")[2]) if kind == "ranking" else 0)
+    binary = None
+    if task == "binary" and len(columns) == 1 and classes is not None:
+        binary = binary_column(columns[0], sample[columns[0]], classes, positive_is_said=positive_is_said)
+    return Form(kind, id_column, columns, int(metric.name.partition("@")[2]) if kind == "ranking" else 0, binary)
 
 
 def _kind(columns: list[str], names: list[str], task: Task, metric: Metric, numbers: bool) -> Kind | None:

@@ -7,10 +7,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from outfold.precision import FLOAT_INTEGERS
+
 MISSING_WORDS = ("", "NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "None", "#NA")
 """Cells that say that there is no value; the list that pandas has."""
 
 _TRUE, _FALSE = ("true", "True", "TRUE"), ("false", "False", "FALSE")
+LONG_INTEGER = r"^\s*[+-]?[0-9]{16,}(\.0*)?\s*$"
 CANONICAL_INTEGER = r"^(0|-?[1-9][0-9]{0,17})$"
 
 REPEATED = 4
@@ -21,7 +24,7 @@ def typed(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """A column of text as int64, float64, bool or, where a cell is none of them, text.
 
     Cells that hold one of :data:`MISSING_WORDS` become null. Whole numbers of more than 64 bits stay text where most
-    cells hold one: they are codes, and float64 would make different ones equal. Text that repeats is a dictionary.
+    cells hold one, or where float64 would make different ones equal: they are codes. Text that repeats is a dictionary.
     """
     if column.null_count == len(column):
         return column.cast(pa.float64())
@@ -76,22 +79,41 @@ def _hexadecimal(column: pa.ChunkedArray | pa.Array) -> bool:
 
 
 def _nan_or_huge(numbers: pa.ChunkedArray) -> bool:
-    return not pc.all(pc.less(pc.abs(numbers), 2.0**63), min_count=0).as_py()
+    return not pc.all(pc.less(pc.abs(numbers), float(FLOAT_INTEGERS)), min_count=0).as_py()
 
 
 def _codes(cells: pa.Array) -> bool:
-    """Whether most of these numbers are whole ones that 64 bits do not hold."""
+    """Whether most of these numbers are whole ones that 64 bits do not hold, or float64 makes different ones equal."""
     long = pc.match_substring_regex(cells, r"^[+-]?[0-9]{19,}$")
-    return bool(pc.mean(long.cast(pa.float64())).as_py() > 0.5)
+    if pc.mean(long.cast(pa.float64())).as_py() > 0.5:
+        return True
+    whole = cells.filter(pc.match_substring_regex(cells, LONG_INTEGER))
+    if not len(whole):
+        return False
+    digits = pc.replace_substring_regex(whole, r"^([+]?)(-?)0*", r"\\2")
+    return int(pc.count_distinct(whole.cast(pa.float64())).as_py()) < int(pc.count_distinct(digits).as_py())
 
 
 def typed_target(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A target column as numbers where every cell is one in its usual form (``01`` is not); otherwise as it stands."""
+    """A target column as numbers where every cell is one in its usual form (``01``, ``+1`` are not), else as it stands.
+
+    Whole numbers that float64 may not hold stay text, with a point (``9007199254740993.0``) and without.
+    """
     found = typed(column)
     if pa.types.is_integer(found.type) or pa.types.is_floating(found.type):
-        padded = pc.match_substring_regex(column, r"^\s*[+-]?0[0-9]")
-        return column if pc.any(padded, min_count=0).as_py() else found
+        if pc.any(pc.match_substring_regex(column, r"^\s*[+-]?0[0-9]"), min_count=0).as_py():
+            return column
+        if pc.all(pc.match_substring_regex(column, r"^[+-]?[0-9]+$"), min_count=0).as_py() and _signed(column):
+            return column
+        if pa.types.is_floating(found.type) and _nan_or_huge(pc.drop_null(found)):
+            long = pc.match_substring_regex(column, LONG_INTEGER)
+            return column if pc.any(long, min_count=0).as_py() else found
+        return found
     return column
+
+
+def _signed(column: pa.ChunkedArray) -> bool:
+    return bool(pc.any(pc.starts_with(column, "+"), min_count=0).as_py())
 
 
 def typed_series(values: pd.Series) -> pd.Series:

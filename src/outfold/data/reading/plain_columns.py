@@ -18,7 +18,7 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     kind = column.type
     if pa.types.is_decimal(kind):
-        return column.cast(pa.float64())
+        return _of_decimals(column)
     if pa.types.is_date(kind):
         return column.cast(pa.timestamp("ms"))
     if pa.types.is_dictionary(kind):
@@ -31,6 +31,17 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
         # a third value makes them categories; pandas would have a column of objects
         return pc.cast(column, pa.string())
     return column
+
+
+def _of_decimals(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Decimals as float64; whole ones that float64 may not hold as int64 or, where that is too short, as text."""
+    whole = column.type.scale <= 0
+    if not whole or not len(pc.drop_null(column)) or not _beyond_fractions(column):
+        return column.cast(pa.float64())
+    try:
+        return _plain(column.cast(pa.int64()))
+    except pa.ArrowInvalid:
+        return pc.cast(column, pa.string())
 
 
 def _beyond_fractions(column: pa.ChunkedArray) -> bool:

@@ -70,6 +70,8 @@ def _several(config: CompetitionConfig, hooks: Hooks, raw: pd.DataFrame, path: P
                 weight=one.weight,
                 truth=slice(start, start + y.shape[1]),
                 outputs=slice(first, len(outputs)),
+                written=None if target.written is None else tuple(target.written),
+                positive_is_said=one.positive is not None,
             )
         )
         notes += target.notes

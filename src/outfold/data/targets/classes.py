@@ -11,6 +11,7 @@ import pandas as pd
 from outfold.config.competition import Task
 from outfold.data.targets.values import class_values
 from outfold.errors import ConfigError, DataError, some
+from outfold.precision import FLOAT_INTEGERS
 
 
 def coded(
@@ -80,9 +81,13 @@ def _by_positive(classes: list[Any], positive: Any) -> list[Any]:
     if positive is None:
         return sorted(classes, key=lambda value: (str(value).casefold(), value) if isinstance(value, str) else value)
     said = {str(positive), str(int(positive))} if isinstance(positive, bool) else {str(positive)}
-    chosen = [value for value in classes if str(value) in said or (value == positive and not isinstance(value, str))]
+    exact = not (isinstance(positive, float) and abs(positive) >= FLOAT_INTEGERS)
+    chosen = [
+        value for value in classes if str(value) in said or (exact and value == positive and not isinstance(value, str))
+    ]
     if len(chosen) != 1:
         raise ConfigError(
-            f"competition/competition.yaml: positive: {positive!r} is none of the target's values {some(classes)}"
+            f"competition/competition.yaml: positive: {positive!r} is none of the target's values {some(classes)}",
+            remedy=None if exact else "Put it into quotes: a number so long is not exact in YAML with a point.",
         )
     return [value for value in classes if value != chosen[0]] + chosen

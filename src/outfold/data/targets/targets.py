@@ -14,7 +14,7 @@ from outfold.config.competition import Task
 from outfold.data.reading.column_types import is_text, typed_series
 from outfold.data.targets.classes import coded
 from outfold.data.targets.guess import infer_task
-from outfold.data.targets.values import amounts, refuse_missing, split_cell, zeros_and_ones
+from outfold.data.targets.values import amounts, refuse_missing, spelled, split_cell, zeros_and_ones
 from outfold.errors import ConfigError, DataError, nearest, some
 
 
@@ -30,6 +30,7 @@ class Target:
         y: binary, multiclass and ordinal int64 codes (n,); multilabel int8 (n, k); regression float64 (n,), or (n, k)
             for several; multitask float64 (n, k), those of its targets side by side.
         notes: what was guessed, in plain words.
+        written: how the training table writes each class, where that differs from the class (``1.0`` for 1).
     """
 
     task: Task
@@ -37,6 +38,7 @@ class Target:
     outputs: list[str]
     y: np.ndarray
     notes: tuple[str, ...] = ()
+    written: list[str] | None = None
 
 
 def target_columns(frame: pd.DataFrame, names: Sequence[str], path: Path) -> pd.DataFrame:
@@ -108,7 +110,7 @@ def read_target(
     column = raw.iloc[:, 0]
     classes, codes = coded(column, inferred, path, positive=positive, order=order)
     outputs = [str(column.name)] if inferred == "binary" else [str(value) for value in classes]
-    return Target(inferred, classes, outputs, codes.to_numpy(np.int64), notes)
+    return Target(inferred, classes, outputs, codes.to_numpy(np.int64), notes, spelled(column, classes))
 
 
 def raw_targets(raw: pd.DataFrame) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import pandas as pd
 
 from outfold.data.reading.column_types import MISSING_WORDS, is_text
 from outfold.errors import DataError, some
+from outfold.precision import exact_number
 
-_INTEGER = re.compile(r"(0|-?[1-9]\d*)(\.0*)?")
+_INTEGER = re.compile(r"(0|[+-]?[1-9]\d{0,999})(\.0*)?", re.ASCII)
 _BINARY_WORDS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
 
 
@@ -92,17 +94,39 @@ def split_cell(cell: Any, separator: str) -> list[str]:
 
 
 def class_values(values: pd.Series) -> pd.Series:
-    """The classes as Python's int, bool, float or str: ``1`` and ``1.0`` are the class 1, ``01`` stays text."""
+    """The classes as Python's int, bool, float or str: ``1``, ``1.0`` and ``+1`` are the class 1, ``01`` stays text.
+
+    Whole numbers are exact however long they are; fractions that float64 cannot tell apart stay text.
+    """
     if pd.api.types.is_bool_dtype(values):
         return values.astype(object)
     if is_text(values):
         known = [str(value) for value in values.unique()]
         if all(_INTEGER.fullmatch(value) for value in known):
-            return values.map({value: int(float(value)) for value in known}).astype(object)
+            return values.map({value: int(value.partition(".")[0]) for value in known}).astype(object)
         numbers = as_numbers(pd.Series(known, dtype=object))
-        if numbers is not None and (numbers % 1 != 0).any():
+        if numbers is not None and (numbers % 1 != 0).any() and _told_apart(known, numbers):
             return values.map(dict(zip(known, numbers.tolist(), strict=True))).astype(object)
         return values.astype(object)
     if values.dtype.kind == "f" and (values % 1 == 0).all():
-        return values.astype(np.int64).astype(object)
+        return values.map(int).astype(object)
     return values.astype(object)
+
+
+def _told_apart(known: list[str], numbers: pd.Series) -> bool:
+    """Whether these texts are as many different float64 as they are different numbers."""
+    return numbers.nunique() == len({exact_number(text) for text in known})
+
+
+def spelled(values: pd.Series, classes: list[Any]) -> list[str] | None:
+    """How the training table writes each class, where whole numbers have a point or a plus sign; None otherwise."""
+    if not all(type(value) is int for value in classes):
+        return None
+    if not is_text(values):
+        return [f"{value}.0" for value in classes] if values.dtype.kind == "f" else None
+    texts = {str(text): exact_number(text) for text in values.unique()}
+    written = {number: text for text, number in texts.items()}
+    if len(written) < len(texts) or len(written) < len(classes):
+        return None
+    found = [written[Decimal(value)] for value in classes]
+    return None if found == [str(value) for value in classes] else found
