@@ -146,7 +146,8 @@ def test_edited_predictions_are_refused_even_where_the_manifest_was_edited_too(
     assert done.returncode == 2 and "its hash is not the one" in done.stderr
     in_step(root / "artifacts" / "two", part)
     if edit in HEALED:
-        return refused_and_healed(root, path, reason)
+        refused_and_healed(root, path, reason)
+        return
     done = outfold(root, "ensemble", check=False)
     assert done.returncode == 2 and str(path) in done.stderr and reason in done.stderr
 
@@ -226,7 +227,8 @@ def test_an_edited_manifest_is_refused(root: Path, edit: str) -> None:
     path.write_text(json.dumps(content | {"content_sha256": ""}))
     shutil.rmtree(root / "artifacts" / "blend")
     if edit in ("score null", "other outputs"):
-        return refused_and_healed(root, root / "artifacts" / "two")
+        refused_and_healed(root, root / "artifacts" / "two")
+        return
     done = outfold(root, "ensemble", check=False)
     assert done.returncode == 2 and str(root / "artifacts" / "two") in done.stderr and commands(done.stderr)
 
