@@ -23,7 +23,9 @@ from outfold.data.targets.targets import raw_targets, target_columns
 from outfold.errors import ConfigError, nearest, some
 from outfold.hooks import Hooks
 from outfold.memory import give_back
+from outfold.store.inputs import require_regular_files
 from outfold.store.layout import Layout
+from outfold.store.outside_inputs import outside_inputs
 
 
 def load_contest(root: Path, config: CompetitionConfig | None = None) -> Contest:
@@ -45,6 +47,8 @@ def load_contest(root: Path, config: CompetitionConfig | None = None) -> Contest
 def _read(root: Path, config: CompetitionConfig | None) -> Contest:
     layout = Layout(root)
     config = config or load_competition(layout.competition)
+    if layout.inputs.is_dir():
+        require_regular_files(layout.inputs, outside_inputs(config, layout.inputs))
     hooks = Hooks(layout.hooks, layout.inputs)
     sample, id_column = read_sample(config, layout)
     train, test = read_parts(config, layout, sample, id_column, image_columns(config.columns.image))

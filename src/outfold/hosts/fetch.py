@@ -102,7 +102,7 @@ class Fetch:
             kept = json.loads(self._note.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
-        return kept if isinstance(kept, dict) and kept.get("validator") else {}
+        return kept if isinstance(kept, dict) and kept.get("validator") and "size" in kept else {}
 
     def _open(self, stack: contextlib.ExitStack) -> requests.Response | None:
         """An answer whose body belongs at the end of ``part``; None when nothing is missing any more."""

@@ -20,10 +20,12 @@ def read(inputs: Path, slug: str) -> dict[str, Unpacked] | None:
         told = json.loads((inputs / NAME).read_text(encoding="utf-8"))
         if told["slug"] != slug:
             return None
-        return {name: Unpacked(int(facts["size"]), str(facts["sha256"])) for name, facts in told["files"].items()}
+        listed = {name: Unpacked(facts["size"], facts["sha256"]) for name, facts in told["files"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         # no list, or none that can be trusted: everything is then downloaded anew, which is always right
         return None
+    whole = all(type(facts.size) is int and isinstance(facts.sha256, str) for facts in listed.values())
+    return listed if whole else None
 
 
 def write(inputs: Path, slug: str, files: Mapping[str, Unpacked]) -> None:

@@ -26,6 +26,7 @@ from outfold.store.folds_file import read_folds
 from outfold.store.inputs import data_hash
 from outfold.store.layout import BLEND, Layout
 from outfold.store.layout import command as command
+from outfold.store.outside_inputs import outside_inputs
 from outfold.store.pipeline_names import check_name
 
 # keys of the contest that no model depends on; of the folds, the split's own hash and the columns that it takes from
@@ -67,7 +68,9 @@ class Context:
 
     @cached_property
     def data_hash(self) -> str:
-        return data_hash(self.layout.inputs, self.layout.data_manifest, self.reporter)
+        layout = self.layout
+        outside = outside_inputs(self.competition, layout.inputs)
+        return data_hash(layout.inputs, layout.data_manifest, self.reporter, outside=outside)
 
     @cached_property
     def hooks_hash(self) -> str | None:

@@ -8,6 +8,7 @@ from outfold.hosts.registry import get_host
 from outfold.stages.context import Context
 from outfold.store.fingerprint import fingerprint
 from outfold.store.inputs import data_hash, recorded
+from outfold.store.outside_inputs import outside_inputs
 
 
 def download(context: Context) -> None:
@@ -20,14 +21,15 @@ def download(context: Context) -> None:
     config, layout, reporter = context.competition, context.layout, context.reporter
     source = fingerprint(host=config.host, slug=config.slug)
     before = recorded(layout.data_manifest)
+    outside = outside_inputs(config, layout.inputs)
     if layout.inputs.is_dir() and before.get("source") == source:
-        now = data_hash(layout.inputs, layout.data_manifest, reporter, write=False)
+        now = data_hash(layout.inputs, layout.data_manifest, reporter, outside=outside, write=False)
         if now == before.get("data_hash"):
             os.utime(layout.data_manifest)
             reporter.note(f"download: up to date ({len(before['files'])} files)")
             return
     get_host(config, layout.root, layout.inputs).download(layout.inputs, reporter)
-    data_hash(layout.inputs, layout.data_manifest, reporter, source=source)
+    data_hash(layout.inputs, layout.data_manifest, reporter, outside=outside, source=source)
     files = recorded(layout.data_manifest)["files"]
     size = sum(item["size"] for item in files.values())
     reporter.note(f"download: {len(files)} files, {size / 1e6:,.1f} MB in {layout.inputs}")

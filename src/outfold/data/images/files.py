@@ -12,7 +12,9 @@ from string import Formatter
 import numpy as np
 import pandas as pd
 
+from outfold.data.images.outside import check_within_folder
 from outfold.errors import ConfigError, DataError, nearest, some
+from outfold.store.outside_inputs import image_folder
 
 IMAGE_EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".jp2", ".ppm", ".pgm")
 """Endings, in any case, that make a file in a folder an image, in the order in which a left-out ending is tried."""
@@ -58,7 +60,9 @@ def render(source: str, frame: pd.DataFrame, id_column: str, table: Path) -> lis
         if field is not None:
             pieces.append(_texts(source, field, spec or "", frame, id_column, table))
     columns = [[piece] * len(frame) if isinstance(piece, str) else piece for piece in pieces]
-    return ["".join(row) for row in zip(*columns, strict=True)]
+    paths = ["".join(row) for row in zip(*columns, strict=True)]
+    check_within_folder(paths, image_folder(source), frame.index, table)
+    return paths
 
 
 def _texts(source: str, field: str, spec: str, frame: pd.DataFrame, id_column: str, table: Path) -> list[str]:
@@ -128,12 +132,12 @@ def locate(inputs: Path, relative: Sequence[str]) -> tuple[list[str], np.ndarray
         folder, _, name = path.rpartition("/")
         listing = listings.get(folder)
         if listing is None:
-            listing = listings[folder] = Listing(f"{base}/{folder}")
+            listing = listings[folder] = Listing(os.path.join(base, folder))  # noqa: PTH118 - an absolute one stays
         if name not in listing:
             found = listing.by_stem.get(name)
             there[row] = found is not None
             path = path[: len(path) - len(name)] + (found or name)
-        paths.append(f"{base}/{path}")
+        paths.append(os.path.join(base, path))  # noqa: PTH118
     return paths, there
 
 
