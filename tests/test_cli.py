@@ -43,7 +43,7 @@ def test_help_imports_nothing_heavy() -> None:
         (["tran"], "Did you mean"),
         (["train", "--nope"], "No such option"),
         (["train", "lightgmb"], "did you mean lightgbm?"),
-        (["submit"], "nothing to send yet"),
+        (["submit"], "Run `outfold"),
         (["predict"], "Run `outfold"),
         (["train", "--fold", "9"], "--fold"),
     ],

@@ -21,8 +21,9 @@ from outfold.hooks import Hooks
 from outfold.learners.registry import revision
 from outfold.progress import Reporter
 from outfold.stages.lineage import lineage
+from outfold.stages.out_of_date import OutOfDateError
 from outfold.store.fingerprint import file_sha256, fingerprint
-from outfold.store.folds_file import read_folds
+from outfold.store.folds_file import folds_fingerprint, read_folds
 from outfold.store.inputs import data_hash
 from outfold.store.layout import BLEND, Layout
 from outfold.store.layout import command as command
@@ -40,10 +41,15 @@ _TAKEN_BY_FOLDS = {"group", "date", "column"}
 
 @dataclass
 class Context:
-    """One contest folder, opened for a stage."""
+    """One contest folder, opened for a stage.
+
+    Attributes:
+        read_only: write no file, not even the hashes of new files in inputs/.
+    """
 
     root: Path
     reporter: Reporter = field(default_factory=Reporter)
+    read_only: bool = False
 
     def __post_init__(self) -> None:
         self.root = Path(self.root)
@@ -70,7 +76,7 @@ class Context:
     def data_hash(self) -> str:
         layout = self.layout
         outside = outside_inputs(self.competition, layout.inputs)
-        return data_hash(layout.inputs, layout.data_manifest, self.reporter, outside=outside)
+        return data_hash(layout.inputs, layout.data_manifest, self.reporter, outside=outside, write=not self.read_only)
 
     @cached_property
     def hooks_hash(self) -> str | None:
@@ -78,7 +84,34 @@ class Context:
 
     @cached_property
     def folds(self) -> Folds:
-        return read_folds(self.layout.folds)
+        """The split, where it is what ``split`` would make now.
+
+        Raises:
+            DataError: there is none, or it is damaged.
+            OutOfDateError: it was made of another contest, data or hooks.
+        """
+        folds = read_folds(self.layout.folds)
+        if folds_fingerprint(self.layout.folds) != self.split_fingerprint:
+            raise OutOfDateError(
+                self.root,
+                f"{self.layout.folds}: the split was made before the contest, inputs/ or hooks.py changed",
+                {"split": []},
+            )
+        return folds
+
+    @property
+    def split_fingerprint(self) -> str:
+        """What the split is made of."""
+        config = self.competition
+        keys = {"train", "id", "target", "task", "columns", "tag_separator"}
+        return fingerprint(
+            folds=config.folds.model_dump(mode="json", exclude={"span", "gap"}),
+            contest=config.model_dump(mode="json", include=keys),
+            **_later_keys(config),
+            data=self.data_hash,
+            on_bad_image=config.on_bad_image,
+            hooks=self.hooks_hash if self._hooks_make_columns() else None,
+        )
 
     def checked_fold(self, fold: int) -> int:
         """The fold's number, if the split has it.
@@ -153,21 +186,30 @@ class Context:
             taught["vectors"] = vector_hashes(self, config.vectors)
         return taught if network is None else {**taught, "networks": network_hashes(self, network)}
 
+    def _hooks_make_columns(self) -> bool:
+        """Whether another hooks.py makes other columns of the tables."""
+        return Hooks(self.layout.hooks, self.layout.inputs).has("features")
+
     def _hooks_make(self, config: ModelPipeline) -> bool:
         """Whether another hooks.py makes other models."""
-        hooks = Hooks(self.layout.hooks, self.layout.inputs)
         of_contest = any(entry.function is not None for entry in self.competition.features)
         called = config.calls_hooks() or (of_contest and isinstance(config, TablePipelineBase))
-        return called or hooks.has("features")
+        return called or self._hooks_make_columns()
 
     def _judged_by(self, config: ModelPipeline) -> dict[str, Any]:
         """The contest's metric, where models depend on it; elsewhere fingerprints are what they always were."""
         if not config.watches_the_metric():
             return {}
+        return {"metrics": self._metrics(), "metric_hooks": self._metric_hooks_hash()}
+
+    def _metrics(self) -> list[str | None]:
         contest = self.competition
-        named = [contest.metric, *(one.metric for one in contest.targets.values())]
-        own = any(name is not None and name.startswith("hooks") for name in named)
-        return {"metrics": named, "metric_hooks": self.hooks_hash if own else None}
+        return [contest.metric, *(one.metric for one in contest.targets.values())]
+
+    def _metric_hooks_hash(self) -> str | None:
+        """The hash of hooks.py where a metric is a function of it."""
+        own = any(name is not None and name.startswith("hooks") for name in self._metrics())
+        return self.hooks_hash if own else None
 
     def weights_hash(self, config: ModelPipeline) -> str | None:
         """SHA-256 of a file of weights: another file under the same name is another model."""
@@ -185,4 +227,15 @@ class Context:
         """What its scores are made of."""
         targets = {name: one.model_dump(mode="json") for name, one in self.competition.targets.items()}
         several = {"targets": targets} if targets else {}
-        return fingerprint(inference=inference, metric=self.competition.metric, hooks=self.hooks_hash, **several)
+        return fingerprint(
+            inference=inference, metric=self.competition.metric, hooks=self._metric_hooks_hash(), **several
+        )
+
+
+def _later_keys(config: CompetitionConfig) -> dict[str, Any]:
+    """Keys of the contest that say more of the target or the rows; a contest without them keeps its split."""
+    said = config.model_dump(
+        mode="json", include={"order", "targets", "train_id", "train_where"}, exclude_defaults=True
+    )
+    times = {key: value for key in ("span", "gap") if (value := getattr(config.folds, key)) is not None}
+    return {**({"asked": said} if said else {}), **times}

@@ -1,35 +1,50 @@
-"""Results that may be used: test predictions that belong to their models, and models to what is here now."""
+"""The rule of currency: results are used only where they are made of what is in the contest folder now.
+
+A stage that reads another's results asks here. What is out of date is named, with the commands that renew it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from outfold.config.pipeline import ModelPipeline
-from outfold.errors import MismatchError, some
-from outfold.stages.context import Context, command
-from outfold.store.manifest import Manifest, read_manifest
+from outfold.errors import some
+from outfold.learners.registry import revision
+from outfold.stages.context import Context
+from outfold.stages.out_of_date import OutOfDateError, together
+from outfold.store.fingerprint import fingerprint
+from outfold.store.layout import BLEND
+from outfold.store.manifest import Manifest, read_manifest, refuse_mixed
+
+BLEND_REVISION = 1
+"""Raised when the same members would be blended into other predictions."""
 
 
-def current(context: Context, name: str) -> Manifest:
-    """The manifest of a pipeline whose test predictions are those of its models, on the folds as they are now.
+def current(context: Context, name: str, asked: str = "", *, scored: bool = True) -> Manifest:
+    """The manifest of a pipeline whose models, scores and test predictions are what the stages would make now.
+
+    Args:
+        asked: what of it is asked for, for messages.
+        scored: its scores count, too.
 
     Raises:
-        MismatchError: it is not trained, was trained on other folds, or has retrained since it predicted; named.
+        OutOfDateError: it is not trained on all folds, was trained on something else than what is here now, was scored
+            by another metric, or has not predicted the test set since.
     """
-    manifest = read_manifest(context.layout.manifest(name))
-    if manifest is None:
-        raise MismatchError(f"{name} is not trained", remedy=f"Run `{command(context.root, 'train', name)}` first.")
-    if manifest.folds_hash != context.folds.hash:
-        raise MismatchError(
-            f"{name} was trained on other folds ({manifest.folds_hash[:12]}) than artifacts/folds.parquet has now "
-            f"({context.folds.hash[:12]})",
-            remedy=f"Run `{command(context.root, 'train', name)}`.",
-        )
-    if not manifest.test_sha256 or manifest.test_inference != manifest.inference:
-        raise MismatchError(
-            f"{name}: its test predictions are missing or older than its models",
-            remedy=f"Run `{command(context.root, 'predict', name)}` first.",
-        )
+    config, both = context.model_config(name), ["train", "predict"]
+    try:
+        manifest = trained(context, name, config, asked, both)
+    except OutOfDateError as error:  # of the split, or of a pipeline that it learns from
+        raise together(context.root, [error], {stage: [name] for stage in both}) from None
+    inference = context.inference_fingerprint(config, manifest.fingerprint)
+    if manifest.inference != inference:
+        raise refused(context, name, asked, "has predicted with other settings than its file has now", both)
+    if scored and manifest.scoring != context.scoring_fingerprint(inference):
+        raise refused(context, name, asked, "was scored by another metric than the contest has now", ["train"])
+    if not manifest.test_sha256 or manifest.test_inference != inference or not context.layout.test(name).exists():
+        state = "has not predicted the test set since it was trained"
+        state = state if asked else "its test predictions are missing or older than its models"
+        raise refused(context, name, asked, state, ["predict"])
     return manifest
 
 
@@ -42,20 +57,93 @@ def trained(context: Context, name: str, config: ModelPipeline, asked: str, stag
         stages: those that would make it.
 
     Raises:
-        MismatchError: it is not trained on all folds, or was trained on something else than what is here now.
+        OutOfDateError: it is not trained on all folds, or was trained on something else than what is here now.
     """
     manifest = read_manifest(context.layout.manifest(name))
     if manifest is None:
         raise refused(context, name, asked, "is not trained", stages)
     if manifest.fingerprint != context.fit_fingerprint(config):
-        raise refused(context, name, asked, "was trained on another contest, pipeline, data or folds", stages)
+        raise refused(context, name, asked, changed(context, config, manifest), stages)
     if not manifest.complete:
         missing = [str(fold) for fold, done in enumerate(manifest.trained) if not done]
         raise refused(context, name, asked, f"is not trained on fold {some(missing)}", stages)
     return manifest
 
 
-def refused(context: Context, name: str, asked: str, state: str, stages: Sequence[str]) -> MismatchError:
-    """The error of a pipeline whose results cannot be used, and the stages that mend it."""
-    commands = " and ".join(f"`{command(context.root, stage, name)}`" for stage in stages)
-    return MismatchError(f"{name}, {asked}, {state}", remedy=f"Run {commands} first.")
+def changed(context: Context, config: ModelPipeline, manifest: Manifest) -> str:
+    """What a pipeline's models were made of and is another thing now, in words."""
+    known = {
+        "folds": manifest.folds_hash != context.folds.hash,
+        "data": manifest.data_hash != context.data_hash,
+        f"learner: {config.learner} itself": (manifest.learner, manifest.revision)
+        != (config.learner, revision(config.learner)),
+    }
+    found = [name for name, differs in known.items() if differs]
+    rest = "its file, competition.yaml, hooks.py, or what it learns from"
+    return f"was trained on another contest, pipeline, data or folds (changed: {some(found or [rest])})"
+
+
+def refused(context: Context, name: str, asked: str, state: str, stages: Sequence[str]) -> OutOfDateError:
+    """The error of a pipeline whose results cannot be used, and the stages that bring it up to date."""
+    label = f"{name}, {asked}," if asked else f"{name}:" if state.startswith("its ") else name
+    return OutOfDateError(context.root, f"{label} {state}", {stage: [name] for stage in stages})
+
+
+def blend_members(context: Context) -> dict[str, Manifest]:
+    """The manifests of the pipelines that are blended, all of them current.
+
+    Raises:
+        OutOfDateError: some are not; each is named.
+        MismatchError: their folds or data differ.
+    """
+    manifests: dict[str, Manifest] = {}
+    errors: list[OutOfDateError] = []
+    for name in context.layout.chosen(context.blend_config().pipelines):
+        try:
+            manifests[name] = current(context, name)
+        except OutOfDateError as error:
+            errors.append(error)
+    if errors:
+        raise together(context.root, errors)
+    refuse_mixed(manifests)
+    return manifests
+
+
+def blend_fingerprint(context: Context, members: Mapping[str, Manifest]) -> str:
+    """What a blend of these members is made of."""
+    return fingerprint(
+        blend=context.blend_config().model_dump(mode="json"),
+        members={name: [m.oof_sha256, m.test_sha256] for name, m in members.items()},
+        scoring=context.scoring_fingerprint(""),
+        folds=context.folds.hash,
+        revision=BLEND_REVISION,
+    )
+
+
+def current_blend(context: Context) -> Manifest:
+    """The manifest of the blend, where it is what ``ensemble`` would make now.
+
+    Raises:
+        OutOfDateError: it is missing; a member was trained again, added or removed since; or ``blend.yaml``, the metric
+            or the folds are others now.
+    """
+    manifest = read_manifest(context.layout.manifest(BLEND))
+    try:
+        members = blend_members(context)
+    except OutOfDateError as error:
+        raise together(context.root, [error], {"ensemble": []}) from None
+    if manifest is None:
+        raise _blend_refused(context, "is not made yet")
+    if manifest.fingerprint != blend_fingerprint(context, members):
+        before = list(manifest.extra.get("pipelines", []))
+        if before != list(members):
+            raise _blend_refused(context, f"is made of {some(before)}; its pipelines are now {some(members)}")
+        state = "is out of date (changed: predictions of its pipelines, blend.yaml, the metric or the folds)"
+        raise _blend_refused(context, state)
+    if not context.layout.test(BLEND).exists() or not context.layout.oof(BLEND).exists():
+        raise _blend_refused(context, "has lost its predictions")
+    return manifest
+
+
+def _blend_refused(context: Context, state: str) -> OutOfDateError:
+    return OutOfDateError(context.root, f"the blend {state}", {"ensemble": []})

@@ -15,18 +15,14 @@ from outfold.ensemble.decision import nested_thresholds
 from outfold.ensemble.thresholds import needs_thresholds
 from outfold.plots import bars
 from outfold.stages.context import Context, command
-from outfold.stages.current import current
+from outfold.stages.current import BLEND_REVISION, blend_fingerprint, blend_members
 from outfold.stages.scores import TargetScore, target_scores
 from outfold.store.damage import DamagedError
-from outfold.store.fingerprint import fingerprint
 from outfold.store.layout import BLEND
 from outfold.store.lock import only_writer
-from outfold.store.manifest import Manifest, refuse_mixed, replaceable_manifest, write_manifest
+from outfold.store.manifest import Manifest, replaceable_manifest, write_manifest
 from outfold.store.prediction_files import check_hashes, read_oof, read_test
 from outfold.store.predictions import fold_by_id, prediction_frame, stack, write_predictions
-
-REVISION = 1
-"""Raised when the same members would be blended into other predictions."""
 
 
 def ensemble(context: Context) -> Manifest:
@@ -35,26 +31,18 @@ def ensemble(context: Context) -> Manifest:
     Raises:
         MismatchError: a pipeline is missing, partial, stale, or on other folds than the others; named.
     """
-    layout, reporter, config = context.layout, context.reporter, context.blend_config()
-    names = layout.chosen(config.pipelines)
-    manifests = {name: current(context, name) for name in names}
-    refuse_mixed(manifests)
+    layout, reporter = context.layout, context.reporter
+    manifests = blend_members(context)
     for manifest in manifests.values():
         check_hashes(layout, manifest)
-    made_of = fingerprint(
-        blend=config.model_dump(mode="json"),
-        members={name: [m.oof_sha256, m.test_sha256] for name, m in manifests.items()},
-        scoring=context.scoring_fingerprint(""),
-        folds=context.folds.hash,
-        revision=REVISION,
-    )
+    made_of = blend_fingerprint(context, manifests)
     with only_writer(layout.pipeline(BLEND)):
         before = replaceable_manifest(layout.manifest(BLEND), reporter)
         if before is not None and before.fingerprint == made_of and _intact(context, before):
             os.utime(layout.test(BLEND))
             reporter.note(f"ensemble: up to date (honest {before.metric} {before.score:.5f})")
             return before
-        return _blend(context, names, manifests, made_of)
+        return _blend(context, list(manifests), manifests, made_of)
 
 
 def _intact(context: Context, manifest: Manifest) -> bool:
@@ -160,7 +148,7 @@ def _manifest(
     return Manifest(
         pipeline=BLEND,
         learner=BLEND,
-        revision=REVISION,
+        revision=BLEND_REVISION,
         version=context.version,
         fingerprint=made_of,
         inference=made_of,

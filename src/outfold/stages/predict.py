@@ -7,6 +7,7 @@ import os
 from outfold.errors import MismatchError
 from outfold.learners.registry import make_learner
 from outfold.stages.context import Context, command
+from outfold.stages.current import changed, refused
 from outfold.store.fingerprint import file_sha256
 from outfold.store.lock import only_writer
 from outfold.store.manifest import read_manifest, write_manifest
@@ -27,9 +28,12 @@ def predict(context: Context, name: str) -> None:
         manifest = read_manifest(layout.manifest(name))
         made_of = context.fit_fingerprint(config)
         inference = context.inference_fingerprint(config, made_of)
-        if manifest is None or manifest.inference != inference:
-            state = "is not trained" if manifest is None else "was trained on another contest, pipeline, data or folds"
-            raise MismatchError(f"{name} {state}", remedy=f"Run `{command(context.root, 'train', name)}` first.")
+        if manifest is None:
+            raise refused(context, name, "", "is not trained", ["train"])
+        if manifest.fingerprint != made_of:
+            raise refused(context, name, "", changed(context, config, manifest), ["train"])
+        if manifest.inference != inference:
+            raise refused(context, name, "", "has predicted with other settings than its file has now", ["train"])
         if manifest.test_inference == inference and path.is_file() and file_sha256(path) == manifest.test_sha256:
             os.utime(path)
             reporter.note(f"predict {name}: up to date")

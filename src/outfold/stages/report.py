@@ -8,9 +8,9 @@ from pathlib import Path
 
 from outfold.errors import DataError, OutfoldError
 from outfold.redaction import redact
-from outfold.stages.context import Context, command
+from outfold.stages.context import Context
+from outfold.stages.current import current_blend
 from outfold.store.atomic import write_text
-from outfold.store.layout import BLEND
 
 NOTEBOOK = Path("notebooks") / "oof.ipynb"
 _SOURCE = str(Path(__file__).resolve().parents[2])
@@ -22,11 +22,10 @@ def report(context: Context, to: Path | None = None) -> Path:
     A contest folder without a notebook of its own takes the toolkit's.
 
     Raises:
-        DataError: there is nothing to report yet.
+        OutOfDateError: the blend is missing or out of date.
         OutfoldError: the notebook packages are not installed, or a cell of the notebook failed.
     """
-    if not context.layout.manifest(BLEND).exists():
-        raise DataError("report: there is no blend yet", remedy=f"Run `{command(context.root, 'ensemble')}` first.")
+    current_blend(context)
     # the kernel of this environment, though the user may have others of the same name
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
     os.environ["PYTHONPATH"] = os.pathsep.join([_SOURCE, *filter(None, [os.environ.get("PYTHONPATH")])])

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from outfold.config.competition import CompetitionConfig
 from outfold.config.folds import FoldKind, FoldsConfig
 from outfold.contest import Contest
 from outfold.folds import Folds, duplicates_across, make_folds
@@ -16,7 +14,6 @@ from outfold.folds.gap import in_words
 from outfold.folds.make import GROUPED
 from outfold.metrics import PER_CLASS
 from outfold.stages.context import Context
-from outfold.store.fingerprint import fingerprint
 from outfold.store.folds_file import folds_fingerprint, read_folds, write_folds
 from outfold.store.inputs import content_hashes
 
@@ -31,14 +28,7 @@ def split(context: Context) -> Folds:
         ConfigError: the contest's ``folds:`` cannot be carried out.
     """
     config, layout, reporter = context.competition, context.layout, context.reporter
-    made_of = fingerprint(
-        folds=config.folds.model_dump(mode="json", exclude={"span", "gap"}),
-        contest=config.model_dump(mode="json", include={"train", "id", "target", "task", "columns", "tag_separator"}),
-        **_asked(config),
-        data=context.data_hash,
-        on_bad_image=config.on_bad_image,
-        hooks=context.hooks_hash,
-    )
+    made_of = context.split_fingerprint
     if folds_fingerprint(layout.folds) == made_of:
         folds = read_folds(layout.folds)
         os.utime(layout.folds)
@@ -58,15 +48,6 @@ def split(context: Context) -> Folds:
         _rows(contest, folds),
     )
     return folds
-
-
-def _asked(config: CompetitionConfig) -> dict[str, Any]:
-    """Keys of the contest that say more of the target or the rows; a contest without them keeps its split."""
-    said = config.model_dump(
-        mode="json", include={"order", "targets", "train_id", "train_where"}, exclude_defaults=True
-    )
-    times = {key: value for key in ("span", "gap") if (value := getattr(config.folds, key)) is not None}
-    return {**({"asked": said} if said else {}), **times}
 
 
 def fold_kind(contest: Contest, config: FoldsConfig) -> FoldKind:

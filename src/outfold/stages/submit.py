@@ -13,16 +13,15 @@ import pandas as pd
 from outfold.contest import Contest
 from outfold.contest_summary import submission_doubts, submission_form, submission_labels, submission_meaning
 from outfold.ensemble.thresholds import rating_span
-from outfold.errors import DataError
 from outfold.hosts.host import Host, Scored, Scoring
 from outfold.hosts.registry import get_host
 from outfold.redaction import redact
 from outfold.stages.context import Context, command
-from outfold.stages.current import current
+from outfold.stages.current import current, current_blend
 from outfold.store import ledger
 from outfold.store.atomic import write_bytes
 from outfold.store.layout import BLEND
-from outfold.store.manifest import Manifest, read_manifest
+from outfold.store.manifest import Manifest
 from outfold.store.prediction_files import read_test
 from outfold.store.predictions import mean_by_id
 from outfold.submission import build, check, csv_bytes
@@ -36,19 +35,14 @@ def submit(
     A file that was sent before is not sent again: its score is shown, or asked for where it was still pending.
 
     Raises:
-        MismatchError: the pipeline has been trained again since it predicted the test set.
+        OutOfDateError: the pipeline, or the blend or a pipeline that it is made of, is missing or out of date.
         SubmissionError: the file would be refused or would waste a submission.
         HostError: the host refused or did not answer; nothing was recorded as sent.
     """
     layout, reporter = context.layout, context.reporter
     layout.chosen(None if name == BLEND else [name])
+    manifest = current_blend(context) if name == BLEND else current(context, name)
     contest = context.contest
-    manifest = read_manifest(layout.manifest(name))
-    if manifest is None:
-        stage = "ensemble" if name == BLEND else f"train {name}"
-        raise DataError(f"{name}: nothing to send yet", remedy=f"Run `{command(context.root, stage)}` first.")
-    if name != BLEND:
-        current(context, name)
     outputs = mean_by_id(read_test(layout, manifest, contest.test.index))
     frame = submission_of(contest, outputs, manifest.extra.get("thresholds"))
     for warning in [*submission_doubts(contest), *check(frame, contest.sample, **form_arguments(contest))]:

@@ -14,8 +14,8 @@ from outfold.config.pseudo import CONFIDENCE, Pseudo
 from outfold.ensemble.pseudo import PseudoLabels, choose
 from outfold.errors import MismatchError, some
 from outfold.stages.context import Context
-from outfold.stages.current import refused, trained
-from outfold.store.manifest import Manifest, PseudoFacts, PseudoFold
+from outfold.stages.current import current, refused
+from outfold.store.manifest import PseudoFacts, PseudoFold
 from outfold.store.prediction_files import read_test
 from outfold.store.predictions import members_of, outputs_by_id
 from outfold.store.shelf import Shelf
@@ -39,7 +39,7 @@ class Teachers:
                 or has not predicted the test set since; named.
         """
         self.context, self.config = context, config
-        self.manifests = {name: _ready(context, name) for name in sorted(config.pipelines)}
+        self.manifests = {name: current(context, name, _ASKED, scored=False) for name in sorted(config.pipelines)}
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -134,13 +134,3 @@ def pseudo_facts(context: Context, config: ModelPipeline, shelves: Mapping[int, 
         by="spread" if context.contest.task == "regression" else "confidence",
         folds=[folds.get(fold) for fold in context.folds.numbers()],
     )
-
-
-def _ready(context: Context, name: str) -> Manifest:
-    config = context.model_config(name)
-    manifest = trained(context, name, config, _ASKED, _BOTH)
-    if manifest.inference != context.inference_fingerprint(config, manifest.fingerprint):
-        raise refused(context, name, _ASKED, "predicted before its file was changed", _BOTH)
-    if manifest.test_inference != manifest.inference or not context.layout.test(name).exists():
-        raise refused(context, name, _ASKED, "has not predicted the test set since it was trained", ["predict"])
-    return manifest
