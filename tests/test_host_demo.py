@@ -12,7 +12,7 @@ import pytest
 from sklearn.metrics import log_loss
 
 from outfold.config.competition import CompetitionConfig
-from outfold.errors import SubmissionError
+from outfold.errors import DataError, SubmissionError
 from outfold.hosts.demo import CLASSES, DemoHost, digits
 from outfold.hosts.host import Scoring
 from outfold.hosts.registry import get_host
@@ -146,3 +146,14 @@ def test_a_submission_that_lacks_rows_is_refused(host: DemoHost, inputs: Path, t
     pd.read_csv(inputs / "sample_submission.csv").iloc[1:].to_csv(tmp_path / "short.csv", index=False)
     with pytest.raises(SubmissionError, match="must have 540 rows and has 539"):
         host.submit(tmp_path / "short.csv", "", Reporter(), wait_s=0)
+
+
+@pytest.mark.parametrize(
+    ("place", "told"), [("train", "a file where a folder"), ("test.csv/x", "a folder where a file")]
+)
+def test_what_stands_where_the_demo_writes_is_told(host: DemoHost, tmp_path: Path, place: str, told: str) -> None:
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    (tmp_path / place).write_text("mine")
+    with pytest.raises(DataError, match=told):
+        host.download(tmp_path, Reporter())
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [Path(place).name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -96,6 +97,44 @@ def test_files_of_the_user_in_inputs_are_left_alone(server: KaggleServer, host: 
     (inputs / "external.csv").write_text("mine")
     host.download(inputs, Heard())
     assert (inputs / "external.csv").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ("train.csv/mine.txt", "train.csv: a folder where a file comes"),
+        ("images", "images: a file where a folder comes"),
+        ("images/deep", "images/deep: a file where a folder comes"),
+        ("images/a.png/mine.txt", "images/a.png: a folder where a file comes"),
+    ],
+)
+def test_what_collides_with_the_download_is_told_and_nothing_is_lost(
+    server: KaggleServer, host: KaggleHost, inputs: Path, place: str, told: str
+) -> None:
+    own = inputs / place
+    own.parent.mkdir(parents=True)
+    own.write_text("mine")
+    with pytest.raises(DataError, match=told) as caught:
+        host.download(inputs, Heard())
+    assert arrived(inputs) == {place: b"mine"} and "Move what is there elsewhere" in (caught.value.remedy or "")
+    own.rename(inputs.parent / "mine.txt")
+    shutil.rmtree(inputs)
+    downloads = server.count("blob")
+    host.download(inputs, Heard())
+    assert arrived(inputs) == FILES
+    assert server.count("blob") == downloads, "what was downloaded is kept"
+
+
+def test_ones_own_file_of_the_same_name_is_kept_and_told(server: KaggleServer, host: KaggleHost, inputs: Path) -> None:
+    inputs.mkdir(parents=True)
+    (inputs / "train.csv").write_text("mine")
+    (inputs / "empty.txt").write_bytes(b"")
+    heard = Heard()
+    host.download(inputs, heard)
+    assert arrived(inputs) == FILES
+    assert (inputs / ".train.csv.replaced").read_text() == "mine"
+    assert "warning:" in heard.text and "train.csv: they are kept" in heard.text
+    assert not (inputs / ".empty.txt.replaced").exists()
 
 
 @pytest.mark.parametrize("cut", [0, 1, 1000, 100_000, -1])

@@ -19,6 +19,7 @@ from outfold.hosts.decode import read_outputs, read_truth
 from outfold.hosts.folder import read_table
 from outfold.hosts.host import Scored, Scoring
 from outfold.hosts.leaderboard import USAGE, score_submission
+from outfold.hosts.placing import refuse_collisions
 from outfold.progress import Reporter
 from outfold.store.atomic import write_text
 
@@ -87,6 +88,8 @@ class DemoHost:
         import cv2
 
         contest = digits()
+        places = contest.rows["part"] + "/" + contest.rows["id"] + ".png"
+        refuse_collisions(inputs, ["train.csv", "test.csv", "sample_submission.csv", *places])
         written = 0
         with reporter.bar("digits", len(contest.images), unit="images") as bar:
             for identity, part, image in zip(contest.rows["id"], contest.rows["part"], contest.images, strict=True):

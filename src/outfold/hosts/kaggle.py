@@ -19,6 +19,7 @@ from outfold.hosts.host import Scored
 from outfold.hosts.kaggle_client import KaggleClient, RemoteFile
 from outfold.hosts.kaggle_errors import explain, rules_url
 from outfold.hosts.kaggle_submit import Submitter
+from outfold.hosts.placing import move_into
 from outfold.hosts.retries import Patience, patiently
 from outfold.hosts.unpack import unpack
 from outfold.progress import Reporter
@@ -85,9 +86,7 @@ class KaggleHost:
         aside.mkdir(parents=True, exist_ok=True)
         files, packed = self._fetch_and_unpack(client, aside, listed, reporter)
         kept = {name: facts for name, facts in files.items() if name not in packed}
-        for name in kept:
-            (inputs / name).parent.mkdir(parents=True, exist_ok=True)
-            (aside / "unpacked" / name).replace(inputs / name)
+        move_into(inputs, aside / "unpacked", kept, known or (), reporter)
         received.write(inputs, self.slug, kept)
         shutil.rmtree(aside)
         reporter.note(f"{inputs}: {len(kept)} files, {sum(facts.size for facts in kept.values()):,} bytes")
