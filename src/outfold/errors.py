@@ -37,6 +37,11 @@ def _printable(text: str) -> str:
     return _UNPRINTABLE.sub(lambda found: found.group().encode("unicode_escape").decode("ascii"), text)
 
 
+def is_utf8(text: str) -> bool:
+    """Whether a text has no lone surrogates, as arguments and file names have for bytes that are no UTF-8."""
+    return text == text.encode("utf-8", "ignore").decode("utf-8")
+
+
 def _bounded(message: str) -> str:
     return "\n".join(shorten(line, LONGEST_LINE) for line in message.split("\n"))
 

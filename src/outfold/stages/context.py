@@ -15,7 +15,7 @@ from outfold.config.pipeline import BlendConfig, ImagePipeline, ModelPipeline
 from outfold.config.table_pipeline import TablePipelineBase
 from outfold.contest import Contest
 from outfold.contest_files import load_contest
-from outfold.errors import ConfigError
+from outfold.errors import ConfigError, is_utf8, quoted
 from outfold.folds import Folds
 from outfold.hooks import Hooks
 from outfold.learners.registry import revision
@@ -53,6 +53,11 @@ class Context:
 
     def __post_init__(self) -> None:
         self.root = Path(self.root)
+        if not is_utf8(str(self.root)):
+            raise ConfigError(
+                f"--root {quoted(str(self.root))}: the name of a folder holds bytes that are no UTF-8",
+                remedy="Rename the folder.",
+            )
         self.layout = Layout(self.root)
 
     @property

@@ -156,6 +156,12 @@ def start_ranks(processes: int, arguments: Sequence[str]) -> None:
     """
     if sys.platform == "win32":
         raise ConfigError("--processes: torchrun does not run on Windows")
+    most = _most_processes()
+    if processes > most:
+        raise ConfigError(
+            f"--processes {processes}: this machine has GPUs or cores for {most}",
+            remedy="Give at most one process a GPU, or without GPUs a core.",
+        )
     from torch.distributed.elastic.multiprocessing.api import DefaultLogsSpecs
     from torch.distributed.launcher.api import LaunchConfig
 
@@ -175,6 +181,13 @@ def start_ranks(processes: int, arguments: Sequence[str]) -> None:
             logs_specs=DefaultLogsSpecs(log_dir=logs),
         )
         _launch(config, arguments)
+
+
+def _most_processes() -> int:
+    """GPUs, or cores where these are more; two can always share what there is."""
+    import torch
+
+    return max(2, torch.cuda.device_count(), os.cpu_count() or 1)
 
 
 def _launch(config: LaunchConfig, arguments: Sequence[str]) -> None:

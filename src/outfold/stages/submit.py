@@ -13,6 +13,7 @@ import pandas as pd
 from outfold.contest import Contest
 from outfold.contest_summary import submission_doubts, submission_form, submission_labels, submission_meaning
 from outfold.ensemble.thresholds import rating_span
+from outfold.errors import ConfigError, is_utf8, quoted
 from outfold.hosts.host import Host, Scored, Scoring
 from outfold.hosts.registry import get_host
 from outfold.redaction import redact
@@ -39,6 +40,7 @@ def submit(
         SubmissionError: the file would be refused or would waste a submission.
         HostError: the host refused or did not answer; nothing was recorded as sent.
     """
+    _check_options(message, wait_s)
     layout, reporter = context.layout, context.reporter
     layout.chosen(None if name == BLEND else [name])
     manifest = current_blend(context) if name == BLEND else current(context, name)
@@ -150,6 +152,17 @@ def _sample_column(contest: Contest) -> dict[str, Any]:
     if binary is None:
         return {"column": names[0]}
     return {"column": names[0], "positive": binary.positive, "codes": binary.codes(contest.classes or ())}
+
+
+def _check_options(message: str | None, wait_s: float) -> None:
+    """Refuse a message that no ledger can hold, and a time that is none, before anything is done."""
+    if message is not None and not is_utf8(message):
+        raise ConfigError(
+            f"--message {quoted(message)}: holds bytes that are no UTF-8",
+            remedy="Nothing was sent. Write the message in UTF-8, or leave it out.",
+        )
+    if not wait_s >= 0:
+        raise ConfigError(f"--wait {wait_s}: expected seconds, 0 or more")
 
 
 def _message(message: str | None, manifest: Manifest) -> str:

@@ -45,6 +45,9 @@ class Plan:
         inner: folds inside a training part.
         shared: one search, inside the first fold's training part, for all folds.
         jobs: fits side by side; None: what the pipeline's file says, or 1.
+
+    Raises:
+        ConfigError: a time that is none.
     """
 
     trials: int = 50
@@ -52,6 +55,10 @@ class Plan:
     inner: int = 3
     shared: bool = False
     jobs: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.timeout is not None and not self.timeout >= 0:
+            raise ConfigError(f"--timeout {self.timeout}: expected seconds, 0 or more")
 
 
 def tune(
