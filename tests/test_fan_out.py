@@ -19,11 +19,12 @@ from rich.console import Console
 from outfold.config.gbdt import GbdtPipeline
 from outfold.config.image import ImagePipeline
 from outfold.errors import ConfigError
-from outfold.progress import LineReporter, RichReporter
+from outfold.progress import LineReporter
 from outfold.stages.compute import Compute, placed
 from outfold.stages.context import Context
 from outfold.stages.line import Switchboard
 from outfold.stages.train import train
+from outfold.terminal import RichReporter
 
 CNN = """\
 learner: image

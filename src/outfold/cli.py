@@ -13,7 +13,7 @@ import typer
 
 import outfold
 from outfold.exits import exit_code, stop_on_sigterm
-from outfold.progress import Reporter, reporter_for
+from outfold.progress import Reporter
 from outfold.redaction import redact_streams
 from outfold.threads import pin_threads
 
@@ -73,6 +73,7 @@ def _stage(function: Callable[..., None]) -> Callable[..., None]:
 
 def _context(reporter: Reporter | None = None) -> Context:
     from outfold.stages.context import Context
+    from outfold.terminal import reporter_for
 
     return Context(SETTINGS.root, reporter or reporter_for())
 
@@ -267,6 +268,7 @@ def schema(
 ) -> None:
     """Write JSON Schema files, so that editors complete the YAML."""
     from outfold.stages.show_config import write_schemas as stage
+    from outfold.terminal import reporter_for
 
     stage(to, reporter_for())
 
@@ -275,6 +277,7 @@ def schema(
 def doctor() -> None:
     """Show versions, GPU, cores, memory, disk and whether credentials are found (never the credentials)."""
     from outfold.stages.doctor import doctor as stage
+    from outfold.terminal import reporter_for
 
     stage(SETTINGS.root, reporter_for())
 

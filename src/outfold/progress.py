@@ -6,13 +6,10 @@ import contextlib
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from typing import Any, Protocol, TextIO
 
+from outfold.plain_text import one_line, printable
 from outfold.redaction import redact
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.progress import Progress
 
 
 class Bar(Protocol):
@@ -31,8 +28,14 @@ class Reporter:
     def warn(self, text: str) -> None:
         """A line that a person should read."""
 
-    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """A small table, already formatted cell by cell."""
+    def table(
+        self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, less: Sequence[str] = ()
+    ) -> None:
+        """A small table, already formatted cell by cell.
+
+        Args:
+            less: columns to leave out where a terminal is too narrow for all, the first one first.
+        """
 
     @contextlib.contextmanager
     def bar(self, label: str, total: float | None, unit: str = "it") -> Iterator[Bar]:
@@ -56,7 +59,7 @@ class _Silent:
         pass
 
 
-def _amount(value: float, unit: str) -> str:
+def amount_of(value: float, unit: str) -> str:
     if unit != "B":
         return f"{value:,.0f}"
     for suffix in ("B", "KB", "MB", "GB"):
@@ -70,7 +73,7 @@ def _said(fields: dict[str, Any]) -> str:
     return "  ".join(f"{key} {value}" for key, value in fields.items() if value not in (None, ""))
 
 
-def _numeric_columns(rows: Sequence[Sequence[Any]], width: int) -> list[bool]:
+def numeric_columns(rows: Sequence[Sequence[Any]], width: int) -> list[bool]:
     """Which columns hold numbers, and are set flush right."""
 
     def is_number(cell: Any) -> bool:
@@ -102,12 +105,12 @@ class _LineBar:
         if self.total is None and not self.done:
             print(f"{self.label}: {now - self.began:.0f} s", file=self.stream, flush=True)
             return
-        of = "" if self.total is None else f"/{_amount(self.total, self.unit)}"
+        of = "" if self.total is None else f"/{amount_of(self.total, self.unit)}"
         left = ""
         if self.total and 0 < self.done < self.total:
             left = f"  {(now - self.began) * (self.total - self.done) / self.done:.0f}s left"
         said = _said(self.fields)
-        amount = f"{_amount(self.done, self.unit)}{of}{'' if self.unit == 'B' else ' ' + self.unit}"
+        amount = f"{amount_of(self.done, self.unit)}{of}{'' if self.unit == 'B' else ' ' + self.unit}"
         print(f"{self.label}: {amount}{'  ' + said if said else ''}{left}", file=self.stream, flush=True)
 
     def close(self) -> None:
@@ -123,16 +126,18 @@ class LineReporter(Reporter):
         self.stream = stream if stream is not None else sys.stdout
 
     def note(self, text: str) -> None:
-        print(redact(text), file=self.stream, flush=True)
+        print(printable(redact(text)), file=self.stream, flush=True)
 
     def warn(self, text: str) -> None:
-        print(redact(f"warning: {text}"), file=self.stream, flush=True)
+        print(printable(redact(f"warning: {text}")), file=self.stream, flush=True)
 
-    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        cells = [[redact(str(cell)) for cell in row] for row in rows]
+    def table(
+        self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, less: Sequence[str] = ()
+    ) -> None:
+        cells = [[one_line(redact(str(cell))) for cell in row] for row in rows]
         widths = [max(len(str(name)), *(len(row[i]) for row in cells), 0) for i, name in enumerate(columns)]
-        right = _numeric_columns(rows, len(columns))
-        lines = [title] if title else []
+        right = numeric_columns(rows, len(columns))
+        lines = [printable(redact(title))] if title else []
         lines += [
             "  " + "  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True))
             for row in [[str(name) for name in columns], *cells]
@@ -144,75 +149,3 @@ class LineReporter(Reporter):
         bar = _LineBar(self.stream, label, total, unit)
         yield bar
         bar.close()
-
-
-class RichReporter(Reporter):
-    """Live bars, colours and tables on a terminal. Bars may nest or run side by side; each vanishes when it is done."""
-
-    def __init__(self, console: Console | None = None) -> None:
-        from rich.console import Console as RichConsole
-
-        self.console = console if console is not None else RichConsole(highlight=False)
-        self._live: Progress | None = None
-
-    def note(self, text: str) -> None:
-        self.console.print(redact(text), markup=False)
-
-    def warn(self, text: str) -> None:
-        self.console.print(redact(f"warning: {text}"), style="yellow", markup=False)
-
-    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        from rich import box
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
-        for name, right in zip(columns, _numeric_columns(rows, len(columns)), strict=True):
-            table.add_column(str(name), justify="right" if right else "left")
-        for row in rows:
-            table.add_row(*(Text(redact(str(cell))) for cell in row))
-        self.console.print(table)
-
-    @contextlib.contextmanager
-    def bar(self, label: str, total: float | None, unit: str = "it") -> Iterator[Bar]:
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-        if self._live is None:
-            self._live = Progress(
-                TextColumn("{task.description}", markup=False),
-                BarColumn(bar_width=24),
-                TextColumn("{task.fields[amount]}", markup=False),
-                TextColumn("{task.fields[said]}", style="cyan", markup=False),
-                TimeElapsedColumn(),
-                TimeRemainingColumn(compact=True),
-                TextColumn("left"),
-                console=self.console,
-                transient=True,
-            )
-            self._live.start()
-        live = self._live
-        task = live.add_task(redact(label), total=total, amount="", said="")
-        fields: dict[str, Any] = {}
-
-        class _Task:
-            done = 0.0
-
-            def advance(self, n: float = 1, **more: Any) -> None:
-                self.done += n
-                fields.update(more)
-                of = "" if total is None else f"/{_amount(total, unit)}"
-                live.update(task, advance=n, amount=f"{_amount(self.done, unit)}{of}", said=_said(fields))
-
-        try:
-            yield _Task()
-        finally:
-            live.remove_task(task)
-            if not live.tasks:
-                live.stop()
-                self._live = None
-
-
-def reporter_for(stream: TextIO | None = None) -> Reporter:
-    """Bars where a person watches a terminal, lines everywhere else."""
-    stream = stream if stream is not None else sys.stdout
-    return RichReporter() if stream.isatty() else LineReporter(stream)

@@ -57,7 +57,9 @@ class Line(Reporter):
     def warn(self, text: str) -> None:
         self._say("warn", text)
 
-    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    def table(
+        self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, less: Sequence[str] = ()
+    ) -> None:
         self._say("table", title, list(columns), [[str(cell) for cell in row] for row in rows])
 
     @contextlib.contextmanager
