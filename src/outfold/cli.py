@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import outfold
+from outfold.command_help import HelpfulCommand, HelpfulGroup
 from outfold.exits import exit_code, stop_on_sigterm
 from outfold.progress import Reporter
 from outfold.redaction import redact_streams
@@ -24,7 +25,7 @@ app = typer.Typer(
     name="outfold",
     help="From nothing to a checked, sent submission, with out-of-fold numbers that can be trusted.",
     no_args_is_help=True,
-    add_completion=False,
+    cls=HelpfulGroup,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -39,7 +40,24 @@ class Settings:
 
 
 SETTINGS = Settings()
-Names = Annotated[list[str] | None, typer.Argument(metavar="[PIPELINE]...", help="Pipelines by name; all if left out.")]
+
+
+def _pipelines(context: typer.Context, incomplete: str) -> list[str]:
+    """Names of pipelines for the shell's completion."""
+    root = context.parent.params.get("root") if context.parent is not None else None
+    names = sorted(path.stem for path in (Path(root or ".") / "pipelines").glob("*.yaml"))
+    return [name for name in names if name.startswith(incomplete) and name != "blend"]
+
+
+def _sendable(context: typer.Context, incomplete: str) -> list[str]:
+    """The same, and the blend."""
+    return [name for name in ("blend", *_pipelines(context, "")) if name.startswith(incomplete)]
+
+
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="PIPELINE", help="Pipelines by name; all if left out.", autocompletion=_pipelines),
+]
 
 
 def _show_version(wanted: bool) -> None:
@@ -59,16 +77,26 @@ def _options(
     SETTINGS.root, SETTINGS.debug = root, debug
 
 
-def _stage(function: Callable[..., None]) -> Callable[..., None]:
-    """A command whose errors are told in words, with the exit code that fits them."""
+def _stage(summary: str, *examples: str, page: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A command whose errors are told in words, with the exit code that fits them.
 
-    @functools.wraps(function)
-    def guarded(*args: Any, **options: Any) -> None:
-        code = exit_code(lambda: function(*args, **options), SETTINGS.debug)
-        if code:
-            sys.exit(code)
+    Args:
+        summary: one line for the list of commands, of at most 66 characters.
+        examples: command lines for its help.
+        page: of the documentation.
+    """
 
-    return app.command()(guarded)
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def guarded(*args: Any, **options: Any) -> None:
+            code = exit_code(lambda: function(*args, **options), SETTINGS.debug)
+            if code:
+                sys.exit(code)
+
+        look = type("Command", (HelpfulCommand,), {"examples": examples, "page": page})
+        return app.command(cls=look, short_help=summary)(guarded)
+
+    return register
 
 
 def _context(reporter: Reporter | None = None) -> Context:
@@ -78,32 +106,53 @@ def _context(reporter: Reporter | None = None) -> Context:
     return Context(SETTINGS.root, reporter or reporter_for())
 
 
-@_stage
+def _tell_next(context: Context, done: str, *names: str) -> None:
+    from outfold.stages.next_step import tell_next
+
+    tell_next(context.root, context.reporter, done, names)
+
+
+@_stage("Bring the contest's files to inputs/, verified.", "outfold download", page="hosts.md#kaggle-download")
 def download() -> None:
     """Bring the contest's files to inputs/, verified."""
     from outfold.stages.download import download as stage
 
-    stage(_context())
+    stage(context := _context())
+    _tell_next(context, "download")
 
 
-@_stage
+@_stage("Assign every training row to a fold.", "outfold split", page="trust.md#nine-kinds-of-folds")
 def split() -> None:
     """Assign every training row to a fold."""
     from outfold.stages.split import split as stage
 
-    stage(_context())
+    stage(context := _context())
+    _tell_next(context, "split")
 
 
-@_stage
+@_stage(
+    "Train pipelines on every fold, keep out-of-fold predictions.",
+    "outfold train",
+    "outfold train cnn lightgbm --jobs 2",
+    "outfold train cnn --fold 0",
+    page="training.md",
+)
 def train(
     pipelines: Names = None,
-    fold: Annotated[list[int] | None, typer.Option(help="Train this fold alone (repeatable): a quick look.")] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, envvar="OUTFOLD_JOBS", help="Folds side by side.")] = None,
+    fold: Annotated[
+        list[int] | None, typer.Option(metavar="FOLD", help="Train this fold alone (repeatable): a quick look.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, metavar="N", envvar="OUTFOLD_JOBS", help="Folds side by side.")
+    ] = None,
     devices: Annotated[
         str, typer.Option(envvar="OUTFOLD_DEVICES", help="Where folds are trained, in turn.", metavar="DEVICE,...")
     ] = "",
     processes: Annotated[
-        int, typer.Option(min=1, envvar="OUTFOLD_PROCESSES", help="One fold at a time, on so many devices (DDP).")
+        int,
+        typer.Option(
+            min=1, metavar="N", envvar="OUTFOLD_PROCESSES", help="One fold at a time, on so many devices (DDP)."
+        ),
     ] = 1,
 ) -> None:
     """Train pipelines on every fold and keep their out-of-fold predictions."""
@@ -119,10 +168,20 @@ def train(
     stage = functools.partial(
         train_in_order, context, context.layout.chosen(pipelines), only_folds=fold, compute=compute
     )
-    return train_in_ranks(context, compute, stage) if started_by_torchrun() else stage()
+
+    def train_and_tell() -> None:
+        stage()
+        _tell_next(context, "train")
+
+    return train_in_ranks(context, compute, train_and_tell) if started_by_torchrun() else train_and_tell()
 
 
-@_stage
+@_stage(
+    "Predict the test set with every fold and member.",
+    "outfold predict",
+    "outfold predict lightgbm",
+    page="trust.md#what-travels-with-a-prediction",
+)
 def predict(pipelines: Names = None) -> None:
     """Predict the test set with every fold and member of the pipelines."""
     from outfold.stages.in_order import predict_in_order as stage
@@ -130,31 +189,52 @@ def predict(pipelines: Names = None) -> None:
     pin_threads()
     context = _context()
     stage(context, context.layout.chosen(pipelines))
+    _tell_next(context, "predict")
 
 
-@_stage
+@_stage(
+    "Blend the pipelines, and score the blend honestly.",
+    "outfold ensemble",
+    page="trust.md#the-blend-and-its-honest-score",
+)
 def ensemble() -> None:
     """Blend the pipelines, and score the blend honestly."""
     from outfold.stages.ensemble import ensemble as stage
 
     pin_threads()
-    stage(_context())
+    stage(context := _context())
+    _tell_next(context, "ensemble")
 
 
-@_stage
+@_stage(
+    "Build, check and send the file once; record its score.",
+    "outfold submit --dry-run",
+    "outfold submit",
+    'outfold submit lightgbm --message "one model"',
+    page="hosts.md#kaggle-submit",
+)
 def submit(
-    pipeline: Annotated[str, typer.Argument(help="What to send: the blend, or one pipeline.")] = "blend",
-    message: Annotated[str | None, typer.Option(help="The message beside the submission.")] = None,
+    pipeline: Annotated[
+        str,
+        typer.Argument(metavar="PIPELINE", help="What to send: the blend, or one pipeline.", autocompletion=_sendable),
+    ] = "blend",
+    message: Annotated[str | None, typer.Option(help="The message beside the submission.", metavar="TEXT")] = None,
     wait: Annotated[float, typer.Option(help="Wait at most so many seconds for the score.", metavar="SECONDS")] = 300.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Build and check the file; send nothing.")] = False,
 ) -> None:
     """Build the submission file, check it, send it once, and write down its score."""
     from outfold.stages.submit import submit as stage
 
-    stage(_context(), pipeline, message=message, wait_s=wait, dry_run=dry_run)
+    stage(context := _context(), pipeline, message=message, wait_s=wait, dry_run=dry_run)
+    _tell_next(context, "submit")
 
 
-@_stage
+@_stage(
+    "Read contest, images and pipelines; say what is wrong.",
+    "outfold check",
+    "outfold check --fix",
+    page="vision.md#outfold-check",
+)
 def check(
     fix: Annotated[bool, typer.Option("--fix", help="Move junk images to inputs_junk/; deletes nothing.")] = False,
 ) -> None:
@@ -162,10 +242,16 @@ def check(
     from outfold.stages.check import check as stage
 
     pin_threads()
-    stage(_context(), fix=fix)
+    stage(context := _context(), fix=fix)
+    _tell_next(context, "check")
 
 
-@_stage
+@_stage(
+    "Show each column: role, type, gaps, drift, what to distrust.",
+    "outfold columns",
+    "outfold columns --json > columns.json",
+    page="tables.md#columns",
+)
 def columns(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")] = False,
 ) -> None:
@@ -176,56 +262,87 @@ def columns(
     if as_json:
         print(stage(_context(Reporter()), as_json=True))
     else:
-        stage(_context())
+        stage(context := _context())
+        _tell_next(context, "columns")
 
 
-Network = Annotated[str, typer.Argument(metavar="PIPELINE", help="A pipeline with a network.")]
+Network = Annotated[
+    str, typer.Argument(metavar="PIPELINE", help="A pipeline with a network.", autocompletion=_pipelines)
+]
 
 
-@_stage
+@_stage(
+    "Draw training images as a phase augments them.",
+    "outfold show cnn --phase 2 --rows 8",
+    page="training.md#looking-before-training",
+)
 def show(
     pipeline: Network,
     to: Annotated[Path | None, typer.Option(help="Where to write the picture.", metavar="FILE")] = None,
-    phase: Annotated[int | None, typer.Option(help="The phase, from 1; the last one if left out.")] = None,
-    rows: Annotated[int, typer.Option(min=1, max=50, help="Training images, of all classes in turn.")] = 8,
-    draws: Annotated[int, typer.Option(min=1, max=20, help="Epochs, in each of which an image is drawn anew.")] = 6,
+    phase: Annotated[int | None, typer.Option(metavar="N", help="The phase, from 1; the last one if left out.")] = None,
+    rows: Annotated[int, typer.Option(min=1, max=50, metavar="N", help="Training images, of all classes in turn.")] = 8,
+    draws: Annotated[
+        int, typer.Option(min=1, max=20, metavar="N", help="Epochs, in each of which an image is drawn anew.")
+    ] = 6,
 ) -> None:
     """Draw training images with their labels, as they are and as a phase's epochs augment them."""
     from outfold.stages.show import show as stage
 
     pin_threads()
-    stage(_context(), pipeline, to, phase=phase, rows=rows, draws=draws)
+    stage(context := _context(), pipeline, to, phase=phase, rows=rows, draws=draws)
+    _tell_next(context, "show", pipeline)
 
 
-@_stage
+@_stage(
+    "Show a network's layers, phases, rates and cost.",
+    "outfold summary cnn",
+    page="training.md#looking-before-training",
+)
 def summary(pipeline: Network) -> None:
     """Show a network's layers, and what each phase trains, at which rates, at what cost; draw the schedule."""
     from outfold.stages.summary import summary as stage
 
     pin_threads()
-    stage(_context(), pipeline)
+    stage(context := _context(), pipeline)
+    _tell_next(context, "summary", pipeline)
 
 
-@_stage
+@_stage(
+    "Suggest learning rates for a phase; changes nothing.",
+    "outfold lr-find cnn --phase 2",
+    page="training.md#looking-before-training",
+)
 def lr_find(
     pipeline: Network,
-    phase: Annotated[int, typer.Option(help="The phase, from 1; those before it are trained first.")] = 1,
-    fold: Annotated[int | None, typer.Option(help="The fold; the first one if left out.")] = None,
+    phase: Annotated[int, typer.Option(metavar="N", help="The phase, from 1; those before it are trained first.")] = 1,
+    fold: Annotated[int | None, typer.Option(metavar="FOLD", help="The fold; the first one if left out.")] = None,
 ) -> None:
     """Suggest learning rates for a phase, and draw what they were read from; changes nothing."""
     from outfold.stages.lr_find import lr_find as stage
 
     pin_threads()
-    stage(_context(), pipeline, phase=phase, fold=fold)
+    stage(context := _context(), pipeline, phase=phase, fold=fold)
+    _tell_next(context, "lr-find", pipeline)
 
 
-@_stage
+@_stage(
+    "Search parameters inside each fold; write a new pipeline.",
+    "outfold tune lightgbm --trials 100 --jobs 4",
+    page="tuning.md",
+)
 def tune(
-    pipeline: Annotated[str, typer.Argument(metavar="PIPELINE", help="The pipeline whose parameters to search.")],
-    trials: Annotated[int, typer.Option(min=1, help="Of each search, those of earlier runs included.")] = 50,
+    pipeline: Annotated[
+        str,
+        typer.Argument(metavar="PIPELINE", help="The pipeline whose parameters to search.", autocompletion=_pipelines),
+    ],
+    trials: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Of each search, those of earlier runs included.")
+    ] = 50,
     timeout: Annotated[float | None, typer.Option(help="Begin no trial after so long.", metavar="SECONDS")] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, envvar="OUTFOLD_JOBS", help="Fits side by side.")] = None,
-    inner: Annotated[int, typer.Option(min=2, help="Folds inside each training part.")] = 3,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, metavar="N", envvar="OUTFOLD_JOBS", help="Fits side by side.")
+    ] = None,
+    inner: Annotated[int, typer.Option(min=2, metavar="N", help="Folds inside each training part.")] = 3,
     shared: Annotated[
         bool, typer.Option("--shared", help="One search for all folds: cheap, a little flattered.")
     ] = False,
@@ -241,20 +358,30 @@ def tune(
     pin_threads()
     context = _context()
     (name,) = context.layout.chosen([pipeline])
-    stage(context, name, Plan(trials, timeout, inner, shared, jobs), output=output, force=force)
+    written = stage(context, name, Plan(trials, timeout, inner, shared, jobs), output=output, force=force)
+    if written is not None:
+        _tell_next(context, "tune", written.stem)
 
 
-@_stage
+@_stage(
+    "Write scores, weights and worst rows as one HTML page.",
+    "outfold report",
+    "outfold report --to page.html",
+    page="fork.md#the-python-api",
+)
 def report(
-    to: Annotated[Path | None, typer.Option(help="Where to write the page; artifacts/report.html if left out.")] = None,
+    to: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to write the page; artifacts/report.html if left out.")
+    ] = None,
 ) -> None:
     """Run notebooks/oof.ipynb on this contest and write it as one HTML page."""
     from outfold.stages.report import report as stage
 
-    stage(_context(), to)
+    stage(context := _context(), to)
+    _tell_next(context, "report")
 
 
-@_stage
+@_stage("Print the contest and the pipelines after all defaults.", "outfold config", page="configuration.md")
 def config() -> None:
     """Print the contest and the pipelines as they are after all defaults."""
     from outfold.stages.show_config import show_config as stage
@@ -262,24 +389,32 @@ def config() -> None:
     print(stage(_context(Reporter())))
 
 
-@_stage
+@_stage(
+    "Write JSON Schema files, so that editors complete YAML.", "outfold schema --to .schemas", page="configuration.md"
+)
 def schema(
-    to: Annotated[Path, typer.Option(help="Folder for the files.")] = Path(".schemas"),
+    to: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the files.")] = Path(".schemas"),
 ) -> None:
     """Write JSON Schema files, so that editors complete the YAML."""
+    from outfold.stages.next_step import tell_next
     from outfold.stages.show_config import write_schemas as stage
     from outfold.terminal import reporter_for
 
-    stage(to, reporter_for())
+    stage(to, reporter := reporter_for())
+    tell_next(SETTINGS.root, reporter, "schema")
 
 
-@_stage
+@_stage(
+    "Show versions, GPU, memory, disk, and where credentials are.", "outfold doctor", page="hosts.md#kaggle-credentials"
+)
 def doctor() -> None:
     """Show versions, GPU, cores, memory, disk and whether credentials are found (never the credentials)."""
     from outfold.stages.doctor import doctor as stage
+    from outfold.stages.next_step import tell_next
     from outfold.terminal import reporter_for
 
-    stage(SETTINGS.root, reporter_for())
+    stage(SETTINGS.root, reporter := reporter_for())
+    tell_next(SETTINGS.root, reporter, "doctor")
 
 
 def main() -> None:

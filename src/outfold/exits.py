@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from outfold.errors import OutfoldError
+from outfold.plain_text import printable
 from outfold.redaction import redact
 
 USER_ERROR, BUG, INTERRUPTED, TERMINATED = 2, 1, 130, 143
@@ -84,4 +85,17 @@ def _bug(error: Exception, debug: bool) -> int:
 
 
 def _say(text: str) -> None:
-    print(redact(text), file=sys.stderr, flush=True)
+    """Print on stderr; what comes after ``error:`` in red where a person reads it on a terminal."""
+    text = printable(redact(text))
+    if not (text.startswith(("error:", "internal error:")) and sys.stderr.isatty()):
+        print(text, file=sys.stderr, flush=True)
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    # Rich respects NO_COLOR and TERM=dumb; the terminal breaks the lines, so that commands can be copied
+    first, _, rest = text.partition("\n")
+    console = Console(stderr=True, highlight=False, emoji=False)
+    console.print(Text(first, style="bold red"), soft_wrap=True)
+    if rest:
+        console.print(Text(rest), soft_wrap=True)

@@ -12,7 +12,7 @@ from outfold.errors import ConfigError, OutfoldError, some
 from outfold.folds import Folds
 from outfold.stages.check_images import check_images, move_aside
 from outfold.stages.columns import suspicious_rows
-from outfold.stages.context import Context, command
+from outfold.stages.context import Context
 from outfold.stages.rehearsal import rehearse_blend, rehearse_pipeline, rehearse_scores, rehearse_submission
 from outfold.stages.split import described, make_split
 
@@ -48,7 +48,7 @@ def check(context: Context, *, fix: bool = False) -> None:
         for another in errors[1:]:
             reporter.warn(str(another))
         raise errors[0]
-    reporter.note(f"check: passed ({len(folds.numbers())} folds rehearsed); next: `{command(context.root, 'train')}`")
+    reporter.note(f"check: passed ({len(folds.numbers())} folds rehearsed); ready to train")
 
 
 def _rehearse(context: Context) -> tuple[Folds, list[OutfoldError]]:

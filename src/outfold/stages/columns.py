@@ -52,7 +52,7 @@ def columns(context: Context, *, as_json: bool = False) -> str:
     if as_json:
         return json.dumps(_document(contest, records, rows, verdict), indent=2, ensure_ascii=False, allow_nan=False)
     context.warn_of_the_data()
-    reporter.table(f"{context.competition.slug}: columns", _HEADER, [_shown(*one) for one in found])
+    reporter.table(f"{context.competition.slug}: columns", _HEADER, [_shown(*one) for one in found], less=_LESS)
     for column, _, warnings in found:
         for warning in warnings:
             reporter.note(f"{column.name}: {warning}")
@@ -61,7 +61,7 @@ def columns(context: Context, *, as_json: bool = False) -> str:
     if verdict is not None:
         reporter.note(_told(verdict))
     reporter.note("* as competition.yaml says; another role: `columns: {roles: {COLUMN: categorical}}` in it")
-    reporter.note(f"columns: {path}")
+    reporter.note(f"columns: the whole table is {path}")
     return ""
 
 
@@ -116,6 +116,8 @@ def _splitting(contest: Contest) -> dict[str, str]:
     return {key: name for key, name in asked.items() if name is not None}
 
 
+_LESS = ("example", "distinct", "type")
+"""Left out of the table, in this order, where the terminal is too narrow; ``columns.csv`` has them."""
 _HEADER = ["column", "role", "type", "missing", "distinct", "example", "drift", "target", ""]
 
 

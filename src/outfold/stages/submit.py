@@ -209,9 +209,5 @@ def _tell(context: Context, manifest: Manifest, scored: Scored) -> None:
         context.reporter.note(scored.message)
     if scored.status == "pending":
         context.reporter.note(f"not scored yet; `{command(context.root, 'submit')}` asks again")
-    context.reporter.note(
-        f"next: `{command(context.root, 'report')}` shows scores, weights and the worst rows; edit or add a file in "
-        f"{context.root / 'pipelines'} and run the chain again"
-    )
     if context.competition.host == "demo":
         context.reporter.note('to enter a contest of your own: README.md, "Enter a real contest"')

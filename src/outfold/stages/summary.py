@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from outfold.progress import LineReporter
 from outfold.stages.context import Context
 from outfold.stages.network import neural_learner
+from outfold.store.atomic import write_text
 
 if TYPE_CHECKING:
     from outfold.learners.neural.summary import NetworkSummary
+
+TABLES = "summary.txt"
 
 
 def summary(context: Context, name: str) -> NetworkSummary:
@@ -36,15 +41,26 @@ def summary(context: Context, name: str) -> NetworkSummary:
         title, found = learner.config.learner, summarise_table(learner, ids, rows)
     draw_schedule(found.plans, len(found.groups), name, path)
     reporter = context.reporter
-    reporter.table(f"{name}: {title}", *found.layer_table())
-    reporter.table("phases", *found.phase_table())
+    tables = [
+        (f"{name}: {title}", found.layer_table(), ("kind", "output", "group")),
+        (
+            "phases",
+            found.phase_table(),
+            ("activations", "GFLOP an image", "MFLOP a row", "parameters", "batch", "size"),
+        ),
+    ]
+    whole = io.StringIO()
+    for heading, (columns, lines), less in tables:
+        reporter.table(heading, columns, lines, less=less)
+        LineReporter(whole).table(heading, columns, lines)
+    write_text(path.with_name(TABLES), whole.getvalue())
     reporter.note(
         f"parameters: {found.count:,} in {len(found.groups)} layer groups; {found.weight_bytes / 2**20:,.1f} MiB"
     )
     reporter.note("activations: what the backward pass keeps of one batch, in the precision of the forward pass")
     for line in found.policy:
         reporter.note(line)
-    reporter.note(f"summary: {path}")
+    reporter.note(f"summary: {path}; the whole tables are {path.with_name(TABLES)}")
     return found
 
 

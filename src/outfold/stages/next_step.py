@@ -1,0 +1,65 @@
+"""The last line of every command: what to run next, by what is there and what is not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from outfold.progress import Reporter
+from outfold.store.layout import BLEND, Layout, command
+
+
+def tell_next(root: Path, reporter: Reporter, done: str, names: Sequence[str] = ()) -> None:
+    """Print the next step of a contest folder.
+
+    Args:
+        done: the command that has just ended well.
+        names: the pipelines that it was asked for.
+    """
+    reporter.note(f"next: {next_step(Layout(root), done, names)}")
+
+
+def next_step(layout: Layout, done: str, names: Sequence[str] = ()) -> str:
+    """One command, and a few words on it."""
+    if not layout.competition.exists():
+        return f"write {layout.competition}, or copy a folder of examples/"
+    if done in ("doctor", "config", "schema") and not layout.data_manifest.exists():
+        return _run(layout, "download", "brings the files")
+    if done in ("download", "columns"):
+        return _run(layout, "check", "goes through every later stage without training")
+    if done in ("show", "summary", "lr-find") and layout.folds.exists():
+        return _run(layout, "train", "trains it on every fold", names)
+    if done == "lr-find":
+        return f"set `lr:` in {layout.pipeline_config(names[0])}"
+    if done == "tune":
+        return _run(layout, "train", "trains the new pipeline on every fold", names)
+    if not layout.folds.exists():
+        return _run(layout, "split", "assigns every row to a fold")
+    return _chain(layout, done)
+
+
+def _chain(layout: Layout, done: str) -> str:
+    """The next stage of the chain whose result is not there; after the last one, what to look at."""
+    pipelines = layout.pipeline_names()
+    untrained = [name for name in pipelines if not layout.manifest(name).exists()]
+    unpredicted = [name for name in pipelines if not layout.test(name).exists()]
+    if untrained and (done not in ("ensemble", "submit", "report")):
+        return _run(layout, "train", "trains on every fold", _unless_all(untrained, pipelines))
+    if unpredicted and done not in ("ensemble", "submit", "report"):
+        return _run(layout, "predict", "predicts the test set", _unless_all(unpredicted, pipelines))
+    if done in ("train", "predict") or not layout.manifest(BLEND).exists():
+        return _run(layout, "ensemble", "blends the pipelines, and scores the blend honestly")
+    if done == "report" and layout.ledger.exists():
+        return f"edit or add a file in {layout.root / 'pipelines'} and run the chain again"
+    if done == "submit" and layout.ledger.exists():
+        return _run(layout, "report", "shows scores, weights and the worst rows")
+    return _run(layout, "submit", "checks and sends the file")
+
+
+def _unless_all(names: Sequence[str], pipelines: Sequence[str], most: int = 5) -> Sequence[str]:
+    """``names``; nothing where the command without names means the same, or the list would be long."""
+    return names if len(names) < len(pipelines) and len(names) <= most else ()
+
+
+def _run(layout: Layout, stage: str, why: str, names: Sequence[str] = ()) -> str:
+    return f"`{command(layout.root, stage, *names)}` {why}"
