@@ -12,7 +12,8 @@ from contest_folder import write_contest
 
 from outfold.contest import Contest
 from outfold.contest_files import load_contest
-from outfold.data.images.files import locate, render
+from outfold.data.images.lookup import locate
+from outfold.data.images.templates import render
 from outfold.errors import ConfigError, DataError
 
 KINDS = ["cat", "dog", "cat", "dog"]
@@ -236,9 +237,162 @@ def test_a_hundred_thousand_rows_take_one_listing_and_less_than_a_second(
     frame = pd.DataFrame(index=pd.Index([f"im{n % 200}" for n in range(100_000)], name="id"))
     listed: list[str] = []
     listdir = __import__("os").listdir
-    monkeypatch.setattr("outfold.data.images.files.os.listdir", lambda folder: listed.append(folder) or listdir(folder))
+    monkeypatch.setattr(
+        "outfold.data.images.lookup.os.listdir", lambda folder: listed.append(folder) or listdir(folder)
+    )
     start = time.process_time()
-    paths, there = locate(tmp_path, render("train/{id}", frame, "id", Path("train.csv")))
+    found = locate(tmp_path, render("train/{id}", frame, "id", Path("train.csv")))
     assert time.process_time() - start < 1
-    assert there.all() and paths[201] == str(tmp_path / "train" / "im1.jpg")
+    assert found.there.all() and found.paths[201] == str(tmp_path / "train" / "im1.jpg")
     assert len(listed) == 1
+
+
+def test_a_template_may_cut_a_column(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"file": ["abcd", "xy12"]}, index=pd.Index(["0017", "93"], name="id"))
+    table = Path("train.csv")
+    assert render("{id[0]}/{id[1]}/{id}.png", frame, "id", table) == ["0/0/0017.png", "9/3/93.png"]
+    assert render("{file[:2]}{file[-1]}-{file[1:3]}", frame, "id", table) == ["abd-bc", "xy2-y1"]
+    assert render("{id[-2:]}{file[2:]:>4}", frame, "id", table) == ["17  cd", "93  12"]
+    assert render("{id[:]}", frame, "id", table) == ["0017", "93"]
+
+
+def test_a_row_too_short_for_its_template_is_told(tmp_path: Path) -> None:
+    frame = pd.DataFrame(index=pd.Index(["abc", "x", "yz"], name="id"))
+    with pytest.raises(DataError, match=r"id is too short for \{id\[2\]\} of columns.image in 2 rows: x, yz"):
+        render("{id[2]}.png", frame, "id", Path("train.csv"))
+    with pytest.raises(ConfigError, match="has no column 'idd'; did you mean id"):
+        render("{idd[2]}.png", frame, "id", Path("train.csv"))
+
+
+def test_a_contest_with_slices_reads_the_column_as_text(tmp_path: Path) -> None:
+    put(tmp_path / "inputs", *(f"all/{n[-1]}/{n}.png" for n in ("001", "002", "003", "004", "008", "009")))
+    contest = load_contest(photos(tmp_path, "all/{file[-1]}/{file}.png"))
+    assert names(contest, "train") == ["all/1/001.png", "all/2/002.png", "all/3/003.png", "all/4/004.png"]
+
+
+@pytest.mark.parametrize(
+    ("named", "on_disk", "how"),
+    [
+        ("all/a.jpg", "all/a.JPG", "letter case"),
+        ("All/a.jpg", "all/A.Jpg", "letter case"),
+        ("all\\a.jpg", "all/a.jpg", "/ for \\"),
+        ("all\\a.jpg", "all/a.JPG", "/ for \\, letter case"),
+        ("all/caf\u00e9.jpg", "all/cafe\u0301.jpg", "another form of Unicode"),
+        ("all/cafe\u0301.jpg", "all/caf\u00e9.jpg", "another form of Unicode"),
+        ("caf\u00e9/a.jpg", "cafe\u0301/a.jpg", "another form of Unicode"),
+        ("all/a%20b.jpg", "all/a b.jpg", "characters for %XX"),
+        ("/kaggle/input/contest/all/a.jpg", "all/a.jpg", "without its first folders"),
+        ("C:\\data\\all\\a.jpg", "all/a.jpg", "/ for \\, without its first folders"),
+        ("all/a.jpeg", "all/a.jpg", "another ending"),
+        ("all/a.tif", "all/a.TIFF", "another ending"),
+        ("./all//a.jpg", "all/a.jpg", None),
+        ("all/a", "all/a.jpg", None),
+        ("all/100%.jpg", "all/100%.jpg", None),
+    ],
+)
+def test_a_name_that_can_only_mean_one_file_finds_it_and_says_so(
+    tmp_path: Path, named: str, on_disk: str, how: str | None
+) -> None:
+    put(tmp_path, on_disk, "all/other.jpg")
+    found = locate(tmp_path, [named, "all/other.jpg"])
+    assert found.there.all()
+    assert [Path(path) for path in found.paths] == [tmp_path / on_disk, tmp_path / "all/other.jpg"]
+    assert list(found.renamed) == ([] if how is None else [how])
+    assert len(found.notes("train")) == (how is not None)
+
+
+@pytest.mark.parametrize(
+    ("named", "on_disk"),
+    [
+        (["all/a.jpg"], ["all/A.jpg", "all/a.JPG"]),
+        (["all/a.jpg", "all/A.jpg"], ["all/A.jpg"]),
+        (["all/a.jpg", "all/A.JPG"], ["all/a.Jpg"]),
+        (["all/sub/a.jpg"], ["all/a.jpg", "a.jpg"]),
+        (["../a.jpg"], ["all/a.jpg"]),
+        (["one/a.jpg", "two/a.jpg"], ["a.jpg"]),
+        (["all/a.jpg"], ["all/._a.jpg", "all/a.txt"]),
+    ],
+)
+def test_a_name_that_could_mean_two_files_or_shares_its_file_with_another_stays_missing(
+    tmp_path: Path, named: list[str], on_disk: list[str]
+) -> None:
+    put(tmp_path, *on_disk)
+    found = locate(tmp_path, named)
+    exact = [name in on_disk for name in named]
+    assert found.there.tolist() == exact
+    assert not found.renamed
+
+
+def test_the_exact_name_wins_over_a_file_in_another_letter_case(tmp_path: Path) -> None:
+    put(tmp_path, "all/a.jpg", "all/A.jpg")
+    found = locate(tmp_path, ["all/A.jpg", "all/a.jpg"])
+    assert [Path(path).name for path in found.paths] == ["A.jpg", "a.jpg"]
+    assert not found.renamed
+
+
+def test_a_contest_says_what_it_assumed_of_the_names(tmp_path: Path) -> None:
+    put(tmp_path / "inputs", *(f"all/{n}.JPG" for n in (1, 2, 3, 4)), "all/8.jpg", "all/9.jpg")
+    contest = load_contest(photos(tmp_path, "all/{id}.jpg"))
+    assert names(contest, "train")[0] == "all/1.JPG"
+    (note,) = [note for note in contest.warnings if "letter case" in note]
+    assert note == "4 train images are found under another name (letter case): all/1.jpg is all/1.JPG"
+
+
+def put_beside(inputs: Path, folder: str) -> None:
+    """What macOS, Windows, a network disk and Jupyter leave in a folder of images."""
+    put(inputs, f"{folder}/._1.jpg", f"{folder}/.DS_Store", f"{folder}/Thumbs.db", f"{folder}/desktop.ini")
+    put(inputs, f"{folder}/__MACOSX/cat/._1.jpg", f"{folder}/__MACOSX/1.jpg", f"{folder}/@eaDir/1.jpg")
+    put(inputs, f"{folder}/.ipynb_checkpoints/1-checkpoint.jpg")
+
+
+def test_files_of_the_computers_own_beside_images_are_passed_over(tmp_path: Path) -> None:
+    inputs = tmp_path / "inputs"
+    put(inputs, "train/cat/1.jpg", "train/dog/2.jpg", "test/8.jpg", "test/9.jpg")
+    for folder in ("train", "train/cat", "train/dog", "test"):
+        put_beside(inputs, folder)
+    sample = pd.DataFrame({"id": [8, 9], "kind": 0.5})
+    write_contest(tmp_path, None, None, sample, train="train", test="test", target="kind")
+    contest = load_contest(tmp_path)
+    assert names(contest, "train") == ["train/cat/1.jpg", "train/dog/2.jpg"]
+    assert names(contest, "test") == ["test/8.jpg", "test/9.jpg"]
+
+
+def test_they_are_passed_over_where_names_say_the_class(tmp_path: Path) -> None:
+    inputs = tmp_path / "inputs"
+    put(inputs, "train/cat.1.jpg", "train/dog.2.jpg", "test/8.jpg", "test/9.jpg")
+    for folder in ("train", "test"):
+        put_beside(inputs, folder)
+    sample = pd.DataFrame({"id": [8, 9], "kind": 0.5})
+    pattern = r"(?P<kind>cat|dog)\.\d+"
+    write_contest(tmp_path, None, None, sample, train="train", test="test", target="kind", label_pattern=pattern)
+    assert names(load_contest(tmp_path), "train") == ["train/cat.1.jpg", "train/dog.2.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("ending", "kind", "remedy"),
+    [
+        (".wav", "sound", "spectrogram"),
+        (".MP3", "sound", "spectrogram"),
+        (".ogg", "sound", "spectrogram"),
+        (".flac", "sound", "spectrogram"),
+        (".mp4", "video", "frames"),
+        (".dcm", "medical scans", "16-bit PNG"),
+        (".npy", "arrays", "PNG"),
+    ],
+)
+def test_sound_and_video_in_the_place_of_images_are_named(tmp_path: Path, ending: str, kind: str, remedy: str) -> None:
+    put(tmp_path / "inputs", *(f"all/{n}{ending}" for n in (1, 2, 3, 4, 8, 9)))
+    photos(tmp_path, f"all/{{id}}{ending}")
+    with pytest.raises(
+        ConfigError, match=rf"columns\.image: 4 of 4 files are {kind}, and no images: .*1\{ending}"
+    ) as told:
+        load_contest(tmp_path)
+    assert remedy in str(told.value)
+
+
+def test_class_folders_of_sound_are_named(tmp_path: Path) -> None:
+    put(tmp_path / "inputs", "train/cat/1.wav", "train/dog/2.wav", "test/8.wav", "test/9.wav")
+    sample = pd.DataFrame({"id": [8, 9], "kind": 0.5})
+    write_contest(tmp_path, None, None, sample, train="train", test="test", target="kind")
+    with pytest.raises(ConfigError, match=r"(train.cat|test): [12] of [12] files are sound"):
+        load_contest(tmp_path)

@@ -266,3 +266,25 @@ def test_two_thousand_photos_take_seconds(scraped: Path) -> None:
     # ten thousand in under a minute, on the slowest machine that this runs on
     assert time.perf_counter() - began < 6
     assert (table["finding"] == "exact duplicate").sum() >= 501
+
+
+def test_other_files_in_the_test_folder_are_told_and_moved_aside(scraped: Path) -> None:
+    for name in ("notes.txt", "Thumbs.db", "._16.jpg", ".DS_Store"):
+        (scraped / "inputs" / "test" / name).write_bytes(b"text")
+    assert found(scraped, "not an image") == ["notes.txt"]
+    check(Context(scraped), fix=True)
+    assert list(files(scraped / "inputs_junk")) == ["test/notes.txt"]
+    assert findings(scraped).empty
+
+
+@pytest.mark.parametrize("content", [b"<html>404</html>", b"", b"RIFF\x24\0\0\0WAVEfmt " + bytes(40)])
+def test_a_contest_where_no_image_can_be_read_is_told_so(scraped: Path, content: bytes) -> None:
+    for path in (scraped / "inputs").rglob("*.jpg"):
+        path.write_bytes(content + path.name.encode() * bool(content))
+    for on_bad in ("error", "drop"):
+        contest = scraped / "competition" / "competition.yaml"
+        contest.write_text(contest.read_text() + ("on_bad_image: drop\n" if on_bad == "drop" else ""))
+        done = outfold(scraped, "check", check=False)
+        assert done.returncode == 2, done.stdout + done.stderr
+        assert "internal error" not in done.stderr
+        assert "16 of 16 train images cannot be read" in done.stderr

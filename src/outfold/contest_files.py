@@ -60,7 +60,8 @@ def _read(root: Path, config: CompetitionConfig | None) -> Contest:
     _settle(train, test, sample)
     check_test_ids(test.frame.index, sample.frame.index, test.path, sample.path)
     whole, train = train, _learnt(config, train, notes)
-    images = find_images(config, layout.inputs, id_column, train, test)
+    images, assumed = find_images(config, layout.inputs, id_column, train, test)
+    notes += assumed
     if images and config.on_bad_image == "drop":
         there, images, dropped = drop_missing(train, images)
         whole, train = whole.without(train.frame.index.difference(there.frame.index)), there

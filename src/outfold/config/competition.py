@@ -47,7 +47,7 @@ class ImageSource(StrictModel):
     """Where each part's images lie, when train and test differ."""
 
     train: str
-    """A template such as ``train/{id}.jpg`` (any column may stand in braces) or a column that holds file names."""
+    """A template such as ``train/{id}.jpg`` (any column may stand in braces, and be cut: ``{id[0]}``, ``{id[:2]}``) or a column that holds file names."""
     test: str
     """The same for the test rows."""
 

@@ -22,9 +22,9 @@ from typing import IO, NamedTuple
 
 from outfold.errors import DataError
 from outfold.progress import Bar
+from outfold.system_files import is_system_file
 
 _CHUNK = 1 << 20
-_JUNK = ("__MACOSX", ".DS_Store")
 _FOREIGN = {".7z": "7z x", ".rar": "unrar x"}
 _TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 TABLES = (".csv.gz", ".tsv.gz", ".txt.gz", ".json.gz", ".jsonl.gz")
@@ -184,7 +184,7 @@ def _zip_members(source: zipfile.ZipFile, archive: Path, limits: Limits) -> Iter
             raise DataError(f"{archive.name} holds {member.filename!r}, which is a link or a device: refused")
         if member.flag_bits & 1:
             raise DataError(f"{archive.name} holds {member.filename!r}, which is encrypted")
-        if not member.is_dir() and not _is_junk(name):
+        if not member.is_dir() and not is_system_file(name):
             yield name, member
 
 
@@ -199,18 +199,13 @@ def _untar(archive: Path, writer: _Writer, limits: Limits) -> None:
                 raise DataError(f"{archive.name} holds {member.name!r}, which is a link or a device: refused")
             writer.budget.check(member.size)
             opened = source.extractfile(member)
-            if opened is not None and not _is_junk(name):
+            if opened is not None and not is_system_file(name):
                 writer.write(name, opened)
 
 
 def _check_count(count: int, archive: Path, limits: Limits) -> None:
     if count > limits.members:
         raise DataError(f"{archive.name} holds more than {limits.members:,} files")
-
-
-def _is_junk(name: str) -> bool:
-    parts = PurePosixPath(name).parts
-    return parts[0] == _JUNK[0] or parts[-1] == _JUNK[1]
 
 
 def _safe(name: str, archive: Path) -> str:

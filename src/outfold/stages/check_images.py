@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from outfold.contest import Contest
-from outfold.data.images.files import is_image
+from outfold.data.images.files import files_below, is_image
 from outfold.data.images.findings import COLUMNS, CONTRADICTIONS, JUNK, find, spare_copies
 from outfold.data.images.look import Looks, look_at
 from outfold.errors import ConfigError, some
@@ -42,7 +42,8 @@ def check_images(context: Context) -> pd.DataFrame:
 
 
 def move_aside(context: Context, found: pd.DataFrame) -> list[str]:
-    """Move training images that are junk or spare copies from inputs/ to inputs_junk/, and say how to undo it.
+    """Move training images that are junk or spare copies, and files that are no images by their names, from inputs/ to
+    inputs_junk/, and say how to undo it.
 
     Test images stay, since each needs a prediction; so do near duplicates and copies whose labels differ, since a
     person must judge them.
@@ -65,17 +66,18 @@ def move_aside(context: Context, found: pd.DataFrame) -> list[str]:
             f"{context.layout.competition}: check --fix would leave rows of {config.train} without their images",
             remedy="Say `on_bad_image: drop`, so that such rows are left out.",
         )
-    junk = found["finding"].isin(JUNK) & (found["part"] == "train") & (found["detail"] != "no such file")
+    strange = found["finding"] == "not an image"
+    junk = found["finding"].isin(JUNK) & ((found["part"] == "train") | strange) & (found["detail"] != "no such file")
     files = found.loc[junk | spare_copies(found), "file"].drop_duplicates().tolist()
     for file in files:
         target = _free(context.root / JUNK_FOLDER / file)
         target.parent.mkdir(parents=True, exist_ok=True)
         (context.layout.inputs / file).rename(target)
-    left = int((found["finding"].isin(JUNK) & (found["part"] == "test")).sum())
+    left = int((found["finding"].isin(JUNK) & (found["part"] == "test") & ~strange).sum())
     if left:
         reporter.note(f"{left} test images are junk and stay where they are: each needs a prediction")
     if files:
-        reporter.note(f"moved {len(files)} training images to {context.root / JUNK_FOLDER}: {some(files)}")
+        reporter.note(f"moved {len(files)} files to {context.root / JUNK_FOLDER}: {some(files)}")
         reporter.note(f"  To undo: cp -R {context.root / JUNK_FOLDER}/. {context.layout.inputs}/")
     else:
         reporter.note("check --fix: nothing to move")
@@ -113,17 +115,15 @@ def _images(contest: Contest, context: Context) -> pd.DataFrame:
 
 
 def _stray(contest: Contest) -> pd.DataFrame:
-    """Files among the training images of a folder that are no images by their names; hidden ones are nobody's."""
-    root = contest.layout.inputs / contest.config.train
-    names = [
-        os.path.join(parent, name)  # noqa: PTH118 - a Path each is slow
-        for parent, _, files in os.walk(root.absolute())
-        for name in files
-        if not is_image(name) and not name.startswith(".")
-    ]
-    ids = [Path(name).name for name in sorted(names)]
-    table = pd.DataFrame({"id": ids, "file": sorted(names)}, columns=COLUMNS, dtype=object)
-    return table.assign(finding="not an image", part="train", detail="by its name")
+    """Files in the folders of training and test images that are no images by their names; hidden ones are nobody's."""
+    tables = []
+    for part, folder in (("train", contest.config.train), ("test", contest.config.test)):
+        root = contest.layout.inputs / folder if folder else None
+        names = sorted(name for name in files_below(root.absolute()) if not is_image(name)) if root else []
+        ids = [Path(name).name for name in names]
+        tables.append(pd.DataFrame({"part": part, "id": ids, "file": names}, columns=COLUMNS, dtype=object))
+    table = pd.concat(tables, ignore_index=True).drop_duplicates("file", ignore_index=True)
+    return table.assign(finding="not an image", detail="by its name")
 
 
 def _tell(context: Context, found: pd.DataFrame, looks: Looks, folder: Path) -> None:

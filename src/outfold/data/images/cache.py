@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -231,12 +231,23 @@ class _Cache:
 
     def _refuse(self, bad: dict[int, str]) -> None:
         images = self.images
-        if not bad or self.on_bad == "drop":
-            return
-        told = [f"{images.paths[row]}: {bad[row]}" for row in sorted(bad)[:_SHOWN]]
-        more = len(bad) - len(told)
-        lines = "\n".join(f"    {line}" for line in told) + (f"\n    and {more} more" if more else "")
-        raise DataError(
-            f"{len(bad)} of {len(images.paths)} {images.part} images cannot be read:\n{lines}",
-            remedy="Mend or download them again, or set on_bad_image: drop in competition.yaml to train without them.",
-        )
+        refuse_bad(images.part, images.paths, bad, on_bad=self.on_bad)
+
+
+def refuse_bad(part: str, paths: Sequence[Path], bad: Mapping[int, str], *, on_bad: Literal["error", "drop"]) -> None:
+    """Raises DataError for images that cannot be read: with ``drop`` only where no training image is left.
+
+    Args:
+        bad: the reason by row.
+    """
+    whole = part == "train" and len(bad) == len(paths)
+    if not bad or (on_bad == "drop" and not whole):
+        return
+    told = [f"{paths[row]}: {bad[row]}" for row in sorted(bad)[:_SHOWN]]
+    more = len(bad) - len(told)
+    lines = "\n".join(f"    {line}" for line in told) + (f"\n    and {more} more" if more else "")
+    drop = "" if whole else ", or set on_bad_image: drop in competition.yaml to train without them"
+    raise DataError(
+        f"{len(bad)} of {len(paths)} {part} images cannot be read:\n{lines}",
+        remedy=f"Mend or download them again{drop}.",
+    )

@@ -24,6 +24,11 @@ _OTHERS = {
     b"pk\3\4": "a ZIP archive",
     b"%pdf": "PDF",
     b"\0\5\x16\7": "what macOS keeps beside a file, under a name that begins with ._",
+    b"oggs": "sound",
+    b"flac": "sound",
+    b"id3": "sound",
+    b"\x89hdf": "HDF5",
+    b"\x93numpy": "an array of NumPy",
     b"version https://git-lfs": "a pointer of Git LFS, in place of the file",
 }
 # Pillow warns of every file with an odd tag or many pixels; whether it can be read is what counts
@@ -128,7 +133,12 @@ def _decode_opened(
 
 def not_an_image(data: bytes) -> str:
     """Why these bytes are no image, with what they are where their beginning tells."""
-    found = next((kind for start, kind in _OTHERS.items() if data.lstrip()[: len(start)].lower() == start), None)
+    beginning = data[:200].lstrip().lower()
+    found = next((kind for start, kind in _OTHERS.items() if beginning.startswith(start)), None)
+    if data[:4] == b"RIFF" and data[8:12] == b"WAVE":
+        found = "sound"
+    elif data[128:132] == b"DICM":
+        found = "a medical scan (DICOM)"
     return "not an image" if found is None else f"not an image ({found})"
 
 

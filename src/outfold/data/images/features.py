@@ -11,18 +11,18 @@ import numpy as np
 import pandas as pd
 
 from outfold.config.image_features import ImageFeatures
+from outfold.data.images.cache import refuse_bad
 from outfold.data.images.decode import DECODE_VERSION, BadImageError, decode
 from outfold.data.images.descriptors import DESCRIPTOR_REVISION, describe
 from outfold.data.images.exif import EXIF, exif_of
 from outfold.data.in_threads import in_threads
-from outfold.errors import DataError
 from outfold.progress import Reporter
 from outfold.store.atomic import atomic_path
 from outfold.store.fingerprint import fingerprint
 
 BAD = "bad"
 """The column of reasons why an image could not be read; empty for those that could."""
-_CHUNK, _SHOWN = 64, 10
+_CHUNK = 64
 
 
 def image_features(
@@ -42,7 +42,8 @@ def image_features(
         a plain grey one. The activations of a backbone are not among them.
 
     Raises:
-        DataError: with ``on_bad: error``, all files that cannot be read, told together.
+        DataError: with ``on_bad: error``, all files that cannot be read, told together; with ``drop``, where no
+            training image can be.
     """
     stamps = [_stamp(path) for path in paths]
     key = fingerprint(
@@ -61,8 +62,7 @@ def image_features(
         with atomic_path(kept) as beside:
             table.to_parquet(beside)
     bad = table.pop(BAD)
-    if on_bad == "error":
-        _refuse(part, paths, bad)
+    refuse_bad(part, paths, {int(row): bad.iloc[row] for row in np.flatnonzero(bad.to_numpy() != "")}, on_bad=on_bad)
     return table, bad
 
 
@@ -112,16 +112,3 @@ def _compute(part: str, paths: Sequence[Path], settings: ImageFeatures, reporter
     table = pd.DataFrame(np.concatenate(values or [np.empty((0, len(grey)), np.float32)]), columns=list(grey))
     table[BAD] = pd.array(bad, dtype="str")
     return table
-
-
-def _refuse(part: str, paths: Sequence[Path], bad: pd.Series) -> None:
-    rows = np.flatnonzero(bad.to_numpy() != "")
-    if not len(rows):
-        return
-    lines = [f"    {paths[row]}: {bad.iloc[row]}" for row in rows[:_SHOWN]]
-    if len(rows) > _SHOWN:
-        lines.append(f"    and {len(rows) - _SHOWN} more")
-    raise DataError(
-        "\n".join([f"{len(rows)} of {len(paths)} {part} images cannot be read:", *lines]),
-        remedy="Mend or download them again, or set on_bad_image: drop in competition.yaml to train without them.",
-    )

@@ -1,144 +1,37 @@
-"""Where a row's image lies: by template, by a column, or by folder; and which of them are not there."""
+"""The images of a folder, by their names; what a computer's system leaves beside them is none."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from string import Formatter
 
-import numpy as np
 import pandas as pd
 
-from outfold.data.images.outside import check_within_folder
-from outfold.errors import ConfigError, DataError, nearest, some
-from outfold.store.outside_inputs import image_folder
+from outfold.data.images.other_kinds import refuse_other_kinds
+from outfold.errors import DataError, some
+from outfold.system_files import is_system_file
 
 IMAGE_EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".jp2", ".ppm", ".pgm")
 """Endings, in any case, that make a file in a folder an image, in the order in which a left-out ending is tried."""
 
 
 def is_image(name: str) -> bool:
-    """Whether a file is an image, by its name."""
-    return name.lower().endswith(IMAGE_EXTENSIONS)
+    """Whether a file is an image, by its name; a hidden file is none."""
+    return name.lower().endswith(IMAGE_EXTENSIONS) and not name.startswith(".")
 
 
-def template_fields(source: str) -> list[str]:
-    """The columns that a template names in braces; none for the name of a column.
-
-    Raises:
-        ConfigError: braces that do not match.
-    """
-    try:
-        return [field for _, field, _, _ in Formatter().parse(source) if field is not None]
-    except ValueError as error:
-        raise ConfigError(
-            f"competition/competition.yaml: columns.image: {source!r} is not a template ({error})"
-        ) from None
+def is_passed_over(name: str) -> bool:
+    """Whether a file or folder among the data is hidden, or a computer's own."""
+    return name.startswith(".") or is_system_file(name)
 
 
-def render(source: str, frame: pd.DataFrame, id_column: str, table: Path) -> list[str]:
-    """Each row's image file, relative to inputs/.
-
-    Args:
-        source: a template such as ``train/{id}.jpg``, or the name of a column.
-        frame: the rows by id.
-        id_column: its name in the table; ``{id}`` means it too.
-        table: for messages.
-
-    Raises:
-        ConfigError: a column that is not there.
-        DataError: rows where a column of the template is empty.
-    """
-    is_template = "{" in source
-    parts = list(Formatter().parse(source)) if is_template else [("", source, "", None)]
-    pieces: list[list[str] | str] = []
-    for literal, field, spec, _ in parts:
-        pieces.append(literal)
-        if field is not None:
-            pieces.append(_texts(source, field, spec or "", frame, id_column, table))
-    columns = [[piece] * len(frame) if isinstance(piece, str) else piece for piece in pieces]
-    paths = ["".join(row) for row in zip(*columns, strict=True)]
-    check_within_folder(paths, image_folder(source), frame.index, table)
-    return paths
-
-
-def _texts(source: str, field: str, spec: str, frame: pd.DataFrame, id_column: str, table: Path) -> list[str]:
-    if field in ("id", id_column) and field not in frame.columns:
-        values = frame.index.to_series()
-    elif field in frame.columns:
-        values = frame[field]
-    else:
-        known = [id_column, *map(str, frame.columns)]
-        hint = nearest(field, known) or f"its columns are {some(known, limit=8)}"
-        raise ConfigError(
-            f"competition/competition.yaml: columns.image: {source!r}: {table} has no column {field!r}; {hint}",
-            remedy="A template names columns in braces, such as train/{id}.jpg; train and test may have one each.",
-        )
-    lost = np.flatnonzero(values.isna())
-    if len(lost):
-        raise DataError(
-            f"{table}: {field}, which names the images, is empty in {len(lost)} rows: {some(frame.index[lost])}"
-        )
-    if values.dtype.kind == "f" and (values % 1 == 0).all():
-        values = values.astype(np.int64)
-    texts = [str(value) for value in values.tolist()]
-    if not spec:
-        return texts
-    try:
-        return [format(int(text) if text.lstrip("-").isdigit() else text, spec) for text in texts]
-    except ValueError as error:
-        raise ConfigError(f"competition/competition.yaml: columns.image: {source!r}: {field}: {error}") from None
-
-
-class Listing:
-    """The files of one folder, listed once."""
-
-    def __init__(self, folder: str) -> None:
-        try:
-            self.names = frozenset(os.listdir(folder))  # noqa: PTH208 - a Path each is slow
-        except (FileNotFoundError, NotADirectoryError):
-            self.names = frozenset()
-
-    def __contains__(self, name: str) -> bool:
-        return name in self.names
-
-    @cached_property
-    def by_stem(self) -> dict[str, str]:
-        """For a name without its ending the image that has it."""
-        rank = {ending: position for position, ending in enumerate(IMAGE_EXTENSIONS)}
-        images = [(rank[ending], name) for name in self.names if (ending := _ending(name)) in rank]
-        return {name[: -len(_ending(name))]: name for _, name in sorted(images, reverse=True)}
-
-
-def _ending(name: str) -> str:
-    stem, dot, ending = name.rpartition(".")
-    return f".{ending.lower()}" if stem and dot else ""
-
-
-def locate(inputs: Path, relative: Sequence[str]) -> tuple[list[str], np.ndarray]:
-    """Find the images, with one listing a folder; a name whose ending was left out gets the ending that is there.
-
-    Returns:
-        absolute paths in the same order, and a mask (n,) of those that are there.
-    """
-    base = os.fspath(inputs.absolute())
-    listings: dict[str, Listing] = {}
-    paths: list[str] = []
-    there = np.ones(len(relative), dtype=bool)
-    for row, path in enumerate(relative):
-        folder, _, name = path.rpartition("/")
-        listing = listings.get(folder)
-        if listing is None:
-            listing = listings[folder] = Listing(os.path.join(base, folder))  # noqa: PTH118 - an absolute one stays
-        if name not in listing:
-            found = listing.by_stem.get(name)
-            there[row] = found is not None
-            path = path[: len(path) - len(name)] + (found or name)
-        paths.append(os.path.join(base, path))  # noqa: PTH118
-    return paths, there
+def files_below(root: Path) -> Iterator[str]:
+    """The paths of all files in a folder and below it; hidden ones and those of a computer's system are left out."""
+    for parent, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if not is_passed_over(name)]
+        yield from (os.path.join(parent, name) for name in names if not is_passed_over(name))  # noqa: PTH118 - a Path each is slow
 
 
 @dataclass(frozen=True)
@@ -158,9 +51,10 @@ def class_folders(inputs: Path, folder: str) -> tuple[FolderImages, tuple[str, .
 
     Raises:
         DataError: no class folders, or one without images.
+        ConfigError: one of files of another kind (sound, video).
     """
     root = inputs / folder
-    classes = sorted(entry.name for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith("."))
+    classes = sorted(entry.name for entry in os.scandir(root) if entry.is_dir() and not is_passed_over(entry.name))
     if not classes:
         raise DataError(
             f"{root}: expected one folder of images a class, and there is no folder in it",
@@ -170,6 +64,7 @@ def class_folders(inputs: Path, folder: str) -> tuple[FolderImages, tuple[str, .
     for label in classes:
         found = sorted(entry.name for entry in os.scandir(root / label) if is_image(entry.name))
         if not found:
+            refuse_other_kinds(list(files_below(root / label)), str(root / label))
             raise DataError(f"{root / label}: no images in this class folder", remedy="Remove it, or fill it.")
         names += [(label, name) for name in found]
     loose = [entry.name for entry in os.scandir(root) if entry.is_file() and is_image(entry.name)]
@@ -187,15 +82,12 @@ def folder_images(inputs: Path, folder: str) -> FolderImages:
 
     Raises:
         DataError: there are none.
+        ConfigError: there are files of another kind (sound, video).
     """
     root = inputs / folder
-    paths = sorted(
-        (Path(parent) / name).relative_to(root).as_posix()
-        for parent, _, names in os.walk(root)
-        for name in names
-        if is_image(name)
-    )
+    paths = sorted(Path(name).relative_to(root).as_posix() for name in files_below(root) if is_image(Path(name).name))
     if not paths:
+        refuse_other_kinds(list(files_below(root)), str(root))
         raise DataError(f"{root}: there are no images in this folder")
     prefix = Path(folder).as_posix()
     return FolderImages(paths, [f"{prefix}/{path}" for path in paths], [])

@@ -46,7 +46,7 @@ def near_pairs(hashes: NDArray[np.uint64], thumbs: NDArray[np.uint8]) -> NDArray
     Returns:
         (m, 2), the lower row first, each pair once.
     """
-    flat = thumbs.reshape(len(thumbs), -1).astype(np.float32)
+    flat = thumbs.reshape(len(thumbs), thumbs.shape[1] * thumbs.shape[2]).astype(np.float32)
     flat -= flat.mean(axis=1, keepdims=True)
     flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
     found = [np.empty((0, 2), dtype=np.int64)]
@@ -63,6 +63,8 @@ def near_pairs(hashes: NDArray[np.uint64], thumbs: NDArray[np.uint8]) -> NDArray
 
 def groups_of(n: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
     """The group of each of n rows, where pairs and whatever hangs together by pairs are a group."""
+    if not n:
+        return np.empty(0, dtype=np.int64)
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 

@@ -9,10 +9,14 @@ import numpy as np
 import pandas as pd
 
 from outfold.config.competition import CompetitionConfig, ImageSource
-from outfold.data.images.files import locate, render, template_fields
+from outfold.data.images.lookup import locate
+from outfold.data.images.other_kinds import refuse_other_kinds
+from outfold.data.images.outside import check_within_folder
+from outfold.data.images.templates import render, template_fields
 from outfold.data.parts.tables import Part
 from outfold.data.reading.column_types import is_text, typed_series
 from outfold.errors import ConfigError, DataError, some
+from outfold.store.outside_inputs import image_folder
 
 Found = dict[str, tuple[pd.Series, np.ndarray]]
 """For ``train`` and ``test``: the absolute paths by id, and a mask (n,) of those that are there."""
@@ -24,19 +28,26 @@ def image_columns(source: ImageSource | str | None) -> set[str]:
     return {column for text in texts for column in (template_fields(text) if "{" in text else [text])}
 
 
-def find_images(config: CompetitionConfig, inputs: Path, id_column: str, train: Part, test: Part) -> Found:
+def find_images(
+    config: CompetitionConfig, inputs: Path, id_column: str, train: Part, test: Part
+) -> tuple[Found, list[str]]:
     """Where the images of both parts lie; empty for a contest without images.
 
+    Returns:
+        the images, and what was assumed of their names.
+
     Raises:
-        ConfigError: the contest file names a column that is not there, or images for one part only.
+        ConfigError: the contest file names a column that is not there, images for one part only, or files of another
+            kind (sound, video).
         DataError: images are missing and ``on_bad_image`` is not ``drop``; all of them told together.
     """
     source = config.columns.image
     if source is None and train.images is None and test.images is None:
-        return {}
+        return {}, []
     templates = {"train": source.train, "test": source.test} if isinstance(source, ImageSource) else {}
     found: Found = {}
     missing: list[str] = []
+    notes: list[str] = []
     for name, part in (("train", train), ("test", test)):
         relative = part.images
         if relative is None:
@@ -47,7 +58,14 @@ def find_images(config: CompetitionConfig, inputs: Path, id_column: str, train: 
                     remedy="Say where they lie: `columns: {image: {train: ..., test: ...}}`.",
                 )
             relative = render(template, part.frame, id_column, part.path)
-        paths, there = locate(inputs, relative)
+            located = locate(inputs, relative)
+            named = [path for path, exact in zip(relative, located.exact, strict=True) if exact]
+            check_within_folder(named, image_folder(template), part.frame.index[located.exact], part.path)
+        else:
+            located = locate(inputs, relative)
+        refuse_other_kinds(located.paths, "competition/competition.yaml: columns.image")
+        paths, there = located.paths, located.there
+        notes += located.notes(name)
         found[name] = (pd.Series(paths, index=part.frame.index, dtype=object), there)
         if not there.all():
             missing.append(_lost(name, np.array(paths, dtype=object)[~there], len(paths)))
@@ -56,7 +74,7 @@ def find_images(config: CompetitionConfig, inputs: Path, id_column: str, train: 
             "\n".join(missing),
             remedy="Mend columns.image, or say `on_bad_image: drop` to leave such training rows out.",
         )
-    return found
+    return found, notes
 
 
 def _lost(part: str, paths: Sequence[str], of: int) -> str:

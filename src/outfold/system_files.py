@@ -1,0 +1,29 @@
+"""Files that computers leave beside the user's own: notes of macOS, thumbnails of Windows and of network disks."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+_FOLDERS = frozenset(
+    {
+        "__macosx",
+        "@eadir",
+        "$recycle.bin",
+        "system volume information",
+        ".spotlight-v100",
+        ".trashes",
+        ".fseventsd",
+        ".ipynb_checkpoints",
+    }
+)
+_FILES = frozenset({".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
+
+
+def is_system_file(path: str) -> bool:
+    """Whether a file, by its name or by a folder above it, belongs to a computer's system and not to the data.
+
+    Args:
+        path: with / between folders; relative to the folder of data, since what lies above that says nothing.
+    """
+    *folders, name = (part.lower() for part in PurePosixPath(path).parts or ("",))
+    return name.startswith("._") or name in _FILES or name in _FOLDERS or any(part in _FOLDERS for part in folders)
