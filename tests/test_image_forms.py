@@ -5,6 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +29,7 @@ from outfold.data.images.cache_budget import amount, in_words, room
 from outfold.data.images.decode import decode, to_square
 from outfold.data.images.store import LiveImages, PackedJpegs, RaggedMap, read_batch
 from outfold.errors import ConfigError, DataError
+from outfold.store.atomic import sweep_dead
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")
@@ -270,3 +274,39 @@ def test_a_photo_far_larger_than_needed_is_halved_by_the_decoder_and_stays_antia
     aliased = cv2.resize(cut, (200, 200), interpolation=cv2.INTER_LINEAR).astype(int)
     assert np.abs(found - wanted).mean() < 0.7 * np.abs(aliased - wanted).mean()
     assert decode(path, 1, wanted=(200, 200)).shape[2] == 1
+
+
+BUILD = """
+import sys
+from pathlib import Path
+from outfold.data.images.cache import ImageSet, open_cache
+from outfold.progress import Reporter
+folder, photos = map(Path, sys.argv[1:])
+open_cache(folder, ImageSet("train", sorted(photos.iterdir()) * 100, 64), Reporter(), on_bad="drop")
+"""
+
+
+def temporaries(folder: Path) -> list[Path]:
+    return [path for path in folder.glob(".*.tmp") if path.stat().st_size > 100_000]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kill -9")
+def test_what_a_killed_process_left_half_decoded_does_not_count_against_the_budget(
+    tmp_path: Path, photos: list[Path]
+) -> None:
+    folder = tmp_path / "cache"
+    words = [sys.executable, "-c", BUILD, str(folder), str(photos[0].parent)]
+    with subprocess.Popen(words, env={**os.environ, "OUTFOLD_CACHE_BUDGET": ""}) as child:
+        end = time.monotonic() + 60
+        while child.poll() is None and not temporaries(folder) and time.monotonic() < end:
+            time.sleep(0.005)
+        # while it lives, its file is its own
+        sweep_dead(folder)
+        (half,) = temporaries(folder)
+        child.kill()
+    assert half.stat().st_size > 80_000_000
+    cache, told = opened(folder, photos, "900 KB")
+    assert isinstance(cache.pixels, np.ndarray) and "kept on disk" in told.lines[0]
+    assert not list(folder.glob(".*.tmp"))
+    whole, _ = opened(tmp_path / "other", photos, "900 KB")
+    assert np.array_equal(whole.pixels, cache.pixels)

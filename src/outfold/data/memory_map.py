@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from outfold.errors import OutfoldError
+from outfold.store.atomic import sweep_dead
 
 
 @contextlib.contextmanager
@@ -27,7 +28,11 @@ def turn(path: Path) -> Iterator[None]:
 
 
 def require_space(folder: Path, needed: int, what: str, remedy: str) -> None:
-    """Raises OutfoldError where the folder's disk has less than ``needed`` bytes free."""
+    """Raises OutfoldError where the folder's disk has less than ``needed`` bytes free.
+
+    What a killed process left half-written is removed first.
+    """
+    sweep_dead(folder)
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise OutfoldError(f"{folder}: {what} need {needed:,} bytes and {free:,} are free", remedy=remedy)

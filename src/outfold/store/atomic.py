@@ -14,6 +14,8 @@ from typing import Any
 
 from outfold.errors import DataError, DiskFullError
 
+_SUFFIX = ".tmp"
+
 
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
@@ -31,9 +33,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
             f"{path}: a folder is where this file belongs", remedy=f"Run `{away}`, then the same command again."
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    os.close(handle)
-    beside = Path(name)
+    beside, held = _temporary(path)
     try:
         yield beside
         with beside.open("rb") as written:
@@ -50,6 +50,54 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise
     finally:
         beside.unlink(missing_ok=True)
+        if held is not None:
+            os.close(held)
+
+
+def _temporary(path: Path) -> tuple[Path, int | None]:
+    """A new temporary file beside ``path``, and the handle that marks it as in use while its process lives."""
+    while True:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_SUFFIX, dir=path.parent)
+        if not _locks(handle):
+            os.close(handle)
+            return Path(name), None
+        if os.fstat(handle).st_nlink:
+            return Path(name), handle
+        os.close(handle)  # another process swept it away before it was marked
+
+
+def _locks(handle: int) -> bool:
+    """Take the lock of an open file, which goes with the process, however it ends; False without such locks.
+
+    Raises:
+        BlockingIOError: another process has it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:  # a disk that has none
+        return False
+    return True
+
+
+def sweep_dead(folder: Path) -> None:
+    """Remove the temporary files of writers that were killed; those of living processes stay.
+
+    Where the disk has no locks nothing is known of the writers, and all stay.
+    """
+    for leftover in folder.glob(f".*{_SUFFIX}"):
+        with contextlib.suppress(OSError):
+            handle = os.open(leftover, os.O_RDWR)
+            try:
+                if _locks(handle):
+                    leftover.unlink(missing_ok=True)
+            finally:
+                os.close(handle)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -80,5 +128,5 @@ def write_json(path: Path, value: Any) -> None:
 
 def sweep(folder: Path) -> None:
     """Remove what a killed writer left beside its target: hidden ``*.tmp`` files."""
-    for leftover in folder.glob(".*.tmp"):
+    for leftover in folder.glob(f".*{_SUFFIX}"):
         leftover.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 from outfold.errors import ConfigError
+from outfold.store.atomic import sweep_dead
 
 VARIABLE = "OUTFOLD_CACHE_BUDGET"
 SHARE = 0.9
@@ -19,9 +20,12 @@ _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 def room(folder: Path) -> int:
     """Bytes that may still be written into the cache: what is left of the budget, and :data:`SHARE` of the free disk.
 
+    What a killed process left half-written is removed first.
+
     Raises:
         ConfigError: the budget is no amount of bytes.
     """
+    sweep_dead(folder)
     free = int(shutil.disk_usage(folder).free * SHARE)
     said = os.environ.get(VARIABLE, "").strip()
     return max(0, min(free, amount(said) - _used(folder)) if said else free)
