@@ -131,9 +131,19 @@ def test_a_column_that_stands_twice_is_named(root: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["train.csv", "test.csv"])
-def test_an_absent_id_column_names_the_nearest(root: Path, name: str) -> None:
-    path = edit(root, name, lambda frame: frame.rename(columns={"flower": "Flowers"}))
-    assert told(root).message == f"{path}: there is no id column 'flower'; did you mean Flowers?"
+def test_an_id_column_of_another_name_is_found_and_told(root: Path, name: str) -> None:
+    expected = load_contest(root)
+    edit(root, name, lambda frame: frame.rename(columns={"flower": "Flowers"}))
+    contest = load_contest(root)
+    assert any(note.startswith(f"{name}: its column 'Flowers'") for note in contest.warnings)
+    assert contest.train.equals(expected.train) and contest.test.equals(expected.test)
+
+
+def test_an_absent_id_column_names_the_nearest_and_the_key(root: Path) -> None:
+    path = edit(root, "test.csv", lambda frame: frame.rename(columns={"flower": "Flowers"})[:-1])
+    error = told(root)
+    assert error.message == (f"{path}: there is no id column 'flower' (49 rows, the sample 50); did you mean Flowers?")
+    assert "`test_id: [<columns>]`" in str(error.remedy)
 
 
 @TABLES

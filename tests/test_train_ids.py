@@ -64,10 +64,10 @@ def test_the_chain_runs_on_such_a_table_and_sends_the_ids_of_the_sample(tmp_path
     assert file["Id"].tolist() == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_table_without_ids_says_how_to_name_its_rows(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="there is no id column 'Id'") as refused:
-        load_contest(shops(tmp_path))
-    assert "train_id: row_number" in str(refused.value.remedy)
+def test_a_training_table_without_ids_is_numbered_and_the_user_is_told(tmp_path: Path) -> None:
+    contest = load_contest(shops(tmp_path))
+    assert contest.train.index.tolist() == list(range(84))
+    assert "train.csv: no id column; its rows are numbered from 0" in contest.warnings
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_a_missing_part_of_a_name_is_told_by_its_row(tmp_path: Path) -> None:
         load_contest(shops(tmp_path, table, train_id=["shop", "day"]))
 
 
-def test_a_table_that_has_ids_needs_no_names(tmp_path: Path) -> None:
+def test_a_table_that_has_ids_may_be_named_by_others(tmp_path: Path) -> None:
     table = pd.DataFrame({"Id": [7, 8], "shop": [1, 2], "day": DAYS[:2], "sales": [1.0, 2.0]})
-    with pytest.raises(ConfigError, match="has the id column 'Id'"):
-        load_contest(shops(tmp_path, table, train_id=["shop", "day"]))
+    contest = load_contest(shops(tmp_path, table, train_id=["shop", "day"]))
+    assert contest.train.index.tolist() == ["1_2015-01-01", "2_2015-01-02"]

@@ -19,6 +19,7 @@ from outfold.errors import ConfigError, some
 from outfold.hooks import Hooks
 from outfold.metrics import PER_CLASS, Metric, Subtask
 from outfold.store.layout import Layout
+from outfold.submission.sample_format import SampleFormat
 
 Half = Literal["train", "test"]
 _REMEMBERED = 4
@@ -33,7 +34,7 @@ class Contest:
         config: the contest file.
         layout: the paths under the root.
         task: binary, multiclass, ordinal, multilabel, regression, or multitask.
-        id_column: the id column's name in the contest's own files; in every table here the index is called ``id``.
+        id_column: the id column's name in the sample submission; in every table here the index is called ``id``.
         targets: the target columns.
         classes: [negative, positive], the classes sorted or in their order, or the labels; None for regression and
             multitask.
@@ -46,7 +47,10 @@ class Contest:
         y: the truth in the order of ``train``: int64 codes (n,); multilabel int8 (n, k); regression float64 (n,) or
             (n, k); multitask float64 (n, k), cut up by the metric's subtasks.
         roles: the columns that a model may use.
-        sample: the sample submission: its id column, of the type that ids have here, and its columns in order.
+        sample: the sample submission as a plain table: its id column, of the type that ids have here, and a column per
+            output, or the only column, in their order.
+        sample_format: the sample submission as it stands, and how it writes such a table.
+        id_rules: for ``train`` and ``test`` how the rows of the table got their ids, in words.
         metric: how the contest scores.
         warnings: what the user should know, in plain words.
         hooks: the user's own functions.
@@ -68,6 +72,8 @@ class Contest:
     y: np.ndarray
     roles: Roles
     sample: pd.DataFrame
+    sample_format: SampleFormat
+    id_rules: dict[str, str]
     metric: Metric
     warnings: tuple[str, ...]
     hooks: Hooks

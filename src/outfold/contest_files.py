@@ -11,21 +11,24 @@ from outfold.config.competition import CompetitionConfig
 from outfold.config.load import load_competition
 from outfold.contest import Contest
 from outfold.data.parts.ids import check_test_ids, settle_ids
-from outfold.data.parts.images import drop_missing, find_images, image_columns, type_image_columns
+from outfold.data.parts.images import drop_missing, find_images, image_columns, type_columns
 from outfold.data.parts.role_types import typed_by_role
 from outfold.data.parts.roles import check_declared, infer_roles
-from outfold.data.parts.sample import check_sample
-from outfold.data.parts.tables import Part, read_parts, read_sample
+from outfold.data.parts.rows import Parts, read_parts
+from outfold.data.parts.sample_columns import output_columns
+from outfold.data.parts.tables import Part
 from outfold.data.parts.train_where import rows_to_learn
 from outfold.data.reading.look_up import places_of
 from outfold.data.targets.asked import read_asked
-from outfold.data.targets.targets import raw_targets, target_columns
+from outfold.data.targets.targets import Target, raw_targets, target_columns
 from outfold.errors import ConfigError, nearest, some
 from outfold.hooks import Hooks
 from outfold.memory import give_back
+from outfold.metrics import Metric
 from outfold.store.inputs import require_regular_files
 from outfold.store.layout import Layout
 from outfold.store.outside_inputs import outside_inputs
+from outfold.submission.sample_format import SampleFormat
 
 
 def load_contest(root: Path, config: CompetitionConfig | None = None) -> Contest:
@@ -50,15 +53,15 @@ def _read(root: Path, config: CompetitionConfig | None) -> Contest:
     if layout.inputs.is_dir():
         require_regular_files(layout.inputs, outside_inputs(config, layout.inputs))
     hooks = Hooks(layout.hooks, layout.inputs)
-    sample, id_column = read_sample(config, layout)
-    train, test = read_parts(config, layout, sample, id_column, image_columns(config.columns.image))
-    notes = [*sample.notes, *train.notes, *test.notes]
+    parts = read_parts(config, layout, image_columns(config.columns.image))
+    train, test, id_column = parts.train, parts.test, parts.sample.id_column
+    notes = [*parts.sample.notes, *train.notes, *test.notes, *parts.notes]
     known = [name for name in config.target if name in test.frame.columns]
     if known:
         notes.append(f"{test.path.name} has the target {some(known)}, too, which no model is shown: a placeholder?")
     target_columns(train.frame, config.target, train.path)
-    _settle(train, test, sample)
-    check_test_ids(test.frame.index, sample.frame.index, test.path, sample.path)
+    sample_ids = _settle(parts)
+    check_test_ids(test.frame.index, sample_ids, test.path, parts.sample.path)
     whole, train = train, _learnt(config, train, notes)
     images, assumed = find_images(config, layout.inputs, id_column, train, test)
     notes += assumed
@@ -69,8 +72,9 @@ def _read(root: Path, config: CompetitionConfig | None) -> Contest:
     raw = target_columns(train.frame, config.target, train.path)
     target, metric = read_asked(config, hooks, raw, train.path)
     notes += target.notes
-    check_sample(sample.frame, target, id_column, config.target, sample.path, metric.subtasks)
-    rows, test_rows = _features(config, hooks, whole, test)
+    sample_format, said = _sample_format(config, parts, target, metric)
+    notes += said
+    rows, test_rows = _features(config, hooks, whole, test, parts.kept_ids)
     learnt = places_of(rows.index, train.frame.index) >= 0
     roles, left = infer_roles(config.columns, _some(rows, learnt), test_rows, _reserved(config), image=bool(images))
     notes += left
@@ -90,7 +94,9 @@ def _read(root: Path, config: CompetitionConfig | None) -> Contest:
         aside=rows[~learnt],
         y=target.y,
         roles=roles,
-        sample=sample.frame.reset_index(names=id_column),
+        sample=sample_format.plain(sample_format.sample).assign(**{id_column: sample_ids}),
+        sample_format=sample_format,
+        id_rules=parts.rules,
         metric=metric,
         warnings=tuple(notes),
         hooks=hooks,
@@ -114,16 +120,42 @@ def _some(rows: pd.DataFrame, mask: np.ndarray) -> pd.DataFrame:
     return rows if mask.all() else rows[mask]
 
 
-def _settle(train: Part, test: Part, sample: Part) -> None:
-    parts = (train, test, sample)
-    for part, index in zip(parts, settle_ids(*(part.frame.index for part in parts)), strict=True):
-        part.frame.index = index
+def _settle(parts: Parts) -> pd.Index:
+    """Bring the ids of all parts to one type, and return those of the sample submission."""
+    listed = parts.sample.ids if parts.long is None else pd.Index(parts.long.ids, dtype=object)
+    indices = settle_ids(parts.train.frame.index, parts.test.frame.index, listed)
+    parts.train.frame.index, parts.test.frame.index = indices[:2]
+    return indices[2]
 
 
-def _features(config: CompetitionConfig, hooks: Hooks, train: Part, test: Part) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _sample_format(
+    config: CompetitionConfig, parts: Parts, target: Target, metric: Metric
+) -> tuple[SampleFormat, tuple[str, ...]]:
+    """How the sample submission writes ids and outputs, and what was guessed."""
+    sample, long = parts.sample, parts.long
+    columns = sample.frame.drop(columns=sample.id_column)
+    if long is not None:
+        columns = pd.DataFrame(columns=long.outputs, dtype=float)
+    found = output_columns(
+        columns,
+        target,
+        sample.id_column,
+        config.target,
+        sample.path,
+        subtasks=metric.subtasks,
+        declared=config.submission.columns,
+        known_features=[] if long is not None else [str(name) for name in parts.test.frame.columns],
+    )
+    return SampleFormat(sample.frame, sample.id_column, found.renamed, found.copied, long), found.notes
+
+
+def _features(
+    config: CompetitionConfig, hooks: Hooks, train: Part, test: Part, kept_ids: frozenset[str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The feature columns of both parts, after the user's hook; the target is kept from it, since it would leak."""
     rows, test_rows = (part.frame.drop(columns=config.target, errors="ignore") for part in (train, test))
-    rows, test_rows = hooks.features(*type_image_columns(image_columns(config.columns.image), rows, test_rows))
+    as_text = image_columns(config.columns.image) | kept_ids
+    rows, test_rows = hooks.features(*type_columns(as_text, rows, test_rows))
     for frame in (rows, test_rows):
         taken = [name for name in config.target if name in frame.columns]
         if taken:

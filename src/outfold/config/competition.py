@@ -104,9 +104,16 @@ class TargetConfig(StrictModel):
     """The class that a binary probability speaks of."""
 
 
+def _text_keys(value: Any) -> Any:
+    """Classes as text: YAML reads 0 and true as what they are."""
+    return {str(key): column for key, column in value.items()} if isinstance(value, dict) else value
+
+
 class SubmissionConfig(StrictModel):
     """How outputs become the file."""
 
+    columns: Annotated[dict[str, str], BeforeValidator(_text_keys)] = {}
+    """From a class, label or target to its column in the sample submission, where the names differ (`columns: {C: Status_C, D: Status_D}`); of a single column, from the target (`columns: {price: Predicted}`). All other columns are sent as they stand in the sample. Left out: matched by name, after one common prefix or before one common suffix, too."""
     clip: float = Field(default=0.0, ge=0, lt=0.5)
     """Clip probabilities to [clip, 1 - clip]: a cheap insurance under log loss."""
 
@@ -129,9 +136,11 @@ class CompetitionConfig(StrictModel):
     sample_submission: str = "sample_submission.csv"
     """The sample submission: its ids, order and columns are the law for the file that is sent."""
     id: str | None = None
-    """The id column. Left out: the first column of the sample submission."""
+    """The id column, by its name in the sample submission. Left out: the first column of the sample submission. A table that calls it otherwise is matched by content, or by train_id and test_id."""
     train_id: Literal["row_number"] | Columns | None = None
-    """Where the training table has no id column: the columns that together name its rows (`[Store, Date]`), or row_number."""
+    """How the training rows get their ids: the columns that together name a row (`[Store, Date]`, or `[id, visit]` where ids repeat), or row_number. Left out: the id column; without one the columns that name the test rows, else the row's number from 0."""
+    test_id: Literal["row_number"] | Columns | None = None
+    """How the test rows get the ids of the sample submission: a column, columns whose values make an id when joined by `_` (`[Store, Dept, Date]`), or row_number, counted from the least number of the sample. Left out: the id column; without one whatever gives the ids of the sample, which `outfold check` tells."""
     target: Annotated[list[str], BeforeValidator(_listed)] = Field(default=["target"], min_length=1)
     """The target column, or a list of them. For class folders: the name to give to the class."""
     task: Task | None = None

@@ -65,8 +65,8 @@ class FolderHost:
         if self.scoring is None:
             raise HostError("host: folder cannot score a file before the contest's data has been read")
         board = score_submission(
-            read_table(file, SubmissionError),
-            read_table(self.solution, DataError),
+            self._plain(file, SubmissionError),
+            self._plain(self.solution, DataError),
             id_column=self.scoring.id_column,
             targets=self.scoring.targets,
             classes=self.scoring.classes,
@@ -79,6 +79,11 @@ class FolderHost:
         )
         where = f"{board.public_rows} public and {board.private_rows} private rows of {self.solution.name}"
         return Scored("complete", board.public, board.private, message=f"{self.scoring.metric.name} on {where}")
+
+    def _plain(self, file: Path, error: type[DataError] | type[SubmissionError]) -> pd.DataFrame:
+        """A file as a table with a row per id."""
+        table = read_table(file, error)
+        return table if self.scoring is None or self.scoring.plain is None else self.scoring.plain(table, error)
 
     def status(self, file: Path, sha256: str, reporter: Reporter) -> Scored | None:
         """Score the file again: a local score is never pending."""

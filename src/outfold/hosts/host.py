@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
+import pandas as pd
 
+from outfold.errors import OutfoldError
 from outfold.progress import Reporter
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ class Scoring:
         positive: binary: the place of the class that a number in that column stands for.
         codes: binary: the places of the classes by other ways of writing them, see
             :func:`outfold.submission.binary_column.cell_key`.
+        plain: a file in the sample's own format as a plain table, a row per id; raises the error that is given.
     """
 
     id_column: str
@@ -59,6 +62,7 @@ class Scoring:
     column: str = ""
     positive: int = 1
     codes: Mapping[Decimal | str, int] = field(default_factory=dict)
+    plain: Callable[[pd.DataFrame, type[OutfoldError]], pd.DataFrame] | None = None
 
 
 @dataclass(frozen=True)

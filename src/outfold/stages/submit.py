@@ -126,6 +126,7 @@ def form_arguments(contest: Contest) -> dict[str, Any]:
         "tag_separator": contest.config.tag_separator,
         "written": submission_labels(contest),
         "positive_is_said": contest.config.positive is not None,
+        "file_format": contest.sample_format,
     }
 
 
@@ -139,6 +140,7 @@ def scoring_of(contest: Contest) -> Scoring:
         metric=contest.metric,
         tag_separator=contest.config.tag_separator,
         **_sample_column(contest),
+        plain=contest.sample_format.plain,
     )
 
 

@@ -13,6 +13,7 @@ from outfold.metrics import PER_CLASS, Metric, Task, expected_class, to_labels
 from outfold.precision import precise
 from outfold.submission.by_target import each_target, own_outputs, part_of
 from outfold.submission.form import Form, form_of
+from outfold.submission.sample_format import SampleFormat
 
 ROUNDING = 1e-6
 
@@ -32,11 +33,12 @@ def build(
     tag_separator: str = " ",
     written: Sequence[Any] | None = None,
     positive_is_said: bool = False,
+    file_format: SampleFormat | None = None,
 ) -> pd.DataFrame:
     """The submission in the form that the sample asks for (see :class:`outfold.submission.Form`).
 
     Args:
-        sample: the sample submission as read; its ids, their order, and its columns are the law.
+        sample: the sample submission as a plain table; its ids, their order, and its columns are the law.
         outputs: indexed by id; binary: one column, P(positive); otherwise one column each for ``classes`` (by name, as
             text), or for ``targets``.
         task: of the contest.
@@ -53,6 +55,7 @@ def build(
         written: what stands in a cell for each of the classes, where that is another text than the class itself: see
             :func:`outfold.submission.labels.written_labels`.
         positive_is_said: as for :func:`outfold.submission.form_of`.
+        file_format: how the sample submission writes a plain table; None: as such.
 
     Returns:
         a new frame: ids as in the sample; probabilities and values float32 (values float64 where float32 would lose
@@ -64,7 +67,8 @@ def build(
         ValueError: ratings without a span.
     """
     if metric.subtasks:
-        return _several(sample, outputs, metric, id_column, thresholds, span, clip, tag_separator)
+        table = _several(sample, outputs, metric, id_column, thresholds, span, clip, tag_separator)
+        return table if file_format is None else file_format.written(table)
     assert not isinstance(thresholds, Mapping) and not isinstance(span, Mapping)
     form = form_of(
         sample,
@@ -87,7 +91,8 @@ def build(
     labels = list(classes or ()) if written is None else list(written)
     columns = _columns(form, values, names, task, labels, metric, thresholds, span, tag_separator)
     columns[form.id_column] = sample[form.id_column].to_numpy()
-    return pd.DataFrame({name: columns[name] for name in map(str, sample.columns)})
+    table = pd.DataFrame({name: columns[name] for name in map(str, sample.columns)})
+    return table if file_format is None else file_format.written(table)
 
 
 def _several(

@@ -12,7 +12,8 @@ from outfold.errors import SubmissionError, some
 from outfold.metrics import Metric, Task
 from outfold.submission import contents
 from outfold.submission.by_target import each_target, part_of
-from outfold.submission.form import Form, form_of
+from outfold.submission.form import form_of
+from outfold.submission.sample_format import SampleFormat
 
 
 def check(
@@ -27,14 +28,16 @@ def check(
     tag_separator: str = " ",
     written: Sequence[Any] | None = None,
     positive_is_said: bool = False,
+    file_format: SampleFormat | None = None,
 ) -> list[str]:
     """Refuse a submission that the host would refuse, or that would waste a try.
 
     Args:
         frame: the submission, after the user's post-processing.
-        sample: the sample submission as read.
         task, targets, classes, metric, id_column, tag_separator, written, positive_is_said: as for
             :func:`outfold.submission.build`.
+        sample: the sample submission as a plain table.
+        file_format: how the sample submission writes a plain table; None: as such.
 
     Returns:
         what looks odd and may still be meant, in plain words.
@@ -43,6 +46,8 @@ def check(
         SubmissionError: all problems in one message: columns, ids, order, missing or infinite values, probabilities
             outside [0, 1] or that don't sum to 1, labels that are none, the same prediction in every row.
     """
+    if file_format is not None and not file_format.is_plain:
+        frame = _plain(frame, file_format)
     if metric.subtasks:
         return _several(frame, sample, metric, id_column, tag_separator)
     form = form_of(
@@ -58,12 +63,35 @@ def check(
     if not problems:
         labels = classes if written is None or form.kind not in ("label", "ranking") else written
         names = [str(name) for name in (targets if labels is None else labels)]
-        problems = _ids(frame, sample, form) + contents.faults(frame, form, names, task, metric, tag_separator)
+        problems = _ids(frame, sample, form.id_column) + contents.faults(
+            frame, form, names, task, metric, tag_separator
+        )
         problems += [] if problems else contents.constant(frame, form)
     if problems:
         listed = "".join(f"\n  - {problem}" for problem in problems)
         raise SubmissionError(f"the submission must not be sent:{listed}")
     return contents.oddities(frame, form, task)
+
+
+def _plain(frame: pd.DataFrame, file_format: SampleFormat) -> pd.DataFrame:
+    """The submission as a plain table, if its columns, its ids and what is copied are those of the sample.
+
+    Raises:
+        SubmissionError: they are not.
+    """
+    sample = file_format.sample
+    keys = [file_format.id_column, *file_format.copied]
+    if file_format.long is not None and file_format.long.label_column is not None:
+        keys.append(file_format.long.label_column)
+    problems = _columns(frame, sample) or _ids(frame, sample, file_format.id_column)
+    for name in [] if problems else keys[1:]:
+        changed = np.flatnonzero(frame[name].astype(str).to_numpy() != sample[name].astype(str).to_numpy())
+        if len(changed):
+            problems.append(f"{name} differs from the sample in {len(changed)} rows, from row {changed[0] + 1} on")
+    if problems:
+        listed = "".join(f"\n  - {problem}" for problem in problems)
+        raise SubmissionError(f"the submission must not be sent:{listed}")
+    return file_format.plain(frame)
 
 
 def _several(
@@ -94,9 +122,9 @@ def _columns(frame: pd.DataFrame, sample: pd.DataFrame) -> list[str]:
     return told or [f"the columns are {some(have, 8)}; the sample's order is {some(want, 8)}"]
 
 
-def _ids(frame: pd.DataFrame, sample: pd.DataFrame, form: Form) -> list[str]:
+def _ids(frame: pd.DataFrame, sample: pd.DataFrame, id_column: str) -> list[str]:
     # as text, which is what the file holds: 892 and "892" are one id
-    have, want = (pd.Index(table[form.id_column].astype(str)) for table in (frame, sample))
+    have, want = (pd.Index(table[id_column].astype(str)) for table in (frame, sample))
     if have.equals(want):
         return []
     problems = [] if len(have) == len(want) else [f"{len(have)} rows; the sample has {len(want)}"]

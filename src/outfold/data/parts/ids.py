@@ -10,45 +10,19 @@ import pandas as pd
 import pyarrow as pa
 
 from outfold.data.reading.column_types import canonical_integers, is_text
-from outfold.errors import DataError, nearest, some
+from outfold.errors import DataError, some
 
 
-def take_ids(frame: pd.DataFrame, column: str, path: Path) -> pd.DataFrame:
-    """The table indexed by its id column, as text; the index is called ``id``.
-
-    Raises:
-        DataError: the column is absent (nearest names given), an id is missing or stands twice.
-    """
-    if column not in frame.columns:
-        names = [str(name) for name in frame.columns]
-        hint = nearest(column, names) or f"its columns are {some(names, limit=8)}"
-        raise DataError(
-            f"{path}: there is no id column {column!r}; {hint}",
-            remedy="Name the id column in competition/competition.yaml: `id: <column>`. Where the training table alone "
-            "has none, name its rows: `train_id: [<columns>]`, or `train_id: row_number`.",
-        )
-    ids = _as_text(frame[column])
-    missing = np.flatnonzero(ids.isna())
-    if len(missing):
-        rows = some(f"row {row + 1}" for row in missing)
-        raise DataError(
-            f"{path}: {len(missing)} rows have no {column} ({rows})", remedy="Every row needs an id of its own."
-        )
-    index = pd.Index(ids, name="id")
+def repeated_ids(index: pd.Index) -> pd.Index:
+    """The ids that stand on more than one row, each once."""
     # numbers are told apart in a fraction of the time that texts are
     numbers = canonical_integers(index)
-    if not (index if numbers is None else pd.Index(numbers)).is_unique:
-        twice = index[index.duplicated()].unique()
-        raise DataError(
-            f"{path}: {len(twice)} values of {column} stand on more than one row: {some(twice)}",
-            remedy="Make the ids unique, or name another id column.",
-        )
-    rest = frame.drop(columns=column)
-    rest.index = index
-    return rest
+    unique = (index if numbers is None else pd.Index(numbers)).is_unique
+    return index[:0] if unique else index[index.duplicated()].unique()
 
 
-def _as_text(values: pd.Series) -> pd.Series:
+def as_text(values: pd.Series) -> pd.Series:
+    """Ids as the text that stands in a file: whole numbers without a fraction, a missing one None."""
     if is_text(values):
         return values
     if values.dtype.kind in "iu" and isinstance(values.dtype, np.dtype):
@@ -82,5 +56,7 @@ def check_test_ids(test: pd.Index, sample: pd.Index, test_path: Path, sample_pat
     if len(unknown):
         parts.append(f"{len(unknown)} of {len(sample)} ids of {sample_path} are not in {test_path}: {some(unknown)}")
     raise DataError(
-        "; ".join(parts), remedy="The two must list the same rows: check `test`, `sample_submission` and `id`."
+        "; ".join(parts),
+        remedy="The two must list the same rows: check `test` and `sample_submission`. `id` names the id column of the "
+        "sample submission; where the test table calls it otherwise, or has it in parts, say `test_id: [<columns>]`.",
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,7 @@ def find_images(
                     f"competition/competition.yaml: columns.image: the {name} rows have no images, the others have",
                     remedy="Say where they lie: `columns: {image: {train: ..., test: ...}}`.",
                 )
-            relative = render(template, part.frame, id_column, part.path)
+            relative = render(template, part.frame, _id_name(template, part, id_column), part.path)
             located = locate(inputs, relative)
             named = [path for path, exact in zip(relative, located.exact, strict=True) if exact]
             check_within_folder(named, image_folder(template), part.frame.index[located.exact], part.path)
@@ -75,6 +76,12 @@ def find_images(
             remedy="Mend columns.image, or say `on_bad_image: drop` to leave such training rows out.",
         )
     return found, notes
+
+
+def _id_name(template: str, part: Part, id_column: str) -> str:
+    """What a template calls the id, which the tables may each call otherwise."""
+    fields = template_fields(template) if "{" in template else [template]
+    return next((name for name in part.id_names if name in fields), id_column)
 
 
 def _lost(part: str, paths: Sequence[str], of: int) -> str:
@@ -99,7 +106,7 @@ def drop_missing(train: Part, found: Found) -> tuple[Part, Found, list[str]]:
     if not there.all():
         lost = train.frame.index[~there]
         notes.append(f"{len(lost)} training rows are dropped, since their image is not there: {some(lost)}")
-        train = Part(train.path, train.frame[there], None, train.notes)
+        train = replace(train, frame=train.frame[there], images=None)
     test_paths, test_there = found["test"]
     if not test_there.all():
         lost = test_paths.index[~test_there]
@@ -107,9 +114,11 @@ def drop_missing(train: Part, found: Found) -> tuple[Part, Found, list[str]]:
     return train, {"train": (paths[there], there[there]), "test": found["test"]}, notes
 
 
-def type_image_columns(columns: set[str], train: pd.DataFrame, test: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The columns that were kept as text to name the images, as numbers where they are numbers in both parts."""
-    for name in sorted(columns & set(train.columns)):
+def type_columns(
+    columns: Collection[str], train: pd.DataFrame, test: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Columns kept as text, since they name images or rows, as numbers where they are numbers in both parts."""
+    for name in sorted(set(columns) & set(train.columns)):
         parts = [typed_series(frame[name]) for frame in (train, test) if name in frame.columns]
         if not any(is_text(part) for part in parts):
             train = train.assign(**{name: parts[0]})

@@ -1,57 +1,80 @@
-"""The sample submission against the target: its columns must be ones that a model's outputs can fill."""
+"""The sample submission as it stands: its rows, and which of its columns is the id."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from outfold.data.targets.targets import Target
-from outfold.errors import DataError, some
-from outfold.metrics import Subtask, columns_by_target
+from outfold.config.competition import CompetitionConfig
+from outfold.data.parts.find_ids import plain
+from outfold.data.parts.ids import as_text
+from outfold.data.parts.tables import find_input
+from outfold.data.reading.tables import column_names, read_table
+from outfold.errors import DataError, nearest, some
+from outfold.store.layout import Layout
 
 
-def check_sample(
-    sample: pd.DataFrame,
-    target: Target,
-    id_column: str,
-    targets: Sequence[str],
-    path: Path,
-    subtasks: Sequence[Subtask] = (),
-) -> None:
-    """One column a class, a label or a target, by name; or a single column of any name for what one column can hold.
+@dataclass(frozen=True)
+class Sample:
+    """The sample submission, its id column as text.
+
+    Attributes:
+        notes: what was guessed.
+    """
+
+    path: Path
+    frame: pd.DataFrame
+    id_column: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def ids(self) -> pd.Index:
+        """The id of each row."""
+        return pd.Index(self.frame[self.id_column], name="id")
+
+
+def read_sample(config: CompetitionConfig, layout: Layout, others: Sequence[Path]) -> Sample:
+    """Read the sample submission.
 
     Args:
-        sample: by id, its columns.
-        target: resolved.
-        id_column: for the message.
-        targets: the target columns.
-        path: of the sample submission.
-        subtasks: of a multitask contest.
+        others: the training and the test table, of which one may have the id column that the sample calls otherwise.
 
     Raises:
-        DataError: a column that is no output, or an output without a column.
+        DataError: it is missing or damaged, has no id column or nothing beside it, or an id is missing.
     """
-    columns = [str(name) for name in sample.columns]
-    if subtasks:
-        columns_by_target(subtasks, columns, str(path), DataError)
-        return
-    one_cell_is_enough = target.task != "multilabel" or len(targets) == 1
-    if len(columns) == 1 and len(target.outputs if target.task == "regression" else [1]) == 1 and one_cell_is_enough:
-        return
-    wanted = [str(name) for name in target.classes] if target.classes is not None else list(target.outputs)
-    extra = [name for name in columns if name not in wanted]
-    lacking = [name for name in wanted if name not in columns]
-    if not extra and not lacking:
-        return
-    what = {"multilabel": "labels", "regression": "targets"}.get(target.task, "classes")
-    parts = []
-    if extra:
-        parts.append(f"its columns {some(extra)} are none of the {what} of the training rows ({some(wanted)})")
-    if lacking:
-        parts.append(f"the {what} {some(lacking)} have no column in it")
+    path = find_input(layout, "sample_submission", config.sample_submission)
+    if path.is_dir():
+        raise DataError(f"{path}: this is a folder; sample_submission must name a file")
+    names = column_names(path)
+    id_column, notes = _id_column(config.id, names, path, others)
+    table = read_table(path, verbatim={id_column}, cache=layout.cache)
+    ids = as_text(table.frame[id_column])
+    missing = np.flatnonzero(ids.isna())
+    if len(missing):
+        rows = some(f"row {row + 1}" for row in missing)
+        raise DataError(
+            f"{path}: {len(missing)} rows have no {id_column} ({rows})", remedy="Every row needs an id of its own."
+        )
+    if len(names) < 2:
+        raise DataError(f"{path}: there is no column beside {id_column}; expected the columns to be predicted")
+    return Sample(path, table.frame.assign(**{id_column: ids}), id_column, (*table.notes, *notes))
+
+
+def _id_column(
+    named: str | None, names: Sequence[str], path: Path, others: Sequence[Path]
+) -> tuple[str, tuple[str, ...]]:
+    """The id column: as the contest file says, where the name is another table's, the one most like it or the first."""
+    if named is None or named in names:
+        return named or names[0], ()
+    if any(named in column_names(other) for other in others):
+        found = next((name for name in names if plain(name) == plain(named)), names[0])
+        return found, (f"{path.name}: its id column is {found!r}, called {named!r} elsewhere",)
+    hint = nearest(named, names) or f"its columns are {some(names, limit=8)}"
     raise DataError(
-        f"{path}: {'; '.join(parts)}",
-        remedy=f"Check `target` and `task`: beside {id_column}, it needs one column for each of the {what}.",
+        f"{path}: there is no id column {named!r}; {hint}",
+        remedy="Name the id column of the sample submission in competition/competition.yaml: `id: <column>`.",
     )

@@ -1,0 +1,75 @@
+"""Sample submissions with a row per id and class, or per id and target: which row speaks of which."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from outfold.submission.sample_format import LongRows
+
+SEPARATORS = ("_", "-", "|", ":", " ", "/", ".", "__", "")
+
+
+def find_long_rows(frame: pd.DataFrame, id_column: str, labels: Sequence[str]) -> LongRows | None:
+    """The id and the label of each row of the sample submission, in a column of its own or as a part of the id.
+
+    Args:
+        frame: the sample submission, its id column as text.
+        labels: the classes, labels or targets that a row may speak of.
+
+    Returns:
+        None where the rows are not each id with the same two or more of the labels.
+    """
+    others = [str(name) for name in frame.columns if name != id_column]
+    numbers = [name for name in others if pd.api.types.is_numeric_dtype(frame[name])]
+    ids = frame[id_column].astype(object).to_numpy()
+    if len(others) == 1:
+        return _by_id(ids, labels, others[0])
+    for name in others:
+        said = frame[name].map(str).to_numpy(dtype=object)
+        values = [column for column in numbers if column != name]
+        if len(values) == 1 and set(said) <= set(labels) and _is_grid(ids, said):
+            return LongRows(ids, said, values[0], name)
+    return _by_id(ids, labels, numbers[0]) if len(numbers) == 1 else None
+
+
+def _by_id(ids: np.ndarray, labels: Sequence[str], value: str) -> LongRows | None:
+    texts = pd.Series(ids, dtype=object).astype(str)
+    for separator in SEPARATORS:
+        for first in (False, True):
+            # of labels of which one ends like another, the longer one goes first; then the shorter one
+            for longest in (True, False):
+                found = _split(texts, sorted(labels, key=len, reverse=longest), separator, first)
+                if found is not None:
+                    return LongRows(*found, value, None)
+    return None
+
+
+def _split(
+    ids: pd.Series, labels: Sequence[str], separator: str, label_first: bool
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Each id as a row and a label; None where one is not made of them."""
+    rows, said = np.full(len(ids), None, dtype=object), np.full(len(ids), None, dtype=object)
+    open_ = np.ones(len(ids), dtype=bool)
+    for label in labels:
+        part = f"{label}{separator}" if label_first else f"{separator}{label}"
+        mine = open_ & (ids.str.startswith(part) if label_first else ids.str.endswith(part)).to_numpy()
+        if mine.any():
+            rest = ids[mine].str[len(part) :] if label_first else ids[mine].str[: -len(part)]
+            rows[mine], said[mine] = rest.to_numpy(dtype=object), label
+            open_ &= ~mine
+        if not open_.any():
+            break
+    if open_.any() or (rows == "").any() or not _is_grid(rows, said):
+        return None
+    return rows, said
+
+
+def _is_grid(rows: np.ndarray, labels: np.ndarray) -> bool:
+    """Whether every row has every label, once, and there are two labels at least."""
+    row_codes, row_names = pd.factorize(rows)
+    label_codes, label_names = pd.factorize(labels)
+    pairs = row_codes.astype(np.int64) * len(label_names) + label_codes
+    return len(label_names) > 1 and len(rows) == len(row_names) * len(label_names) == len(np.unique(pairs))
