@@ -22,7 +22,7 @@ from outfold.stages.compute import ANY
 from outfold.stages.context import Context
 from outfold.stages.scores import score_oof
 from outfold.stages.submit import form_arguments, scoring_of, submission_of
-from outfold.store.predictions import prediction_frame
+from outfold.store.predictions import outputs_by_id, prediction_frame
 from outfold.submission import check, csv_bytes
 
 _MOST_SCORED = 50_000
@@ -95,7 +95,7 @@ def rehearse_submission(context: Context, folds: Folds) -> list[str]:
     """
     contest = context.contest
     oof = _placeholder_oof(contest, folds)
-    values = oof[contest.outputs].to_numpy(np.float32)
+    values = outputs_by_id(oof).to_numpy(np.float32)
     decision = Decision.tuned(contest.metric, contest.truth(pd.Index(oof["id"])), values, task=contest.task)
     truth = contest.y[_varied_rows(contest, len(contest.test))]
     outputs = pd.DataFrame(_placeholders(contest, truth), index=contest.test.index, columns=contest.outputs)
