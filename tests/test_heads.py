@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import outfold
 from image_contest import digits_contest
 from pydantic import ValidationError
 from test_training import recipe, train
@@ -14,7 +15,7 @@ from torch import nn
 from outfold.contest import Contest
 from outfold.errors import ConfigError
 from outfold.training.checkpoint import load_member
-from outfold.training.heads import ConcatPool, PoolHead, PyramidPool
+from outfold.training.heads import ConcatPool, PoolHead, PyramidPool, map_warning
 from outfold.training.layer_groups import classifiers, layer_groups
 from outfold.training.models import HeadDropout, ModelSpec, build_model
 from outfold.training.recipe import plan_phases
@@ -119,3 +120,68 @@ def test_a_head_learns_alone_and_its_snapshots_are_predicted_with_it(
     oof = learner.predict("train", contest.train.index[160:], {0: shelf}).query("member == 'final'").set_index("id")
     right = oof[contest.outputs].to_numpy().argmax(axis=1) == contest.truth(oof.index)
     assert right.mean() > 0.7
+
+
+SMALL_VGG = {"mlp_ratio": 0.01}
+FAMILIES: dict[str, dict[str, object]] = {
+    "vgg11": SMALL_VGG,
+    "vgg11_bn": SMALL_VGG,
+    "resnet18": {},
+    "resnext50_32x4d": {},
+    "densenet121": {},
+    "mobilenetv3_small_050": {},
+    "efficientnet_b0": {},
+    "convnext_atto": {},
+}
+
+
+@pytest.mark.parametrize("head", ["concat_pool", "spp"])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_head_pools_a_map_of_more_than_one_point(name: str, head: str) -> None:
+    model = built(name, head, **FAMILIES[name]).eval()
+    (found,) = classifiers(model)
+    assert isinstance(found, PoolHead)
+    seen: list[torch.Size] = []
+    found.pool.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0].shape))
+    with torch.no_grad():
+        assert model(torch.zeros(1, 3, 128, 160)).shape == (1, 4)
+    assert seen[0][2:] == (4, 5)
+    assert map_warning(model, 3, [(128, 160), (128, 128)]) is None
+    own = {id(parameter) for parameter in found.parameters()}
+    assert own <= {id(dict(model.named_parameters())[one]) for one in layer_groups(model)[-1]}
+
+
+@pytest.mark.parametrize("head", ["concat_pool", "spp"])
+def test_a_vgg_with_a_head_of_ours_is_a_convolutional_body_and_that_head(head: str) -> None:
+    model = built("vgg11", head, **SMALL_VGG)
+    assert {name.split(".")[0] for name, _ in model.named_parameters()} == {"features", "head"}
+    stem, middle, last = layer_groups(model)
+    assert all(name.startswith("features.") for name in [*stem, *middle])
+    (found,) = classifiers(model)
+    assert len(last) == len(list(found.parameters()))
+
+
+@pytest.mark.parametrize(
+    ("head", "size", "told"),
+    [
+        ("concat_pool", 32, "concat_pool pools a feature map of 1 x 1, from images of 32 x 32 pixels; it needs 2 x 2"),
+        ("spp", 64, "spp pools a feature map of 2 x 2, from images of 64 x 64 pixels; it needs 4 x 4 or more"),
+        ("concat_pool", 64, None),
+        ("timm", 32, None),
+    ],
+)
+def test_a_map_too_small_to_be_pooled_is_warned_of(head: str, size: int, told: str | None) -> None:
+    warning = map_warning(built("resnet18", head), 3, [(size, size), (256, 256)])
+    assert (warning is None) == (told is None)
+    assert told is None or (warning is not None and told in warning)
+
+
+def test_check_warns_of_such_a_map(tmp_path: Path) -> None:
+    digits_contest(tmp_path, train=40, test=4)
+    recipe = (
+        "learner: image\nmodel: resnet18\nweights: none\nhead: concat_pool\nsize: 32\nphases: [{epochs: 1, lr: 0.1}]\n"
+    )
+    (tmp_path / "pipelines/cnn.yaml").write_text(recipe)
+    done = outfold(tmp_path, "check")
+    assert "warning: " in done.stderr + done.stdout
+    assert "head: concat_pool pools a feature map of 1 x 1" in " ".join((done.stdout + done.stderr).split())

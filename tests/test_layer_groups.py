@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import timm
 import torch
@@ -20,7 +22,15 @@ FAMILIES = {
     "efficientnet_b0": 9,
     "convnext_atto": 6,
     "vit_tiny_patch16_224": 14,
+    "resnext50_32x4d": 3,
+    "mobilenetv3_small_050": 8,
+    "mobilenetv3_rw": 9,
+    "swin_tiny_patch4_window7_224": 6,
+    "eva02_tiny_patch14_224": 14,
+    "deit_tiny_distilled_patch16_224": 14,
 }
+SHARE = {"mobilenetv3_small_050": 0.55, "mobilenetv3_rw": 0.3}
+"""What the head has of all weights at most, where timm counts the convolution after the pooling as part of it."""
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
@@ -32,6 +42,23 @@ def model(request: pytest.FixtureRequest) -> nn.Module:
 def test_every_parameter_is_in_one_group(model: nn.Module) -> None:
     names = [name for group in layer_groups(model) for name in group]
     assert sorted(names) == sorted(name for name, _ in model.named_parameters())
+
+
+def test_groups_are_disjoint_and_follow_the_network_from_its_stem_to_its_head(model: nn.Module) -> None:
+    groups = layer_groups(model)
+    names = [name for group in groups for name in group]
+    assert len(set(names)) == len(names) and all(groups)
+    place = {name: number for number, (name, _) in enumerate(model.named_parameters())}
+    weights = [[place[name] for name in group if name.endswith(".weight")] for group in groups]
+    assert [min(group) for group in weights] == sorted(min(group) for group in weights)
+    assert all(max(lower) < max(upper) for lower, upper in itertools.pairwise(weights))
+
+
+def test_training_the_head_trains_a_small_part_of_the_weights(model: nn.Module, request: pytest.FixtureRequest) -> None:
+    sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
+    head = sum(sizes[name] for name in layer_groups(model)[-1])
+    share = SHARE.get(request.node.callspec.params["model"], 0.01)
+    assert head <= share * sum(sizes.values())
 
 
 def test_the_classifier_is_in_the_last_group_and_the_stem_in_the_first(model: nn.Module) -> None:
@@ -52,6 +79,18 @@ def test_resnets_have_the_three_groups_of_the_course() -> None:
     assert {name.split(".")[0] for name in stem} == {"conv1", "bn1", "layer1", "layer2"}
     assert {name.split(".")[0] for name in middle} == {"layer3", "layer4"}
     assert head == ["fc.weight", "fc.bias"]
+
+
+@pytest.mark.parametrize("name", ["vgg11", "vgg16", "vgg16_bn", "vgg19"])
+def test_the_head_of_a_vgg_is_its_classifier_and_not_the_hidden_layers_before_it(name: str) -> None:
+    with torch.device("meta"):
+        model = timm.create_model(name, num_classes=3)
+    stem, middle, head = layer_groups(model)
+    assert head == ["head.fc.weight", "head.fc.bias"]
+    assert {one.split(".")[0] for one in stem} == {"features"}
+    assert {"pre_logits.fc1.weight", "pre_logits.fc2.weight"} <= set(middle)
+    sizes = {one: parameter.numel() for one, parameter in model.named_parameters()}
+    assert sum(sizes[one] for one in head) == 12_291
 
 
 def test_a_distilled_model_has_both_of_its_classifiers_in_the_head() -> None:

@@ -19,6 +19,7 @@ from outfold.contest import Contest
 from outfold.contest_files import load_contest
 from outfold.errors import ConfigError
 from outfold.learners.image.learner import ImageLearner
+from outfold.learners.registry import revision
 from outfold.progress import Reporter
 from outfold.stages.context import Context
 from outfold.stages.summary import summary
@@ -199,3 +200,29 @@ def test_a_pipeline_without_a_network_has_no_summary(root: Path) -> None:
     (root / "pipelines" / "trees.yaml").write_text("learner: gbdt\n")
     with pytest.raises(ConfigError, match="has no network, so there is no summary"):
         summary(Context(root), "trees")
+
+
+@pytest.mark.parametrize(
+    ("model", "args", "moves"),
+    [("vgg11", {"mlp_ratio": 0.01}, 4097 * 10), ("mobilenetv3_small_050", {}, 1025 * 10)],
+)
+def test_a_precomputed_phase_counts_what_it_moves(root: Path, model: str, args: dict[str, Any], moves: int) -> None:
+    phases = [
+        {"train": "head", "precompute": True, "epochs": 1, "lr": 1e-2},
+        {"train": "head", "epochs": 1, "lr": 1e-2},
+    ]
+    with (root / "pipelines" / "pre.yaml").open("w") as file:
+        YAML().dump({**TINY, "model": model, "timm_args": args, "size": 32, "phases": phases}, file)
+    try:
+        found = summary(Context(root), "pre")
+    finally:
+        (root / "pipelines" / "pre.yaml").unlink()
+    assert found.facts[0].count == moves
+    _, rows = found.phase_table()
+    assert f"{moves:,}" in rows[0]
+
+
+def test_only_networks_that_changed_have_another_revision() -> None:
+    assert revision(ImagePipeline.model_validate({**TINY, "model": "vgg16_bn"})) == 3
+    for model in ("resnet34", "repvgg_a0", "mobilenetv3_small_050"):
+        assert revision(ImagePipeline.model_validate({**TINY, "model": model, "timm_args": {}})) == 2

@@ -13,10 +13,16 @@ from outfold.learners.pseudo_task import check_pseudo
 from outfold.progress import Reporter
 
 
-def revision(family: str) -> int:
-    """The revision number of a learner; its author raises it when its results would differ."""
+def revision(config: ModelPipeline) -> int:
+    """The revision number of a pipeline's learner; its author raises it when its results would differ.
+
+    Where they differ for one family of networks alone, that family has a number of its own.
+    """
     text = resources.files("outfold.learners").joinpath("revisions.json").read_text(encoding="utf-8")
-    return int(json.loads(text)[family])
+    numbers = json.loads(text)
+    if isinstance(config, ImagePipeline) and config.model.startswith("vgg"):
+        return int(numbers["image vgg"])
+    return int(numbers[config.learner])
 
 
 def make_learner(contest: Contest, config: ModelPipeline, name: str, reporter: Reporter) -> Learner:

@@ -175,7 +175,7 @@ class Context:
             data=self.data_hash,
             folds=self.folds.hash,
             hooks=self.hooks_hash if self._hooks_make(config) else None,
-            revision=revision(config.learner),
+            revision=revision(config),
             **self._learnt_from(config),
             **self._judged_by(config),
         )

@@ -76,7 +76,7 @@ def changed(context: Context, config: ModelPipeline, manifest: Manifest) -> str:
         "folds": manifest.folds_hash != context.folds.hash,
         "data": manifest.data_hash != context.data_hash,
         f"learner: {config.learner} itself": (manifest.learner, manifest.revision)
-        != (config.learner, revision(config.learner)),
+        != (config.learner, revision(config)),
     }
     found = [name for name, differs in known.items() if differs]
     rest = "its file, competition.yaml, hooks.py, or what it learns from"

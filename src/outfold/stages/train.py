@@ -113,7 +113,7 @@ def _manifest(
     return Manifest(
         pipeline=name,
         learner=config.learner,
-        revision=revision(config.learner),
+        revision=revision(config),
         version=context.version,
         fingerprint=made_of,
         inference=inference,

@@ -7,6 +7,7 @@ map, over 2 x 2 and over 4 x 4 parts of it, so that it knows where as well as wh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
@@ -99,6 +100,8 @@ def replace_head(model: nn.Module, name: HeadName, channels: int, outputs: int, 
 
 def _strip(model: Any, place: str, channels: int) -> int | None:
     """Take pooling and classifier away; the channels of the feature map that the model then gives, if it is one."""
+    if type(model).__name__ == "VGG":
+        model.pre_logits = nn.Identity()
     size = min(max((model.pretrained_cfg.get("input_size") or (3, 64, 64))[-1], 32), 64)
     training = model.training
     try:
@@ -109,5 +112,34 @@ def _strip(model: Any, place: str, channels: int) -> int | None:
     except (AttributeError, AssertionError, RuntimeError, TypeError, ValueError):
         return None
     model.train(training)
-    width = getattr(model, "head_hidden_size", None) or model.num_features
-    return int(width) if features.ndim == 4 and features.shape[1] == width else None
+    widths = {getattr(model, "head_hidden_size", None), model.num_features}
+    return int(features.shape[1]) if features.ndim == 4 and features.shape[1] in widths else None
+
+
+def map_warning(model: nn.Module, channels: int, shapes: Sequence[tuple[int, int]]) -> str | None:
+    """What is said of a head of ours whose last feature map is too small to be pooled, at the smallest of these sizes.
+
+    Args:
+        model: on the CPU.
+        channels: of the images.
+        shapes: heights and widths at which the network sees images.
+    """
+    pool = next((module for module in model.modules() if isinstance(module, ConcatPool | PyramidPool)), None)
+    if pool is None or not shapes:
+        return None
+    height, width = min(shapes, key=min)
+    seen: list[torch.Size] = []
+    handle = pool.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0].shape))
+    try:
+        with torch.inference_mode():
+            model.eval()(torch.zeros(1, channels, height, width))
+    finally:
+        handle.remove()
+    high, wide = seen[0][2:]
+    name, least = ("concat_pool", 2) if isinstance(pool, ConcatPool) else ("spp", PYRAMID[-1])
+    if min(high, wide) >= least:
+        return None
+    return (
+        f"head: {name} pools a feature map of {high} x {wide}, from images of {height} x {width} pixels; it needs "
+        f"{least} x {least} or more: take a larger size:, or leave head: out"
+    )

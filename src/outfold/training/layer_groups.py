@@ -51,12 +51,16 @@ def layer_groups(model: nn.Module) -> list[list[str]]:
 
 
 def _vgg_patterns(model: nn.Module) -> tuple[str, str]:
-    """VGG's features are one flat list; the first group ends with the third of its five poolings."""
+    """VGG's features are one flat list; the first group ends with the third of its five poolings.
+
+    The two hidden layers before the classifier (fc1 and fc2, nine tenths of all weights) come with the pretrained
+    weights and are no part of the head.
+    """
     features: Any = model.get_submodule("features")
     pools = [i for i, layer in enumerate(features) if isinstance(layer, nn.MaxPool2d)]
     cut = pools[2]
     first = "|".join(str(i) for i in range(cut))
-    return rf"features\.({first})\.", r"features\."
+    return rf"features\.({first})\.", r"(features|pre_logits)\."
 
 
 def _with_the_classifier_last(model: nn.Module, groups: list[list[str]]) -> list[list[str]]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from outfold.training.activations import HeadAlone, activations
 from outfold.training.device import Precision
 from outfold.training.inputs import Inputs, repeated
-from outfold.training.layer_groups import Freezing, freeze, layer_groups, spread_lr
+from outfold.training.layer_groups import Freezing, classifier_parameters, freeze, layer_groups, spread_lr
 from outfold.training.recipe import PhasePlan
 
 MOST_ROWS = 60
@@ -143,6 +143,8 @@ def phase_facts(model: nn.Module, plan: PhasePlan, example: Inputs, precision: P
     sizes = {name: value.numel() for name, value in model.named_parameters() if value.requires_grad}
     runs = model
     if plan.precompute:
+        # the activations enter at the classifier: what lies below it is not run, though it be of the head's group
+        sizes = {name: sizes[name] for name in classifier_parameters(model) & sizes.keys()}
         assert isinstance(example, Tensor)
         with torch.no_grad():
             example, runs = activations(model.eval(), example), HeadAlone(model)

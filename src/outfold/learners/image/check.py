@@ -11,6 +11,7 @@ from outfold.errors import ConfigError
 from outfold.learners.image.rows import ContestImages
 from outfold.learners.image.tta import Looks
 from outfold.training.activations import check_cut
+from outfold.training.heads import map_warning
 from outfold.training.models import ModelSpec, build_model, check_drop_path, check_sizes
 from outfold.training.recipe_check import check_recipe
 
@@ -27,12 +28,18 @@ def check_channels(config: ImagePipeline, where: str) -> None:
 
 def check_network(
     config: ImagePipeline, images: ContestImages, sizes: Sequence[int], spec: ModelSpec, root: Path
-) -> None:
-    """Raises ConfigError for a model that is not there, cannot take such images, or does not fit the recipe.
+) -> list[str]:
+    """Build the network and try it on the recipe.
 
     Args:
         sizes: of all phases, from small to large.
         root: the contest's folder, which files of weights are relative to.
+
+    Returns:
+        warnings.
+
+    Raises:
+        ConfigError: a model that is not there, cannot take such images, or does not fit the recipe.
     """
     model = build_model(spec, config.weights, root)
     check_drop_path(model, spec)
@@ -42,6 +49,8 @@ def check_network(
     if any(phase.precompute for phase in config.phases):
         check_cut(model, config.channels, sizes[0], spec.where)
     check_recipe(model, config.phases, spec.where)
+    warning = map_warning(model, config.channels, seen)
+    return [] if warning is None else [f"{spec.where}: {warning}"]
 
 
 def check_augmentation(config: ImagePipeline, images: ContestImages, where: str) -> None:

@@ -73,7 +73,9 @@ class ImageLearner:
         check_channels(config, self.where)
         sizes = self._sizes()
         with reproducible(self.device):
-            check_network(config, self.images, sizes, self.spec(), contest.root)
+            warnings = check_network(config, self.images, sizes, self.spec(), contest.root)
+        for warning in warnings:
+            self.reporter.warn(warning)
         check_augmentation(config, self.images, self.where)
         for size in sizes:
             for part in PARTS:
