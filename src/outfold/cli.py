@@ -381,6 +381,26 @@ def report(
     _tell_next(context, "report")
 
 
+@_stage(
+    "Write a contest folder with the demo, to try or to edit.",
+    "outfold demo digits",
+    "outfold --root digits check",
+    page="hosts.md#the-demo",
+)
+def demo(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that is not there yet, or is empty.")],
+) -> None:
+    """Write a contest folder: the demo's contest, pipelines and notebook, to try or to edit."""
+    from outfold.stages.next_step import tell_next
+    from outfold.template import write_template
+    from outfold.terminal import reporter_for
+
+    reporter = reporter_for()
+    names = write_template(folder)
+    reporter.note(f"demo: {len(names)} files in {folder}: {', '.join(names)}")
+    tell_next(folder, reporter, "demo")
+
+
 @_stage("Print the contest and the pipelines after all defaults.", "outfold config", page="configuration.md")
 def config() -> None:
     """Print the contest and the pipelines as they are after all defaults."""

@@ -48,7 +48,9 @@ class HelpfulGroup(TyperGroup):
     """The commands in their order, and how to begin."""
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
-        write_examples(formatter, ("outfold check", "outfold train --help"), "fork.md")
+        write_examples(
+            formatter, ("outfold demo digits", "outfold --root digits download", "outfold train --help"), "fork.md"
+        )
 
 
 def write_examples(formatter: Any, examples: tuple[str, ...], page: str) -> None:

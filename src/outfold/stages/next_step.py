@@ -23,7 +23,7 @@ def next_step(layout: Layout, done: str, names: Sequence[str] = ()) -> str:
     """One command, and a few words on it."""
     if not layout.competition.exists():
         return f"write {layout.competition}, or copy a folder of examples/"
-    if done in ("doctor", "config", "schema") and not layout.data_manifest.exists():
+    if done in ("demo", "doctor", "config", "schema") and not layout.data_manifest.exists():
         return _run(layout, "download", "brings the files")
     if done in ("download", "columns"):
         return _run(layout, "check", "goes through every later stage without training")

@@ -6,13 +6,13 @@ import logging
 import os
 from pathlib import Path
 
-from outfold.errors import DataError, OutfoldError
+from outfold.errors import OutfoldError
 from outfold.redaction import redact
 from outfold.stages.context import Context
 from outfold.stages.current import current_blend
 from outfold.store.atomic import write_text
+from outfold.template import FILES, NOTEBOOK
 
-NOTEBOOK = Path("notebooks") / "oof.ipynb"
 _SOURCE = str(Path(__file__).resolve().parents[2])
 
 
@@ -46,7 +46,7 @@ def report(context: Context, to: Path | None = None) -> Path:
             notebook,
             timeout=600,
             kernel_name="python3",
-            resources={"metadata": {"path": str(path.parent)}},
+            resources={"metadata": {"path": str(context.root if FILES in path.parents else path.parent)}},
             extra_arguments=["--IPKernelApp.log_level=40"],
             on_cell_executed=lambda **_: bar.advance(1),
         )
@@ -66,10 +66,5 @@ def report(context: Context, to: Path | None = None) -> Path:
 
 
 def _notebook(root: Path) -> Path:
-    toolkit = Path(__file__).resolve().parents[3] / NOTEBOOK
-    for path in (root / NOTEBOOK, toolkit):
-        if path.exists():
-            return path
-    raise DataError(
-        f"{root / NOTEBOOK}: no such notebook", remedy="Copy notebooks/oof.ipynb from the toolkit's checkout."
-    )
+    own = root / NOTEBOOK
+    return own if own.exists() else FILES / NOTEBOOK

@@ -15,6 +15,7 @@ from outfold.errors import DataError
 from outfold.progress import Reporter
 from outfold.store.atomic import write_json
 from outfold.store.fingerprint import file_sha256, fingerprint
+from outfold.template import is_placeholder
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _KINDS = {
@@ -35,6 +36,8 @@ class DataFile:
 
 def data_files(inputs: Path, outside: Iterable[str] = ()) -> Iterator[DataFile]:
     """Every file in inputs/ and below it, sorted by folder, and then those outside; hidden ones are left out.
+
+    So is the template's README.md, which keeps the folder in the repository.
 
     Args:
         outside: files and folders beside inputs/, absolute or relative to it.
@@ -79,6 +82,8 @@ def _below(folder: Path, prefix: str, above: tuple[tuple[int, int], ...]) -> Ite
             # of a plain file the folder itself says so
             if not entry.is_file(follow_symlinks=False):
                 _require_file(Path(entry.path))
+            if not prefix and is_placeholder(Path(entry.path)):
+                continue
             yield DataFile(f"{prefix}{entry.name}", Path(entry.path))
 
 

@@ -16,6 +16,7 @@ from outfold.data.reading.column_types import MISSING_WORDS, is_text
 from outfold.data.reading.tables import Table, read_table
 from outfold.errors import DataError, nearest, some
 from outfold.store.layout import Layout
+from outfold.template import is_placeholder
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ def find_input(layout: Layout, key: str, name: str) -> Path:
     """
     path = layout.inputs / name
     if not path.exists():
-        there = sorted(entry.name for entry in layout.inputs.iterdir()) if layout.inputs.is_dir() else []
+        entries = list(layout.inputs.iterdir()) if layout.inputs.is_dir() else []
+        there = sorted(entry.name for entry in entries if not is_placeholder(entry))
         hint = nearest(name, there) or (f"inputs/ holds {some(there)}" if there else "inputs/ is empty")
         raise DataError(
             f"{path}: no such file or folder, and competition/competition.yaml names it as {key}; {hint}",
