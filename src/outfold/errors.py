@@ -24,6 +24,8 @@ def shorten(value: object, limit: int = LONGEST_QUOTE) -> str:
 
 def quoted(value: object, limit: int = LONGEST_QUOTE) -> str:
     """``repr`` of a value from outside, no longer than a message can bear."""
+    if type(value).__module__ == "numpy" and hasattr(value, "item"):
+        value = value.item()
     if isinstance(value, str) and len(value) > limit:
         return f"{_printable(repr(value[: limit - 20]))}... ({len(value):,} characters)"
     return shorten(repr(value), limit)
@@ -42,8 +44,18 @@ def is_utf8(text: str) -> bool:
     return text == text.encode("utf-8", "ignore").decode("utf-8")
 
 
-def _bounded(message: str) -> str:
-    return "\n".join(shorten(line, LONGEST_LINE) for line in message.split("\n"))
+def bounded(message: str) -> str:
+    """A message as a terminal can show it: no control characters but line breaks, no endless line."""
+    return "\n".join(_bounded_line(line) for line in message.split("\n"))
+
+
+def _bounded_line(line: str) -> str:
+    """A line without its middle where it is too long: its end most often says what was expected."""
+    line = _printable(line)
+    if len(line) <= LONGEST_LINE:
+        return line
+    end = LONGEST_LINE // 4
+    return f"{line[: LONGEST_LINE - end]} ... ({len(line):,} characters in all) ... {line[-end:]}"
 
 
 class OutfoldError(Exception):
@@ -56,9 +68,9 @@ class OutfoldError(Exception):
     """
 
     def __init__(self, message: str, *, remedy: str | None = None) -> None:
-        self.message = _bounded(with_line(message))
+        self.message = bounded(with_line(message))
         super().__init__(self.message)
-        self.remedy = None if remedy is None else _bounded(remedy)
+        self.remedy = None if remedy is None else bounded(remedy)
 
     def __str__(self) -> str:
         return self.message if self.remedy is None else f"{self.message}\n  {self.remedy}"
@@ -101,6 +113,8 @@ def some(items: Iterable[Any], limit: int = 5) -> str:
 
 def nearest(name: str, known: Sequence[str], limit: int = 3) -> str | None:
     """``did you mean a, b?`` for a name that is not among the known ones, or None."""
+    if len(name) > LONGEST_QUOTE:
+        return None
     lowered = {item.lower(): item for item in known}
     close = difflib.get_close_matches(name.lower(), list(lowered), n=limit, cutoff=0.5)
     return f"did you mean {some((lowered[item] for item in close), limit)}?" if close else None

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from outfold.errors import OutfoldError
+from outfold.errors import OutfoldError, bounded
 from outfold.plain_text import printable
 from outfold.redaction import redact
 
@@ -79,7 +79,7 @@ def _bug(error: Exception, debug: bool) -> int:
     if debug:
         _say(traceback.format_exc().rstrip())
     else:
-        _say(f"internal error: {type(error).__name__}: {error}")
+        _say(bounded(f"internal error: {type(error).__name__}: {error}"))
         _say("  This is a bug in outfold. Run again with --debug and report what it prints.")
     return BUG
 

@@ -24,7 +24,7 @@ from typing import Any
 import pandas as pd
 
 from outfold.config.competition import Task
-from outfold.errors import ConfigError, OutfoldError, nearest, some
+from outfold.errors import ConfigError, OutfoldError, nearest, quoted, some
 from outfold.metrics import Metric, custom_metric
 
 _LOADED: dict[tuple[str, str], types.ModuleType] = {}
@@ -161,13 +161,13 @@ class Hooks:
 
 def _function(path: Path, name: str) -> Callable[..., Any]:
     if not path.exists():
-        raise ConfigError(f"{path}: no such file; {name!r} was to be a function in it")
+        raise ConfigError(f"{path}: no such file; {quoted(name)} was to be a function in it")
     module = _load(path)
     function = getattr(module, name, None)
     if not callable(function):
         known = [key for key, value in vars(module).items() if isinstance(value, types.FunctionType)]
         hint = nearest(name, known) or (f"it defines {some(known)}" if known else "it defines no functions")
-        raise ConfigError(f"{path}: there is no function {name!r}; {hint}")
+        raise ConfigError(f"{path}: there is no function {quoted(name)}; {hint}")
     return function
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outfold.contest import Contest
-from outfold.errors import DataError, nearest, some
+from outfold.errors import DataError, nearest, quoted, some
 from outfold.metrics import PER_CLASS
 
 
@@ -27,7 +27,7 @@ def question(contest: Contest, target: str | None) -> Contest:
         if one.targets == [target]:
             return one
     hint = nearest(target, contest.targets) or f"the targets are {some(contest.targets)}"
-    raise DataError(f"there is no target {target!r} that is asked by itself; {hint}")
+    raise DataError(f"there is no target {quoted(target)} that is asked by itself; {hint}")
 
 
 def said_and_true(contest: Contest, outputs: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:

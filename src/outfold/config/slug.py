@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from outfold.errors import quoted
+
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _ADDRESS = re.compile(
     r"(?:https?:)?/*(?:[\w-]+\.)*kaggle\.com/(?P<path>.*)|/*(?P<bare>(?:c|competitions|t)/.*)", re.IGNORECASE
@@ -27,14 +29,14 @@ def as_slug(value: Any) -> Any:
         kind, _, rest = (address["path"] or address["bare"] or "").partition("/")
         name = _SLUG.match(rest)
         if kind.lower() in ("c", "competitions") and name is not None:
-            raise ValueError(f"{shown!r} is the contest's address; expected its slug alone: {name[0]}")
+            raise ValueError(f"{quoted(shown)} is the contest's address; expected its slug alone: {name[0]}")
         if kind.lower() in ("datasets", "code", "models", "discussion"):
-            raise ValueError(f"{shown!r} is the address of {kind}, not of a contest; expected {_EXAMPLE}")
-        raise ValueError(f"{shown!r} is an address without a contest's slug; expected {_EXAMPLE}")
+            raise ValueError(f"{quoted(shown)} is the address of {kind}, not of a contest; expected {_EXAMPLE}")
+        raise ValueError(f"{quoted(shown)} is an address without a contest's slug; expected {_EXAMPLE}")
     if (name := _SLUG.fullmatch(value.strip().strip("/"))) is not None:
-        raise ValueError(f"{shown!r} has a blank or slash around it; expected {name[0]}")
+        raise ValueError(f"{quoted(shown)} has a blank or slash around it; expected {name[0]}")
     if re.search(r"\s", value):
-        raise ValueError(f"{shown!r} looks like the contest's title: a slug has no blanks; expected {_EXAMPLE}")
+        raise ValueError(f"{quoted(shown)} looks like the contest's title: a slug has no blanks; expected {_EXAMPLE}")
     raise ValueError(
-        f"{shown!r} is no slug (letters, digits, '-', '_' and '.', the first a letter or digit); expected {_EXAMPLE}"
+        f"{quoted(shown)} is no slug (letters, digits, '-', '_' and '.', the first a letter or digit); expected {_EXAMPLE}"
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from outfold.errors import ConfigError
+from outfold.errors import ConfigError, quoted
 
 Gap = int | float | str
 """Whole numbers are rows, text is a length of time, other numbers are lengths of a column that counts time."""
@@ -74,5 +74,7 @@ def _length(times: pd.Series, gap: float | str) -> Any:
     dates = pd.api.types.is_datetime64_any_dtype(times)
     if isinstance(gap, str) != dates:
         held, wanted = ("dates", "a length of time such as 7D") if dates else ("numbers", "a number such as 7.0")
-        raise ConfigError(f"folds.gap: {gap!r}: the column of folds.date holds {held}; expected {wanted}, or rows")
+        raise ConfigError(
+            f"folds.gap: {quoted(gap)}: the column of folds.date holds {held}; expected {wanted}, or rows"
+        )
     return pd.Timedelta(gap) if isinstance(gap, str) else gap

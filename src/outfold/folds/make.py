@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from outfold.config.folds import FoldKind
-from outfold.errors import ConfigError, nearest
+from outfold.errors import ConfigError, nearest, quoted
 from outfold.folds import assign, part
 from outfold.folds.gap import Gap, check_left, purged_rows
 from outfold.folds.rows import by_id, check_ids, codes_of, instants, known, moments
@@ -197,7 +197,7 @@ def _check(
     """ConfigError for settings that contradict each other, or the data's size."""
     if kind not in get_args(FoldKind):
         raise ConfigError(
-            f"folds.kind: {kind!r} is not one of {', '.join(get_args(FoldKind))}",
+            f"folds.kind: {quoted(kind)} is not one of {', '.join(get_args(FoldKind))}",
             remedy=nearest(kind, get_args(FoldKind)),
         )
     if kind not in ("column", "holdout"):

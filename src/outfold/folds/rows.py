@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from outfold.errors import DataError, some
+from outfold.errors import DataError, quoted, some
 
 
 def check_ids(ids: pd.Index) -> pd.Index:
@@ -56,7 +56,7 @@ def known(values: pd.Series, ids: pd.Index, what: str) -> pd.Series:
     missing = aligned.isna().to_numpy()
     if missing.any():
         name = getattr(values, "name", None)
-        column = f"the column {name!r}, by which folds are made, has no value in" if name else "no value in"
+        column = f"the column {quoted(name)}, by which folds are made, has no value in" if name else "no value in"
         raise DataError(
             f"{what}: {column} {int(missing.sum())} training rows: {some(ids[missing])}",
             remedy=f"Leave these rows out (`train_where: {_quoted(name or 'column')}.notna()` in competition.yaml), or "
@@ -96,7 +96,7 @@ def moments(dates: pd.Series, ids: pd.Index) -> pd.Series:
         if unread.any():
             first = aligned[unread].iloc[0]
             raise DataError(
-                f"dates: {int(unread.sum())} rows hold no date: {some(ids[unread])} (the first holds {first!r})",
+                f"dates: {int(unread.sum())} rows hold no date: {some(ids[unread])} (the first holds {quoted(first)})",
                 remedy="Dates are best written 2017-07-31 or 2017-07-31 13:45:00, all in one form.",
             )
         aligned = parsed

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from outfold.errors import ConfigError
+from outfold.errors import ConfigError, quoted
 from outfold.folds.table import NEVER_SCORED
 
 
@@ -25,7 +25,7 @@ def latest_spans(moments: pd.Series, span: str | float, n: int) -> NDArray[np.in
     dates = pd.api.types.is_datetime64_any_dtype(moments)
     if isinstance(span, str) != dates:
         held, wanted = ("dates", "a length of time such as 48D") if dates else ("numbers", "a number")
-        raise ConfigError(f"folds.span: {span!r}: the column of folds.date holds {held}; expected {wanted}")
+        raise ConfigError(f"folds.span: {quoted(span)}: the column of folds.date holds {held}; expected {wanted}")
     length = pd.Timedelta(span) if isinstance(span, str) else span
     latest = moments.max()
     fold = np.full(len(moments), NEVER_SCORED, dtype=np.int64)

@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from outfold.config.folds import FoldKind
-from outfold.errors import DataError, some
+from outfold.errors import DataError, quoted, some
 
 NEVER_SCORED = -1
 _REMEMBERED = 4
@@ -53,7 +53,7 @@ class Folds:
                 remedy="Make the folds anew with the split stage.",
             )
         if self.kind not in get_args(FoldKind) or self.n < 1 or self.repeats < 1:
-            raise DataError(f"folds: kind {self.kind!r}, n {self.n}, repeats {self.repeats} cannot be")
+            raise DataError(f"folds: kind {quoted(self.kind)}, n {self.n}, repeats {self.repeats} cannot be")
         fold = self.frame["fold"]
         outside = self.frame.loc[(fold < NEVER_SCORED) | (fold >= self.n * self.repeats)]
         if len(outside):

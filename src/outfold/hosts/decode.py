@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from outfold.errors import DataError, SubmissionError, nearest, some
+from outfold.errors import DataError, SubmissionError, nearest, quoted, some
 from outfold.hosts.host import Scoring
 from outfold.precision import exact_number
 from outfold.submission.binary_column import cell_key
@@ -50,7 +50,7 @@ def read_truth(truth: pd.DataFrame, scoring: Scoring) -> np.ndarray:
         lost = truth.index[codes < 0]
         if len(lost):
             raise DataError(
-                f"the solution's {targets[0]} is {truth.at[lost[0], targets[0]]!r} in row {lost[0]!r}, "
+                f"the solution's {targets[0]} is {quoted(truth.at[lost[0], targets[0]])} in row {quoted(lost[0])}, "
                 f"which is not among the classes {some(classes)}"
             )
         return codes
@@ -116,8 +116,8 @@ def _numbers(table: pd.DataFrame, side: Side) -> np.ndarray:
     if len(bad):
         row, column = (int(place) for place in bad[0])
         raise side.error(
-            f"{side.what} has {table.iat[row, column]!r} in column {table.columns[column]!r}, "
-            f"row {table.index[row]!r}, where a finite number was expected"
+            f"{side.what} has {quoted(table.iat[row, column])} in column {quoted(table.columns[column])}, "
+            f"row {quoted(table.index[row])}, where a finite number was expected"
         )
     return values
 
@@ -128,7 +128,8 @@ def _zeros_and_ones(table: pd.DataFrame) -> np.ndarray:
     if len(bad):
         row, column = bad[0]
         raise DataError(
-            f"the solution has {values[row, column]:g} in column {table.columns[column]!r}, row {table.index[row]!r}, "
+            f"the solution has {values[row, column]:g} in column "
+            f"{quoted(table.columns[column])}, row {quoted(table.index[row])}, "
             "where 0 or 1 was expected"
         )
     return values.astype(np.int8)
@@ -168,7 +169,8 @@ def _tags(column: pd.Series, classes: Sequence[str], separator: str, side: Side)
         for tag in (part.strip() for part in ("" if pd.isna(cell) else str(cell)).split(separator)):
             if tag and tag not in known:
                 raise side.error(
-                    f"{side.what} has the tag {tag!r} in row {column.index[row]!r}, which is not among {some(classes)}",
+                    f"{side.what} has the tag {quoted(tag)} in row {quoted(column.index[row])}, "
+                    f"which is not among {some(classes)}",
                     remedy=nearest(tag, classes),
                 )
             if tag:
@@ -189,7 +191,7 @@ def _positive(column: pd.Series, classes: Sequence[str], scoring: Scoring) -> np
         return codes[:, None].astype(np.float64)
     row = column.index[~np.isfinite(numbers) & (codes < 0)][0]
     raise SubmissionError(
-        f"the submission has {column[row]!r} in column {column.name!r}, row {row!r}, "
+        f"the submission has {quoted(column[row])} in column {quoted(column.name)}, row {quoted(row)}, "
         f"where a probability or one of {some(classes)} was expected"
     )
 
@@ -202,7 +204,7 @@ def _between(column: pd.Series, classes: Sequence[str]) -> np.ndarray:
     if None in amounts or bad.any():
         row = column.index[bad][0] if bad.any() else column.index[0]
         raise SubmissionError(
-            f"the submission has {column[row]!r} in column {column.name!r}, row {row!r}, "
+            f"the submission has {quoted(column[row])} in column {quoted(column.name)}, row {quoted(row)}, "
             f"where a number from {classes[0]} to {classes[-1]} was expected"
         )
     place = np.interp(numbers, np.array(amounts, dtype=np.float64), np.arange(len(classes)))
@@ -223,7 +225,8 @@ def _ranked(column: pd.Series, classes: Sequence[str]) -> np.ndarray:
         ranking = _codes(pd.Series(str(column.iloc[row]).split(), dtype=object), classes)
         if not len(ranking) or (ranking < 0).any():
             raise SubmissionError(
-                f"the submission has {column.iloc[row]!r} in column {column.name!r}, row {column.index[row]!r}, "
+                f"the submission has {quoted(column.iloc[row])} in column {quoted(column.name)}, "
+                f"row {quoted(column.index[row])}, "
                 f"which is not among the classes {some(classes)}"
             )
         # a label that is repeated keeps its best rank

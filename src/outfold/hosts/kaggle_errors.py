@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import requests
 
-from outfold.errors import HostError
+from outfold.errors import HostError, quoted
 from outfold.hosts.credentials import HOW_TO, Credentials
 from outfold.hosts.retries import in_words
 from outfold.redaction import redact
@@ -32,7 +32,7 @@ def explain(error: requests.RequestException, what: str, slug: str, credentials:
         )
     if status == 404:
         return HostError(
-            f"{what}: Kaggle knows no contest {slug!r} (404){told}",
+            f"{what}: Kaggle knows no contest {quoted(slug)} (404){told}",
             remedy="slug: in competition.yaml must be the last part of the contest's address.",
         )
     if status == 429:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from outfold.config.competition import Task
-from outfold.errors import DataError, SubmissionError, some
+from outfold.errors import DataError, SubmissionError, quoted, some
 from outfold.hosts.decode import SENT, SOLUTION, Side, lacks_columns
 from outfold.hosts.decode_targets import read_both
 from outfold.hosts.host import Metric, Scoring
@@ -105,7 +105,8 @@ def _usage(truth: pd.DataFrame) -> np.ndarray:
     if len(strange):
         row = strange[0]
         raise DataError(
-            f"the solution's {USAGE} is {truth.at[row, USAGE]!r} in row {row!r}; expected Public, Private or Ignored"
+            f"the solution's {USAGE} is {quoted(truth.at[row, USAGE])} in row {quoted(row)}; "
+            "expected Public, Private or Ignored"
         )
     if (usage == "ignored").all():
         raise DataError("every row of the solution is Ignored: nothing can be scored")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path, PurePosixPath
 
-from outfold.errors import DataError
+from outfold.errors import DataError, quoted
 from outfold.hosts.archive import TABLES, Budget, Limits, Unpacked, extract, is_archive
 from outfold.progress import Bar, Reporter
 
@@ -42,7 +42,7 @@ def unpack(
             came = _unpack_within(name, into, budget, limits, bar)
             clash = sorted(path for path in came if path in everything and everything[path] != came[path])
             if clash:
-                raise DataError(f"{name} holds another {clash[0]!r} than the one beside it")
+                raise DataError(f"{name} holds another {quoted(clash[0])} than the one beside it")
             everything.update(came)
             waiting += [(path, depth + 1) for path in sorted(came) if is_archive(path)]
             if not name.lower().endswith(TABLES):
@@ -65,7 +65,7 @@ def _unpack_within(name: str, into: Path, budget: Budget, limits: Limits, bar: B
         placed[str(target)] = facts
         (into / target).parent.mkdir(parents=True, exist_ok=True)
         if (into / target).is_dir():
-            raise DataError(f"{name} holds the file {path!r}, and there is a folder of that name")
+            raise DataError(f"{name} holds the file {quoted(path)}, and there is a folder of that name")
         if not (into / target).exists():
             (aside / path).rename(into / target)
     shutil.rmtree(aside)

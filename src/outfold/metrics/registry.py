@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from numpy.typing import NDArray
 
-from outfold.errors import ConfigError, nearest, some
+from outfold.errors import ConfigError, nearest, quoted, some
 from outfold.metrics import labels, probability, ranking, regression
 from outfold.metrics.metric import Metric, Wants
 from outfold.metrics.ranking import by_column
@@ -85,7 +85,7 @@ def get_metric(name: str, *, task: Task | None = None) -> Metric:
         stem = name.partition("@")[0]
         hint = nearest(name, METRICS) or nearest(stem, METRICS)
         raise ConfigError(
-            f"unknown metric {name!r}" + (f": {hint}" if hint else ""),
+            f"unknown metric {quoted(name)}" + (f": {hint}" if hint else ""),
             remedy=f"Metrics: {', '.join(METRICS)}. One of your own is written `metric: hooks:function`.",
         )
     if task is None:
@@ -106,7 +106,7 @@ def _at(name: str) -> Metric | None:
     if family is None:
         return None
     if not re.fullmatch(r"[1-9]\d*", number):
-        raise ConfigError(f"metric {name!r} needs a whole number above 0 after the @, such as {stem}@5")
+        raise ConfigError(f"metric {quoted(name)} needs a whole number above 0 after the @, such as {stem}@5")
     return replace(family, name=name, function=partial(family.function, k=int(number)))
 
 
@@ -130,7 +130,7 @@ def custom_metric(
     """
     wants = getattr(function, "wants", wants)
     if wants not in get_args(Wants):
-        raise ConfigError(f"metric {name}: wants = {wants!r}, expected one of {some(get_args(Wants))}")
+        raise ConfigError(f"metric {name}: wants = {quoted(wants)}, expected one of {some(get_args(Wants))}")
     better = bool(getattr(function, "greater_is_better", greater_is_better))
     return Metric(name, better, wants, TASKS, partial(_on_copies, function), task)
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from outfold.errors import DataError
+from outfold.errors import DataError, quoted
 
 Task = Literal["binary", "multiclass", "ordinal", "multilabel", "regression", "multitask"]
 
@@ -82,7 +82,9 @@ def _numeric(values: ArrayLike, metric: str, what: str) -> NDArray[Any]:
     if array.dtype.kind == "O":
         strange = [value for value in array.flat if not isinstance(value, int | float | np.number)]
         if strange:
-            raise DataError(f"{metric}: {len(strange)} values of the {what} are not numbers, such as {strange[0]!r}")
+            raise DataError(
+                f"{metric}: {len(strange)} values of the {what} are not numbers, such as {quoted(strange[0])}"
+            )
         array = array.astype(np.float64)
     if array.dtype.kind == "b":
         array = array.astype(np.int8)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from outfold.errors import DataError
+from outfold.errors import DataError, quoted
 from outfold.store.atomic import write_text
 
 COLUMNS = (
@@ -131,7 +131,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
             row = dict(zip(COLUMNS, cells, strict=True))
             for name in NUMBERS:
                 if row[name] and not _is_number(row[name]):
-                    raise _damaged(path, f"line {reader.line_num}: {name} is {row[name]!r}, which is no number")
+                    raise _damaged(path, f"line {reader.line_num}: {name} is {quoted(row[name])}, which is no number")
             rows.append(row)
     except csv.Error as error:
         raise _damaged(path, f"line {reader.line_num}: {error}") from None

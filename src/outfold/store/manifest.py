@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from outfold.errors import DataError, MismatchError, some
+from outfold.errors import DataError, MismatchError, quoted, some
 from outfold.progress import Reporter
 from outfold.store.atomic import write_text
 from outfold.store.damage import FOLDER, DamagedError, damaged
@@ -210,7 +210,7 @@ def read_manifest(path: Path) -> Manifest | None:
     if manifest.content_sha256 and manifest.content_sha256 != _content_sha256(manifest):
         raise damaged(path, "its fields do not match its own hash: it was changed after it was written")
     if manifest.pipeline != path.parent.name:
-        raise damaged(path, f"it is the manifest of {manifest.pipeline!r}")
+        raise damaged(path, f"it is the manifest of {quoted(manifest.pipeline)}")
     return manifest
 
 

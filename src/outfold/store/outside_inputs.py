@@ -27,9 +27,12 @@ def outside_inputs(config: CompetitionConfig, inputs: Path) -> list[str]:
     templates = [source.train, source.test] if isinstance(source, ImageSource) else [source] if source else []
     outside: set[str] = set()
     for key, name in [*named.items(), *(("columns.image", image_folder(template)) for template in templates)]:
-        if not name or _is_met(inputs, name):
+        if not name:
             continue
         path = inputs / name
+        _check_name(key, name, path)
+        if _is_met(inputs, name):
+            continue
         if path.is_dir() and inputs.resolve().is_relative_to(path.resolve()):
             raise ConfigError(
                 f"competition/competition.yaml: {key}: {quoted(name)} is a folder with inputs/ itself in it",
@@ -37,6 +40,18 @@ def outside_inputs(config: CompetitionConfig, inputs: Path) -> list[str]:
             )
         outside.add(name)
     return sorted(outside)
+
+
+def _check_name(key: str, name: str, path: Path) -> None:
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(
+            f"competition/competition.yaml: {key}: {quoted(name)} cannot name a file ({reason})"
+        ) from None
 
 
 def _is_met(inputs: Path, name: str) -> bool:

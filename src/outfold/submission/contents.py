@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from outfold.errors import some
+from outfold.errors import quoted, some
 from outfold.metrics import PER_CLASS, Metric, Task
 from outfold.submission.form import Form
 
@@ -83,7 +83,7 @@ def _words(column: pd.Series, ids: pd.Series, form: Form, names: list[str], tag_
             long.append(row)
     found = []
     if strange:
-        told = some(f"{word!r} ({count} rows)" for word, count in strange.items())
+        told = some(f"{quoted(word)} ({count} rows)" for word, count in strange.items())
         found.append(f"{column.name}: not among the classes {some(names)}: {told}")
     if repeated:
         found.append(f"{column.name}: {len(repeated)} rows name a class twice: {some(repeated)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from outfold.errors import quoted
 from outfold.metrics import Metric
 from outfold.submission.form import Form
 
@@ -20,11 +21,11 @@ def meaning(form: Form, classes: Sequence[Any], target: str) -> str | None:
     if binary is None:
         return None
     if form.kind == "probability":
-        return f"probability that {target} is {classes[binary.positive]!r}"
+        return f"probability that {target} is {quoted(classes[binary.positive])}"
     if binary.cells is not None:
         pairs = zip(binary.cells, classes, strict=True)
         return ", ".join(
-            f"{cell} where {target} is {value!r}" for cell, value in sorted(pairs, key=lambda p: str(p[0]))
+            f"{cell} where {target} is {quoted(value)}" for cell, value in sorted(pairs, key=lambda p: str(p[0]))
         )
     return None
 
@@ -36,6 +37,7 @@ def doubts(form: Form, classes: Sequence[Any], metric: Metric) -> list[str]:
         return []
     named, other = classes[0], classes[1]
     return [
-        f"the sample's column {form.columns[0]} speaks of {named!r}, and {metric.name} counts {other!r} as positive: "
+        f"the sample's column {form.columns[0]} speaks of {quoted(named)}, and {metric.name} "
+        f"counts {quoted(other)} as positive: "
         f"say `positive: {named}` in competition.yaml"
     ]

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from outfold.errors import SubmissionError, nearest, some
+from outfold.errors import SubmissionError, nearest, quoted, some
 from outfold.metrics import PER_CLASS, Metric, Task
 from outfold.submission.binary_column import BinaryColumn, binary_column
 
@@ -66,7 +66,7 @@ def form_of(
     id_column = every[0] if id_column is None and every else id_column
     if id_column is None or id_column not in every:
         raise SubmissionError(
-            f"the sample submission has no id column {id_column!r}; its columns are {some(every, 8)}",
+            f"the sample submission has no id column {quoted(id_column)}; its columns are {some(every, 8)}",
             remedy=nearest(str(id_column), every) or "Name the id column in competition.yaml: `id: <column>`.",
         )
     columns = [name for name in every if name != id_column]

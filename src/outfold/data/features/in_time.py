@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from outfold.config.time_features import InTime
 from outfold.data.features.kind import Made, Setting, label
 from outfold.data.features.timeline import ALL, Span
+from outfold.errors import quoted
 
 
 def time_column(asked: InTime, setting: Setting) -> str:
@@ -40,7 +41,9 @@ def check_spans(setting: Setting, date: str, key: str, spans: Sequence[Span]) ->
     for span in spans:
         if span != ALL and isinstance(span, str) != dates:
             wanted = "a length of time such as 7D or 12h" if dates else "a number"
-            setting.refuse(f"{key}: {span!r}: '{date}' holds {'dates' if dates else 'numbers'}; expected {wanted}")
+            setting.refuse(
+                f"{key}: {quoted(span)}: '{date}' holds {'dates' if dates else 'numbers'}; expected {wanted}"
+            )
 
 
 def named(column: str, what: str, by: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from outfold.errors import ConfigError
+from outfold.errors import ConfigError, quoted
 
 Places = NDArray[np.int64]
 Times = NDArray[Any]
@@ -37,7 +37,7 @@ def times_of(column: pd.Series) -> Times:
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
     raise ConfigError(
-        f"features: date: {column.name!r} holds neither dates nor numbers",
+        f"features: date: {quoted(column.name)} holds neither dates nor numbers",
         remedy=f"Say in competition/competition.yaml that it does: `columns: {{dates: [{column.name}]}}`.",
     )
 

@@ -8,7 +8,7 @@ import re
 import shutil
 from pathlib import Path
 
-from outfold.errors import ConfigError
+from outfold.errors import ConfigError, quoted
 from outfold.store.atomic import sweep_dead
 
 VARIABLE = "OUTFOLD_CACHE_BUDGET"
@@ -39,7 +39,7 @@ def amount(text: str) -> int:
     """
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", text)
     if found is None or found[2].upper() not in _UNITS:
-        raise ConfigError(f"{VARIABLE}: {text!r}: expected bytes, or a number of KB, MB, GB or TB, such as 20 GB")
+        raise ConfigError(f"{VARIABLE}: {quoted(text)}: expected bytes, or a number of KB, MB, GB or TB, such as 20 GB")
     return int(float(found[1]) * _UNITS[found[2].upper()])
 
 

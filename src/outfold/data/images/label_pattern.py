@@ -9,7 +9,7 @@ import pandas as pd
 
 from outfold.data.images.files import folder_images
 from outfold.data.reading.column_types import is_text, typed_series
-from outfold.errors import DataError, some
+from outfold.errors import DataError, quoted, some
 
 
 def labelled_images(inputs: Path, folder: str, pattern: str) -> tuple[pd.DataFrame, list[str]]:
@@ -33,7 +33,7 @@ def labelled_images(inputs: Path, folder: str, pattern: str) -> tuple[pd.DataFra
     if strange:
         raise DataError(
             f"{inputs / folder}: {len(strange)} of {len(images.ids)} images have a name that label_pattern "
-            f"{pattern!r} does not match: {some(strange)}",
+            f"{quoted(pattern)} does not match: {some(strange)}",
             remedy="Mend the pattern (it must match the whole name, without its ending), or move these files away.",
         )
     said = [match.groupdict() for match in matches if match is not None]

@@ -11,7 +11,7 @@ import pandas as pd
 
 from outfold.config.competition import ColumnRoles, Role
 from outfold.data.reading.column_types import is_text
-from outfold.errors import ConfigError, DataError, nearest, some
+from outfold.errors import ConfigError, DataError, nearest, quoted, some
 
 MANY_DISTINCT = 50
 
@@ -64,11 +64,11 @@ def check_declared(declared: ColumnRoles, train: pd.DataFrame, test: pd.DataFram
                 hint = nearest(name, known) or f"its columns are {some(known, limit=8)}"
                 raise ConfigError(
                     f"competition/competition.yaml: columns.{_key(declared, role, name)}: "
-                    f"{paths[0]} has no column {name!r}; {hint}"
+                    f"{paths[0]} has no column {quoted(name)}; {hint}"
                 )
             if role not in ("ignore", "group") and name not in test.columns:
                 raise DataError(
-                    f"{paths[1]}: there is no column {name!r}, which competition/competition.yaml calls {role}",
+                    f"{paths[1]}: there is no column {quoted(name)}, which competition/competition.yaml calls {role}",
                     remedy="A model can only use columns that the test set has, too: list it under columns.ignore.",
                 )
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from outfold.data.parts.tables import Part
 from outfold.data.reading.column_types import typed_series
-from outfold.errors import ConfigError, nearest, some
+from outfold.errors import ConfigError, nearest, quoted, some
 
 _KEY = "competition/competition.yaml: train_where"
 
@@ -33,15 +33,15 @@ def rows_to_learn(condition: str, train: Part, targets: Sequence[str]) -> NDArra
         name = getattr(error, "name", None) or str(error).partition("'")[2].partition("'")[0]
         hint = (nearest(name, known) if name else None) or f"its columns are {some(known, limit=8)}"
         raise ConfigError(
-            f"{_KEY}: {condition!r}: {train.path} cannot answer it ({error}); {hint}",
+            f"{_KEY}: {quoted(condition)}: {train.path} cannot answer it ({error}); {hint}",
             remedy="Write a condition on its columns, as `train_where: Sales > 0`; names with a space in `backticks`.",
         ) from None
     if not (isinstance(found, pd.Series) and pd.api.types.is_bool_dtype(found)):
         raise ConfigError(
-            f"{_KEY}: {condition!r} says no yes or no for each row of {train.path}",
+            f"{_KEY}: {quoted(condition)} says no yes or no for each row of {train.path}",
             remedy="Write a comparison: `train_where: Sales > 0`.",
         )
     kept = found.fillna(False).to_numpy(dtype=bool)
     if not kept.any():
-        raise ConfigError(f"{_KEY}: {condition!r} holds for none of the {len(kept):,} rows of {train.path}")
+        raise ConfigError(f"{_KEY}: {quoted(condition)} holds for none of the {len(kept):,} rows of {train.path}")
     return kept

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outfold.data.reading.number_text import FORMS, likeliest_form
+from outfold.errors import quoted
 
 LOOKED_AT = 5_000
 """So many of a text column's first rows are searched for numbers."""
@@ -40,7 +41,8 @@ def _padded(name: str, cells: pa.ChunkedArray) -> str | None:
         return None
     first = cells.filter(padded)[0].as_py()
     return (
-        f"{name} has leading zeros ({first!r}) and was read as numbers; if they are codes, {to_be('categorical', name)}"
+        f"{name} has leading zeros ({quoted(first)}) and was read as numbers; if they are codes, "
+        f"{to_be('categorical', name)}"
     )
 
 
@@ -56,10 +58,12 @@ def _numbers_as_text(name: str, read_as: pa.ChunkedArray) -> str | None:
     word = words.iloc[0] if len(words) else _no_number(read_as) if form is FORMS[0] else None
     wish = f"to have numbers, {to_be('continuous', name)}"
     if word is not None:
-        return f"{name} was read as text: most cells are numbers ({number!r}), some are not ({word!r}); {wish}"
+        return (
+            f"{name} was read as text: most cells are numbers ({quoted(number)}), some are not ({quoted(word)}); {wish}"
+        )
     if form is FORMS[0]:
-        return f"{name} was read as text: as numbers, whole ones so long ({number!r}) would not be told apart"
-    return f"{name} was read as text: its numbers are written like {number!r}; {wish}"
+        return f"{name} was read as text: as numbers, whole ones so long ({quoted(number)}) would not be told apart"
+    return f"{name} was read as text: its numbers are written like {quoted(number)}; {wish}"
 
 
 def _no_number(column: pa.ChunkedArray) -> str | None:

@@ -17,6 +17,9 @@ from outfold.errors import DataError, quoted, some
 DELIMITERS = (",", "\t", ";", "|")
 """What may separate fields. Blanks are tried last, for tables that R and NumPy print."""
 
+LONGEST_NAME = 5_000
+"""Characters of a column's name; more are no name, but a file of another form."""
+
 _LOOKED_AT = 1 << 18
 _ROWS = 50
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
@@ -128,6 +131,12 @@ def _header(path: Path, text: str, *, whole: bool) -> Header | None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise DataError(f"{path}: line 1: the column {some(twice)} stands more than once", remedy="Rename one of them.")
+    longest = max(names, key=len)
+    if len(longest) > LONGEST_NAME:
+        raise DataError(
+            f"{path}: line 1: the name of a column has {len(longest):,} characters: {quoted(longest)}",
+            remedy="Give the columns names in the first line, each in a few words.",
+        )
     start = len("".join([*before, *lines[: best.lines]]).encode("utf-8"))
     return Header(names, best.delimiter, start, len(before) - 1 + best.lines)
 

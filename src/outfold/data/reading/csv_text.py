@@ -15,7 +15,7 @@ import pyarrow.csv as pc_csv
 
 from outfold.data.reading.csv_header import Header, not_utf8, read_header, to_utf8
 from outfold.data.reading.file_bytes import table_bytes
-from outfold.errors import DataError, shorten
+from outfold.errors import DataError, quoted, shorten
 
 BLOCK_BYTES = 1 << 24
 LARGEST_BLOCK = (1 << 31) - 1
@@ -98,7 +98,7 @@ def _notes(path: Path, rows: pa.Buffer, header: Header, encoding: str | None) ->
         yield f"{path.name}: read as {encoding.upper()} text"
     mark = header.delimiter
     if mark != "," and not (mark == "\t" and ".tsv" in path.name.lower()):
-        yield f"{path.name}: its fields were taken to be separated by {mark!r}, by which the rows fit the header"
+        yield f"{path.name}: its fields were taken to be separated by {quoted(mark)}, by which the rows fit the header"
     zeros = sum(piece.count(b"\0") for piece in _pieces(rows))
     if zeros:
         yield f"{path.name}: {zeros:,} zero bytes stand in its text, as in files that were damaged"

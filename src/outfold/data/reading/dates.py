@@ -44,7 +44,7 @@ def without_zero_dates(parts: list[pd.Series], wheres: list[str]) -> tuple[list[
         found.append(part.mask(zero) if zero.any() else part)
         if zero.any():
             first = part[zero].iloc[0]
-            notes.append(f"{where}: {int(zero.sum())} rows hold {str(first)!r} for a date, and count as missing")
+            notes.append(f"{where}: {int(zero.sum())} rows hold {quoted(str(first))} for a date, and count as missing")
     return found, notes
 
 

@@ -71,7 +71,7 @@ def read_number_dates(values: pd.Series, key: str) -> pd.Series:
     if key == "excel":
         return pd.to_datetime(values, unit="D", origin=_EXCEL_DAY_0, errors="coerce")
     if key in DATE_UNITS:
-        return pd.to_datetime(values, unit=key, errors="coerce")
+        return pd.to_datetime(values, unit=key, errors="coerce")  # type: ignore[call-overload]
     whole = values.where(values % 1 == 0).astype("Int64")
     width = sum(_LENGTHS.get(f"%{piece[:1]}", 0) for piece in key.split("%")[1:])
     return pd.to_datetime(whole.astype("string").str.zfill(width), format=key, errors="coerce")

@@ -10,7 +10,7 @@ import pandas as pd
 
 from outfold.config.competition import Task
 from outfold.data.targets.values import class_values
-from outfold.errors import ConfigError, DataError, some
+from outfold.errors import ConfigError, DataError, quoted, some
 from outfold.precision import FLOAT_INTEGERS
 
 
@@ -31,7 +31,9 @@ def coded(
     named = class_values(values)
     found = named.unique().tolist()
     if len(found) < 2:
-        raise DataError(f"{path}: the target {values.name} is {found[0]!r} in every row; there is nothing to learn")
+        raise DataError(
+            f"{path}: the target {values.name} is {quoted(found[0])} in every row; there is nothing to learn"
+        )
     if task == "ordinal":
         classes = _in_order(found, order, str(values.name))
     else:
@@ -46,7 +48,7 @@ def coded(
     elif task == "multiclass" and any(isinstance(value, float) for value in classes):
         fraction = next(value for value in classes if value % 1)
         raise DataError(
-            f"{path}: task: multiclass, but the target {values.name} holds fractions such as {fraction!r}",
+            f"{path}: task: multiclass, but the target {values.name} holds fractions such as {quoted(fraction)}",
             remedy="Say `task: regression`, or `task: ordinal` for grades.",
         )
     return classes, named.map({value: code for code, value in enumerate(classes)}).astype("int64")
@@ -87,7 +89,8 @@ def _by_positive(classes: list[Any], positive: Any) -> list[Any]:
     ]
     if len(chosen) != 1:
         raise ConfigError(
-            f"competition/competition.yaml: positive: {positive!r} is none of the target's values {some(classes)}",
+            f"competition/competition.yaml: positive: {quoted(positive)} is none of the target's "
+            f"values {some(classes)}",
             remedy=None if exact else "Put it into quotes: a number so long is not exact in YAML with a point.",
         )
     return [value for value in classes if value != chosen[0]] + chosen

@@ -8,6 +8,7 @@ import pandas as pd
 
 from outfold.config.competition import Task
 from outfold.data.targets.values import as_numbers, flag, looks_like_tags, present
+from outfold.errors import quoted
 
 FEW = 20
 """A target of whole numbers with up to so many distinct ones is taken for classes."""
@@ -38,7 +39,8 @@ def _likely(raw: pd.DataFrame, separator: str) -> tuple[list[Task], str]:
     if numbers is None:
         if looks_like_tags(values, separator):
             note = (
-                f"target {name}: read as tags separated by {separator!r}; if a cell is a class, say `task: multiclass`"
+                f"target {name}: read as tags separated by {quoted(separator)}; if a cell is a "
+                "class, say `task: multiclass`"
             )
             return ["multilabel", "multiclass"], note
         return (["binary", "multiclass"] if distinct == 2 else ["multiclass", "multilabel"]), ""

@@ -15,7 +15,7 @@ from outfold.data.reading.column_types import is_text, typed_series
 from outfold.data.targets.classes import coded
 from outfold.data.targets.guess import infer_task
 from outfold.data.targets.values import amounts, refuse_missing, spelled, split_cell, zeros_and_ones
-from outfold.errors import ConfigError, DataError, nearest, some
+from outfold.errors import ConfigError, DataError, nearest, quoted, some
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def target_columns(frame: pd.DataFrame, names: Sequence[str], path: Path) -> pd.
         if name not in known:
             hint = nearest(name, known) or f"its columns are {some(known, limit=8)}"
             raise DataError(
-                f"{path}: there is no target column {name!r}; {hint}",
+                f"{path}: there is no target column {quoted(name)}; {hint}",
                 remedy="Name it in competition/competition.yaml: `target: <column>`.",
             )
     return frame[list(names)]
@@ -87,7 +87,7 @@ def read_target(
     assert inferred is not None
     if positive is not None and inferred != "binary":
         raise ConfigError(
-            f"competition/competition.yaml: positive: {positive!r} has no meaning for a {inferred} task",
+            f"competition/competition.yaml: positive: {quoted(positive)} has no meaning for a {inferred} task",
             remedy="Leave the key out, or say `task: binary`.",
         )
     tags = inferred == "multilabel" and raw.shape[1] == 1

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from outfold.config.competition import Task
-from outfold.errors import ConfigError
+from outfold.errors import ConfigError, quoted
 from outfold.learners.gbdt.booster import Settings
 from outfold.learners.gbdt.extras import load_extra
 from outfold.learners.gbdt.vocabulary import Vocabulary, check_objective
@@ -95,7 +95,7 @@ def resolve(settings: Settings) -> dict[str, Any]:
     check_objective(said.get("loss_function"), _OBJECTIVES[settings.task], settings.task, where)
     depth = said.get("depth")
     if depth is not None and (not isinstance(depth, int) or not 1 <= depth <= DEEPEST):
-        raise ConfigError(f"{where}: params.max_depth: found {depth!r}; CatBoost's trees are 1 to {DEEPEST} deep")
+        raise ConfigError(f"{where}: params.max_depth: found {quoted(depth)}; CatBoost's trees are 1 to {DEEPEST} deep")
     defaults = DEFAULTS | {
         "loss_function": _OBJECTIVES[settings.task][0],
         "allow_const_label": True,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from outfold.config.competition import Task
-from outfold.errors import ConfigError
+from outfold.errors import ConfigError, quoted
 from outfold.learners.gbdt.booster import Settings
 from outfold.learners.gbdt.runtime import load_lightgbm
 from outfold.learners.gbdt.vocabulary import Vocabulary, check_objective
@@ -104,7 +104,7 @@ def _check_classes(number: Any, settings: Settings) -> None:
         return
     wanted = f"at least {settings.classes}, the classes of the contest" if settings.task == "multiclass" else "not set"
     raise ConfigError(
-        f"{settings.where}: params.num_class: found {number!r}; for a {settings.task} task it must be {wanted}"
+        f"{settings.where}: params.num_class: found {quoted(number)}; for a {settings.task} task it must be {wanted}"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from outfold.config.competition import Task
-from outfold.errors import ConfigError
+from outfold.errors import ConfigError, quoted
 from outfold.learners.gbdt.booster import Settings
 from outfold.learners.gbdt.vocabulary import Vocabulary, check_objective
 
@@ -85,7 +85,7 @@ def resolve(settings: Settings) -> dict[str, Any]:
         VOCABULARY.check_balance(said, settings.where)
     check_objective(said.get("objective"), _OBJECTIVES[settings.task], settings.task, settings.where)
     if said.get("booster", "gbtree") not in ("gbtree", "dart"):
-        raise ConfigError(f"{settings.where}: params.booster: found {said['booster']!r}; expected gbtree or dart")
+        raise ConfigError(f"{settings.where}: params.booster: found {quoted(said['booster'])}; expected gbtree or dart")
     defaults = DEFAULTS | {"objective": _OBJECTIVES[settings.task][0], "verbosity": 0}
     if said.get("max_leaves") is not None:
         # leaves are counted where trees grow leaf by leaf, to no depth that is not said

@@ -8,7 +8,7 @@ import numpy as np
 
 from outfold.config.neural import NeuralPipeline
 from outfold.contest import Contest
-from outfold.errors import ConfigError, nearest, some
+from outfold.errors import ConfigError, nearest, quoted, some
 from outfold.metrics import PER_CLASS
 
 
@@ -47,7 +47,7 @@ def _check_loss_weights(config: NeuralPipeline, contest: Contest, where: str) ->
     for name in weights:
         if name not in contest.targets:
             hint = nearest(name, contest.targets) or f"they are {some(contest.targets)}"
-            raise ConfigError(f"{where}: loss_weights: {name!r} is none of the targets; {hint}")
+            raise ConfigError(f"{where}: loss_weights: {quoted(name)} is none of the targets; {hint}")
     if weights and not any(weights.get(name, 1.0) for name in contest.targets):
         raise ConfigError(f"{where}: loss_weights: all are 0, and nothing would be learnt")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from outfold.config.sklearn_pipeline import Estimator
-from outfold.errors import ConfigError, nearest, some
+from outfold.errors import ConfigError, nearest, quoted, some
 
 _OURS = {
     "random_state": "the pipeline's own key `seed` sets it",
@@ -109,7 +109,7 @@ def _class(path: str, where: Path) -> type:
         known = [key for key, value in vars(module).items() if inspect.isclass(value) and not key.startswith("_")]
         hint = nearest(name, known) or _scikit_learns(name)
         raise ConfigError(
-            f"{where}: estimator: {module_path} has no class {name!r}" + (f"; {hint}" if hint else ""),
+            f"{where}: estimator: {module_path} has no class {quoted(name)}" + (f"; {hint}" if hint else ""),
             remedy="Give the dotted path of a class, as in `estimator: sklearn.ensemble.ExtraTreesClassifier`.",
         )
     return found
@@ -121,7 +121,7 @@ def _module(module_path: str, path: str, where: Path) -> Any:
     if not module_path or not all(part.isidentifier() for part in path.split(".")):
         hint = _scikit_learns(path.rpartition(".")[2])
         raise ConfigError(
-            f"{where}: estimator: {path!r} is no dotted path" + (f"; {hint}" if hint else ""), remedy=remedy
+            f"{where}: estimator: {quoted(path)} is no dotted path" + (f"; {hint}" if hint else ""), remedy=remedy
         )
     try:
         return importlib.import_module(module_path)
@@ -132,7 +132,8 @@ def _module(module_path: str, path: str, where: Path) -> Any:
             ) from None
         hint = _scikit_learns(path.rpartition(".")[2])
         raise ConfigError(
-            f"{where}: estimator: there is no module {module_path!r}" + (f"; {hint}" if hint else ""), remedy=remedy
+            f"{where}: estimator: there is no module {quoted(module_path)}" + (f"; {hint}" if hint else ""),
+            remedy=remedy,
         ) from None
 
 

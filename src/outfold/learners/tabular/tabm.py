@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from outfold.errors import ConfigError, nearest, some
+from outfold.errors import ConfigError, nearest, quoted, some
 from outfold.learners.extra_networks import load_network_library
 from outfold.training.embeddings import Embeddings
 
@@ -72,7 +72,7 @@ def tabm_arguments(params: Mapping[str, Any], where: str) -> tuple[int, int, dic
     pieces, width = params.get("n_bins", PIECES), params.get("d_embedding", NUMBER_WIDTH)
     for name, value, least in (("n_bins", pieces, 2), ("d_embedding", width, 0), ("k", params.get("k", 32), 1)):
         if not isinstance(value, int) or value < least:
-            raise ConfigError(f"{where}: params.{name}: found {value!r}; expected a whole number from {least} up")
+            raise ConfigError(f"{where}: params.{name}: found {quoted(value)}; expected a whole number from {least} up")
     arch = params.get("arch_type", "tabm")
     start = None if arch == "tabm-packed" else "normal" if width else "random-signs"
     # as in TabM.make
