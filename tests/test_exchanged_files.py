@@ -147,9 +147,9 @@ def test_edited_predictions_are_refused_even_where_the_manifest_was_edited_too(
     in_step(root / "artifacts" / "two", part)
     if edit in HEALED:
         refused_and_healed(root, path, reason)
-        return
-    done = outfold(root, "ensemble", check=False)
-    assert done.returncode == 2 and str(path) in done.stderr and reason in done.stderr
+    else:
+        done = outfold(root, "ensemble", check=False)
+        assert done.returncode == 2 and str(path) in done.stderr and reason in done.stderr
 
 
 def in_step(folder: Path, part: str) -> None:
@@ -228,9 +228,9 @@ def test_an_edited_manifest_is_refused(root: Path, edit: str) -> None:
     shutil.rmtree(root / "artifacts" / "blend")
     if edit in ("score null", "other outputs"):
         refused_and_healed(root, root / "artifacts" / "two")
-        return
-    done = outfold(root, "ensemble", check=False)
-    assert done.returncode == 2 and str(root / "artifacts" / "two") in done.stderr and commands(done.stderr)
+    else:
+        done = outfold(root, "ensemble", check=False)
+        assert done.returncode == 2 and str(root / "artifacts" / "two") in done.stderr and commands(done.stderr)
 
 
 def test_a_manifest_edited_by_one_letter_is_refused(root: Path) -> None:

@@ -63,7 +63,7 @@ class ByTarget:
         """Predict rows with every fold given: id, fold, member, and the outputs of all targets."""
         joined: pd.DataFrame | None = None
         for place, learner in enumerate(self.learners.values()):
-            frame = learner.predict(part, ids, {fold: _inner(shelf, place) for fold, shelf in shelves.items()})
+            frame = learner.predict(part, ids, {fold: _trained(shelf, place) for fold, shelf in shelves.items()})
             joined = frame if joined is None else joined.merge(frame, on=list(KEYS), how="left", validate="1:1")
         assert joined is not None
         return joined[[*KEYS, *map(output_column, self.contest.outputs)]]
@@ -73,12 +73,17 @@ class ByTarget:
         for place, (name, learner) in enumerate(self.learners.items()):
             own = folder / "targets" / _folder(name)
             own.mkdir(parents=True, exist_ok=True)
-            learner.summarise({fold: _inner(shelf, place) for fold, shelf in shelves.items()}, own)
+            learner.summarise({fold: _trained(shelf, place) for fold, shelf in shelves.items()}, own)
 
 
 def _inner(shelf: Shelf, place: int) -> Shelf:
     """The shelf of the target at this place; the fold's own key says what it was made of."""
     return Shelf.open(shelf.folder / f"target-{place}", "of the fold")
+
+
+def _trained(shelf: Shelf, place: int) -> Shelf:
+    """The same, to read from: nothing is removed where its key is damaged."""
+    return Shelf(shelf.folder / f"target-{place}")
 
 
 def _folder(name: str) -> str:

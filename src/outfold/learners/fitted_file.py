@@ -22,7 +22,7 @@ def put_fitted(shelf: Shelf, facts: Mapping[str, Any]) -> None:
 
 def fitted_of(shelf: Shelf) -> dict[str, Any]:
     """What was put, back."""
-    return dict(json.loads(shelf.path(_FILE).read_text(encoding="utf-8")))
+    return dict(shelf.read_json(_FILE))
 
 
 def write_fitted_shares(shelves: Mapping[int, Shelf], folder: Path, *, title: str) -> None:

@@ -108,10 +108,10 @@ class MadeFeatures:
 
     def of(self, shelf: Shelf) -> FittedFeatures:
         """What ``put`` left on the shelf of a fold."""
-        tables = [pd.read_parquet(shelf.path(_file(number))) for number in range(len(self.plan.fitted))]
+        tables = [pd.read_parquet(shelf.checked(_file(number))) for number in range(len(self.plan.fitted))]
         if not any(isinstance(step, Hooked) for step in self.plan.late):
             return FittedFeatures(self.plan.columns, tuple(tables))
-        return FittedFeatures(Columns(**json.loads(shelf.path(_COLUMNS).read_text(encoding="utf-8"))), tuple(tables))
+        return FittedFeatures(Columns(**shelf.read_json(_COLUMNS)), tuple(tables))
 
     def told(self, columns: Columns) -> str:
         """How many columns are made, for a person to read."""

@@ -51,7 +51,7 @@ def network_hash(layout: Layout, backbone: PipelineBackbone, fold: int, where: s
     """
     shelf = Shelf(layout.fold(backbone.pipeline, fold))
     member, _ = _member(shelf, backbone, where)
-    return file_sha256(shelf.path(weights_file(member)))
+    return file_sha256(shelf.checked(weights_file(member)))
 
 
 def network_features(

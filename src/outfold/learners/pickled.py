@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from outfold.progress import Reporter
+from outfold.store.damage import damaged
 from outfold.store.shelf import Shelf
 
 MODELS = "models.joblib"
@@ -40,7 +41,11 @@ def models_of(shelf: Shelf, made_with: str, name: str, reporter: Reporter) -> li
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return list(joblib.load(io.BytesIO(shelf.path(MODELS).read_bytes())))
+        data = shelf.read(MODELS)  # compared with its hash: a pickle can run any code
+        try:
+            return list(joblib.load(io.BytesIO(data)))
+        except Exception as error:  # whatever the bytes stumble over; a file without a hash may be cut
+            raise damaged(shelf.path(MODELS), f"damaged ({type(error).__name__}: {error})") from None
 
 
 def _named(library: str) -> str:

@@ -7,7 +7,6 @@ trained on, all the rows of a level together, so what its vectors tell of these 
 from __future__ import annotations
 
 import hashlib
-import json
 
 import numpy as np
 import pandas as pd
@@ -55,7 +54,7 @@ def vector_hash(layout: Layout, pipeline: str, fold: int) -> str:
     """
     shelf = Shelf(layout.fold(pipeline, fold))
     files = sorted(_index(shelf, pipeline).values())
-    digests = [file_sha256(shelf.path(file)) for file in files]
+    digests = [file_sha256(shelf.checked(file)) for file in files]
     return hashlib.sha256(" ".join(digests).encode()).hexdigest()
 
 
@@ -74,7 +73,7 @@ def vector_features(
         if column not in index:
             hint = nearest(column, list(index)) or f"it has those of {some(index, 10)}"
             raise ConfigError(f"{where}: {KIND}: {asked.pipeline} has no vectors of '{column}'; {hint}")
-        table = pd.read_parquet(shelf.path(index[column]))
+        table = pd.read_parquet(shelf.checked(index[column]))
         vectors = table.drop(columns=["level", "rows"]).to_numpy(np.float32)
         places = _cells(rows, column, asked, where).among(list(table["level"].iloc[1:]))
         found = vectors[np.where(np.isnan(places), 0, places + 1).astype(np.int64)]
@@ -98,7 +97,7 @@ def _cells(rows: ByColumn, column: str, asked: PipelineEmbeddings, where: str) -
 def _index(shelf: Shelf, pipeline: str) -> dict[str, str]:
     """The file of each column's vectors, by the column's name."""
     try:
-        return dict(json.loads(shelf.path(INDEX).read_text(encoding="utf-8")))
+        return dict(shelf.read_json(INDEX))
     except FileNotFoundError:
         raise MismatchError(
             f"{KIND}: the vectors of {pipeline} are not in {shelf.folder}",

@@ -44,7 +44,9 @@ def train_fold(context: Context, name: str, learner: Learner, shelf: Shelf, fold
                 fit_fold(context, name, learner, shelf, fold)
                 if shelf.done is not None and "seconds" not in shelf.done:
                     shelf.finish(**shelf.done, seconds=time.monotonic() - began)
-            write_predictions(shelf.path(OOF), learner.predict("train", valid, {fold: shelf}))
+            frame = learner.predict("train", valid, {fold: shelf})
+            with shelf.writing(OOF) as beside:
+                write_predictions(beside, frame)
             shelf.finish(**{**(shelf.done or {}), "oof": _key(fold, inference)})
     contest = context.contest
     if needs_thresholds(contest.metric, contest.task):
@@ -81,7 +83,7 @@ def fit_fold(context: Context, name: str, learner: Learner, shelf: Shelf, fold: 
 
 def oof_of(shelf: Shelf) -> pd.DataFrame:
     """The out-of-fold predictions of a trained fold."""
-    return read_predictions(shelf.path(OOF))
+    return read_predictions(shelf.checked(OOF))
 
 
 @contextlib.contextmanager
@@ -93,7 +95,7 @@ def _threads_as_begun(shelf: Shelf) -> Iterator[None]:
     now = threads_in_use()
     if not shelf.has(THREADS):
         shelf.put(THREADS, str(now).encode())
-    begun = int(shelf.path(THREADS).read_text())
+    begun = int(shelf.read(THREADS))
     if begun == now or begun > cores():
         yield
         return

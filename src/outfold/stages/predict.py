@@ -39,8 +39,14 @@ def predict(context: Context, name: str) -> None:
             reporter.note(f"predict {name}: up to date")
             return
         folds = [fold for fold, done in zip(context.folds.numbers(), manifest.trained, strict=True) if done]
-        shelves = {fold: Shelf.open(layout.fold(name, fold), made_of) for fold in folds}
-        untrained = [str(fold) for fold, shelf in shelves.items() if shelf.done is None]
+        shelves = {fold: Shelf(layout.fold(name, fold)) for fold in folds}
+        untrained = []
+        for fold, shelf in shelves.items():
+            if shelf.fingerprint != made_of or shelf.done is None:
+                error = shelf.damage()
+                if error is not None:
+                    raise error
+                untrained.append(str(fold))
         if untrained:
             raise MismatchError(
                 f"{name}: the models of fold {', '.join(untrained)} are gone from {layout.fold(name, folds[0]).parent}",

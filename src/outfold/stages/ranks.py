@@ -96,8 +96,10 @@ def _follow(context: Context, compute: Compute, name: str, folds: list[int], mad
 class _ReadShelf(Shelf):
     """A fold's shelf that the first rank alone writes."""
 
-    def put(self, name: str, data: bytes) -> None:
-        pass
+    @contextlib.contextmanager
+    def writing(self, name: str) -> Iterator[Path]:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder) / "unused"
 
     def discard(self, name: str) -> None:
         pass

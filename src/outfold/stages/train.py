@@ -24,7 +24,7 @@ from outfold.store.lock import only_writer
 from outfold.store.manifest import Manifest, replaceable_manifest, write_manifest
 from outfold.store.prediction_files import read_oof
 from outfold.store.predictions import members_of, outputs_of, write_predictions
-from outfold.store.shelf import Shelf
+from outfold.store.shelf import Shelf, open_intact
 
 
 def train(context: Context, name: str, *, only_folds: Sequence[int] | None = None, compute: Compute = ANY) -> Manifest:
@@ -53,7 +53,7 @@ def train(context: Context, name: str, *, only_folds: Sequence[int] | None = Non
             return manifest
         devices = compute.devices_for(config, str(layout.pipeline_config(name)))
         learner = make_learner(context.contest, placed(config, devices, place()), name, reporter)
-        shelves = {fold: Shelf.open(layout.fold(name, fold), made_of) for fold in folds}
+        shelves = {fold: _opened(context, name, fold, made_of) for fold in folds}
         left = [fold for fold, shelf in shelves.items() if not is_trained(shelf, fold, inference)]
         jobs = 1 if started_by_torchrun() else min(compute.jobs_for(config), len(left))
         if jobs > 1:
@@ -90,9 +90,20 @@ def _is_fresh(context: Context, name: str, before: Manifest, inference: str, fol
     trained = [fold for fold, done in zip(context.folds.numbers(), before.trained, strict=False) if done]
     if before.inference != inference or trained != folds or not _holds(layout.oof(name), before.oof_sha256):
         return False
+    shelves = [Shelf(layout.fold(name, fold)) for fold in folds]
+    if any(shelf.damage() is not None for shelf in shelves):
+        return False
     if before.test_inference == inference and _holds(layout.test(name), before.test_sha256):
         return True
-    return all(Shelf(layout.fold(name, fold)).done is not None for fold in folds)
+    return all(shelf.done is not None for shelf in shelves)
+
+
+def _opened(context: Context, name: str, fold: int, made_of: str) -> Shelf:
+    """A fold's shelf; emptied, and told, where one of its files is damaged."""
+    shelf, error = open_intact(context.layout.fold(name, fold), made_of)
+    if error is not None:
+        context.reporter.warn(f"{error.message}; fold {fold} of {name} is trained again")
+    return shelf
 
 
 def _holds(path: Path, digest: str | None) -> bool:

@@ -128,4 +128,8 @@ def maker(path: Path) -> str:
     root, parts = parents[depth].parent, path.relative_to(parents[depth]).parts
     if parts[0] == BLEND:
         return command(root, "ensemble")
+    if parts[0] == "tune" and len(parts) > 1:
+        return command(root, "tune", parts[1])
+    if len(parts) == 1 or parts[0] == "cache":  # data.json, folds.parquet
+        return command(root, "split" if parts[0].startswith("folds") else "download")
     return command(root, "predict" if parts[1:] == ("test.parquet",) else "train", parts[0])

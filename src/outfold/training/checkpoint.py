@@ -62,7 +62,7 @@ def load_checkpoint(shelf: Shelf, device: torch.device) -> tuple[Progress, dict[
     """The progress, and the states of model, optimizer, scaler and average; None where there is no checkpoint."""
     if not shelf.has(CHECKPOINT):
         return None
-    state = torch.load(shelf.path(CHECKPOINT), map_location=device, weights_only=True)
+    state = torch.load(shelf.checked(CHECKPOINT), map_location=device, weights_only=True)
     return Progress(**state.pop("progress")), state
 
 
@@ -82,4 +82,4 @@ def save_member(shelf: Shelf, member: str, model: nn.Module) -> None:
 
 def load_member(shelf: Shelf, member: str) -> dict[str, Tensor]:
     """A member's weights, on the CPU."""
-    return load_file(shelf.path(weights_file(member)))
+    return load_file(shelf.checked(weights_file(member)))

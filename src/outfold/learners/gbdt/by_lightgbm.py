@@ -121,6 +121,8 @@ class LightGbm:
 
     def load(self, data: bytes) -> LightGbmBooster:
         """What ``to_bytes`` gave, back."""
+        if b"\nend of trees\n" not in data:  # LightGBM aborts the process at a tree that is cut
+            raise ValueError("its trees are cut short")
         return LightGbmBooster(load_lightgbm().Booster(model_str=data.decode("utf-8")), self.settings)
 
     def _asked(self, rows: Rows, seed: int) -> dict[str, Any]:

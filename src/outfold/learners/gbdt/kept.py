@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outfold.learners.gbdt.booster import Array, Booster, Library
+from outfold.store.damage import damaged
 from outfold.store.shelf import Shelf
 
 
@@ -40,4 +41,9 @@ class KeptBooster:
     def of(cls, shelf: Shelf, kept: dict[str, Any], library: Library) -> KeptBooster:
         """What ``put`` left."""
         start = np.array(kept["start"], dtype=np.float64) if "start" in kept else None
-        return cls(library.load(shelf.path(kept["file"]).read_bytes()), int(kept["rounds"]), start)
+        data = shelf.read(kept["file"])
+        try:
+            booster = library.load(data)
+        except Exception as error:  # each library has its own; a file without a hash may be cut
+            raise damaged(shelf.path(kept["file"]), f"damaged ({str(error).strip().splitlines()[0]})") from None
+        return cls(booster, int(kept["rounds"]), start)

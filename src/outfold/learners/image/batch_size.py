@@ -15,6 +15,7 @@ from outfold.config.image import ImagePipeline
 from outfold.data.memory_map import turn
 from outfold.learners.image.voters import Voter
 from outfold.store.atomic import write_json
+from outfold.store.fingerprint import fingerprint
 from outfold.store.shelf import Shelf
 from outfold.training.batch_size import MOST_ELSEWHERE, MOST_ON_GPU, largest, largest_batch, within_memory
 from outfold.training.fit import Fit
@@ -78,13 +79,16 @@ def agreed(shelf: Shelf, key: str, find: Callable[[], int]) -> int:
         found = _found(path, shelf.fingerprint)
         if key not in found:
             found[key] = find()
-            write_json(path, {"made_of": shelf.fingerprint, "found": found})
+            facts = {"made_of": shelf.fingerprint, "found": found}
+            write_json(path, {**facts, "sha256": fingerprint(**facts)})
         return found[key]
 
 
 def _found(path: Path, made_of: str | None) -> dict[str, int]:
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        facts = {"made_of": known["made_of"], "found": dict(known["found"])}
+        intact = known.get("sha256", fingerprint(**facts)) == fingerprint(**facts)  # older versions wrote none
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
-    return dict(known["found"]) if known["made_of"] == made_of else {}
+    return facts["found"] if intact and facts["made_of"] == made_of else {}

@@ -198,6 +198,6 @@ def _arrays(models: Any) -> dict[str, np.ndarray]:
 
 
 def _models(shelf: Shelf, fitted: Mapping[str, Any]) -> Iterator[LinearModel]:
-    arrays = load(shelf.path(_COEFFICIENTS).read_bytes())
+    arrays = load(shelf.read(_COEFFICIENTS))
     for number, model in enumerate(fitted["models"]):
         yield LinearModel(model["kind"], arrays[f"{number}.coefficients"], arrays[f"{number}.intercepts"])

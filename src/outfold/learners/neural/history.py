@@ -16,7 +16,7 @@ def read_history(shelf: Shelf) -> list[dict[str, float]]:
     """One entry an epoch, in order; empty where nothing was trained."""
     if not shelf.has(HISTORY):
         return []
-    return [json.loads(line) for line in shelf.path(HISTORY).read_text(encoding="utf-8").splitlines()]
+    return [json.loads(line) for line in shelf.read(HISTORY).decode().splitlines()]
 
 
 def draw_history(shelves: Mapping[int, Shelf], name: str, metric: str, path: Path) -> None:

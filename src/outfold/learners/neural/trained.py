@@ -45,5 +45,5 @@ def told_of(shelf: Shelf) -> dict[str, Any]:
     Raises:
         FileNotFoundError: the fold is not trained.
     """
-    found: dict[str, Any] = json.loads(shelf.path(_MODEL).read_text(encoding="utf-8"))
+    found: dict[str, Any] = shelf.read_json(_MODEL)
     return found

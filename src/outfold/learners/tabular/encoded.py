@@ -80,7 +80,7 @@ class FoldTable:
     @classmethod
     def of(cls, table: ContestTable, shelf: Shelf, fold: int) -> FoldTable:
         """What ``put`` left on the shelf of a fold."""
-        told = json.loads(shelf.path(ENCODING).read_text(encoding="utf-8"))
+        told = shelf.read_json(ENCODING)
         return cls(table, table.fitted(shelf), TableCodes.from_json(told), fold, told.get("edges", []))
 
 

@@ -68,8 +68,8 @@ def write_vectors(name: str, shelves: Mapping[int, Shelf], folder: Path) -> None
 
 
 def _tables(shelf: Shelf) -> dict[str, pd.DataFrame]:
-    files = json.loads(shelf.path(INDEX).read_text(encoding="utf-8"))
-    return {name: pd.read_parquet(shelf.path(file)) for name, file in files.items()}
+    files = shelf.read_json(INDEX)
+    return {name: pd.read_parquet(shelf.checked(file)) for name, file in files.items()}
 
 
 def draw_vectors(tables: Mapping[str, pd.DataFrame], title: str, path: Path) -> None:

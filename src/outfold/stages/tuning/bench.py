@@ -24,7 +24,7 @@ from outfold.progress import Reporter
 from outfold.stages.compute import placed
 from outfold.stages.context import Context
 from outfold.store.fingerprint import fingerprint
-from outfold.store.shelf import HISTORY, Shelf
+from outfold.store.shelf import HISTORY, Shelf, open_intact
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ class Bench:
         ids = self.context.folds.train(task.fold)
         learn, choose = (ids[places] for places in self.inner(task.fold)[task.step])
         made_of = fingerprint(fit=self.work.made_of, changes=task.changes, fold=task.fold, step=task.step)
-        shelf = Shelf.open(task.folder / str(task.step), made_of)
+        shelf, _ = open_intact(task.folder / str(task.step), made_of)  # a damaged trial is made again
         reporter = _Watching(self.reporter, shelf, self.metric, task, self._warned)
         try:
             config = placed(self.work.config(task.fold, task.changes), self.work.devices, self.place)
@@ -194,7 +194,7 @@ class _Watching(Reporter):
         """The best score up to each epoch, as the learner's history on the shelf has it."""
         if not self._shelf.has(HISTORY):
             return []
-        lines = self._shelf.path(HISTORY).read_text(encoding="utf-8").splitlines()
+        lines = self._shelf.read(HISTORY).decode().splitlines()
         best, found = math.nan, list[float]()
         for score in (json.loads(line).get(self._metric, math.nan) for line in lines):
             better = math.isnan(best) or (score > best if self._task.greater else score < best)
