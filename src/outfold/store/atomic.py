@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import shlex
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -130,3 +131,11 @@ def sweep(folder: Path) -> None:
     """Remove what a killed writer left beside its target: hidden ``*.tmp`` files."""
     for leftover in folder.glob(f".*{_SUFFIX}"):
         leftover.unlink(missing_ok=True)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder with all that is in it."""
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif path.exists():
+        shutil.rmtree(path)

@@ -9,12 +9,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from outfold.store.atomic import atomic_path, sweep, write_json
+from outfold.store.atomic import atomic_path, remove, sweep, write_json
 from outfold.store.damage import DamagedError, damaged
 from outfold.store.file_record import RECORD, FileRecord, current_sha256
 from outfold.store.fingerprint import file_sha256
@@ -185,14 +184,6 @@ class Shelf:
             except (OSError, ValueError, TypeError):
                 return None
         return dict(self.read_json(DONE))
-
-
-def remove(folder: Path) -> None:
-    """Remove a folder, or whatever is in its place."""
-    if folder.is_symlink() or folder.is_file():
-        folder.unlink()
-    elif folder.exists():
-        shutil.rmtree(folder)
 
 
 def open_intact(folder: Path, fingerprint: str) -> tuple[Shelf, DamagedError | None]:

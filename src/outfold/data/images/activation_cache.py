@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from outfold.data.memory_map import allocate, require_space, turn
 from outfold.store.atomic import atomic_path
+from outfold.store.cached_file import is_intact, seal
 
 
 def open_activations(
@@ -34,11 +35,11 @@ def open_activations(
         OutfoldError: not enough disk; nothing is written.
     """
     path = folder / f"{name}.npy"
-    if not path.exists():
+    if not is_intact(path):
         folder.mkdir(parents=True, exist_ok=True)
         with turn(folder / f".{name}.lock"):
             # another process may have computed them while this one waited
-            if not path.exists():
+            if not is_intact(path):
                 _build(path, rows, compute, order)
     found: NDArray[np.float32] = np.load(path, mmap_mode="r")
     return found
@@ -62,3 +63,4 @@ def _build(path: Path, rows: int, compute: Iterable[NDArray[np.float32]], order:
             raise ValueError(f"{start} rows of activations; expected {rows}")
         array.flush()
         del array
+        seal(path, beside)

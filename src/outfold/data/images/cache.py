@@ -28,6 +28,7 @@ from outfold.data.memory_map import turn
 from outfold.errors import DataError, DiskFullError
 from outfold.progress import Reporter
 from outfold.store.atomic import atomic_path, write_json
+from outfold.store.cached_file import is_intact, seal
 
 MARGIN = 1.15
 """With a margin, images are kept by so much larger than the network sees them: room to crop without enlarging."""
@@ -155,7 +156,7 @@ class _Cache:
         return ImageCache(self._pixels(form, bad), bad, self.name + ("-jpegs" if form == "jpegs" else ""))
 
     def _made(self) -> Form | None:
-        return next((form for form, path in self.files.items() if path.exists()), None)
+        return next((form for form, path in self.files.items() if is_intact(path) and is_intact(self.notes)), None)
 
     def _pixels(self, form: Form, bad: dict[int, str]) -> Pixels:
         shapes, channels = self.reading.shapes, self.images.channels
@@ -208,11 +209,12 @@ class _Cache:
             self._refuse(bad)
             # the pixels come last: where they are, the notes are
             self._note(bad)
+            seal(self.files[form], beside)
         return bad
 
     def _look_through(self) -> dict[int, str]:
         """The rows that cannot be read; known already where somebody has looked."""
-        if self.notes.exists():
+        if is_intact(self.notes):
             return self._noted()
         bad = look_through(self.reading, self.reporter)
         self._refuse(bad)
@@ -227,7 +229,9 @@ class _Cache:
         return bad
 
     def _note(self, bad: dict[int, str]) -> None:
-        write_json(self.notes, {"bad": {str(row): bad[row] for row in sorted(bad)}})
+        with atomic_path(self.notes) as beside:
+            write_json(beside, {"bad": {str(row): bad[row] for row in sorted(bad)}})
+            seal(self.notes, beside)
 
     def _refuse(self, bad: dict[int, str]) -> None:
         images = self.images

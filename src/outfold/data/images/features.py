@@ -18,6 +18,7 @@ from outfold.data.images.exif import EXIF, exif_of
 from outfold.data.in_threads import in_threads
 from outfold.progress import Reporter
 from outfold.store.atomic import atomic_path
+from outfold.store.cached_file import is_intact, seal
 from outfold.store.fingerprint import fingerprint
 
 BAD = "bad"
@@ -53,7 +54,7 @@ def image_features(
         files=[(str(path), *stamp) for path, stamp in zip(paths, stamps, strict=True)],
     )
     kept = cache / f"{part}-features-{key[:16]}.parquet"
-    if kept.exists():
+    if is_intact(kept):
         table = pd.read_parquet(kept)
     else:
         table = _compute(part, paths, settings, reporter)
@@ -61,6 +62,7 @@ def image_features(
             table.insert(0, "bytes", np.array([size for size, _ in stamps], dtype=np.float32))
         with atomic_path(kept) as beside:
             table.to_parquet(beside)
+            seal(kept, beside)
     bad = table.pop(BAD)
     refuse_bad(part, paths, {int(row): bad.iloc[row] for row in np.flatnonzero(bad.to_numpy() != "")}, on_bad=on_bad)
     return table, bad

@@ -13,6 +13,7 @@ from outfold.data.in_threads import in_threads
 from outfold.errors import DiskFullError
 from outfold.progress import Reporter
 from outfold.store.atomic import atomic_path
+from outfold.store.cached_file import is_intact, seal
 
 _ORIENTATION = 0x0112
 _CHUNK = 256
@@ -51,13 +52,15 @@ def open_sizes(folder: Path, name: str, paths: Sequence[Path], reporter: Reporte
         (n, 2) height and width.
     """
     path = folder / f"{name}.npy"
-    if path.exists():
+    if is_intact(path):
         kept: NDArray[np.int32] = np.load(path)
         return kept
     sizes = _read(paths, reporter)
     try:
-        with atomic_path(path) as beside, beside.open("wb") as file:
-            np.save(file, sizes)
+        with atomic_path(path) as beside:
+            with beside.open("wb") as file:
+                np.save(file, sizes)
+            seal(path, beside)
     except DiskFullError:
         pass  # they will be read again
     return sizes

@@ -22,6 +22,7 @@ from outfold.data.reading.side_by_side import side_by_side
 from outfold.errors import DataError, shorten, some
 from outfold.memory import give_back
 from outfold.store.atomic import atomic_path
+from outfold.store.cached_file import discard, is_intact, seal
 from outfold.store.fingerprint import fingerprint
 
 REVISION = 4
@@ -98,11 +99,11 @@ def read_table(
     if _is_columnar(path):
         return Table(path, to_pandas(_read_columnar(path)))
     copy = _copy_of(path, verbatim, targets, cache)
-    if copy is not None and copy.exists():
+    if copy is not None and is_intact(copy):
         try:
             return _from_copy(path, copy)
         except (pa.ArrowException, OSError):
-            copy.unlink(missing_ok=True)
+            discard(copy)
     table, notes, remarks = _parsed(path, verbatim, targets)
     if copy is None:
         return Table(path, to_pandas(table), notes, remarks)
@@ -110,6 +111,7 @@ def read_table(
     with atomic_path(copy) as beside:
         told = json.dumps({"notes": notes, "remarks": remarks})
         pq.write_table(table.replace_schema_metadata({_TOLD: told}), beside, compression="lz4")
+        seal(copy, beside)
     del table
     give_back()
     return _from_copy(path, copy)
@@ -160,7 +162,7 @@ def _remove_older(path: Path, copy: Path) -> None:
     state = copy.name.removeprefix(_stem(path)).partition("-")[0]
     for old in copy.parent.glob(f"{glob.escape(_stem(path))}*.parquet"):
         if not old.name.startswith(f"{_stem(path)}{state}-"):
-            old.unlink(missing_ok=True)
+            discard(old)
 
 
 def _from_copy(path: Path, copy: Path) -> Table:
