@@ -93,8 +93,9 @@ def _stage(summary: str, *examples: str, page: str) -> Callable[[Callable[..., N
             if code:
                 sys.exit(code)
 
+        name = function.__name__.rstrip("_").replace("_", "-")  # import_ is the command import
         look = type("Command", (HelpfulCommand,), {"examples": examples, "page": page})
-        return app.command(cls=look, short_help=summary)(guarded)
+        return app.command(name, cls=look, short_help=summary)(guarded)
 
     return register
 
@@ -190,6 +191,26 @@ def predict(pipelines: Names = None) -> None:
     context = _context()
     stage(context, context.layout.chosen(pipelines))
     _tell_next(context, "predict")
+
+
+@_stage(
+    "Add predictions made elsewhere as a member, checked.",
+    "outfold import friend --oof oof.csv --test test.csv",
+    page="trust.md#predictions-made-elsewhere",
+)
+def import_(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The new pipeline.")],
+    oof: Annotated[Path, typer.Option(help="Out-of-fold predictions: CSV, Parquet or Feather.", metavar="FILE")],
+    test: Annotated[Path, typer.Option(help="Test predictions, likewise.", metavar="FILE")],
+    same_folds: Annotated[
+        bool, typer.Option("--same-folds", help="The OOF file has no fold column; its folds are those of this contest.")
+    ] = False,
+) -> None:
+    """Check predictions made elsewhere, score them, and add them as a pipeline that is blended."""
+    from outfold.stages.import_predictions import import_predictions as stage
+
+    pin_threads()
+    stage(_context(), name, oof, test, same_folds=same_folds)
 
 
 @_stage(

@@ -8,6 +8,7 @@ from pydantic import Field, TypeAdapter
 
 from outfold.config.gbdt import GbdtPipeline
 from outfold.config.image import ImagePipeline
+from outfold.config.imported import ImportedPipeline
 from outfold.config.linear import LinearPipeline
 from outfold.config.model import StrictModel
 from outfold.config.sklearn_pipeline import SklearnPipeline
@@ -33,7 +34,7 @@ ModelPipeline = Annotated[
 """What can be trained."""
 MODEL: TypeAdapter[ModelPipeline] = TypeAdapter(ModelPipeline)
 Pipeline = Annotated[
-    ImagePipeline | GbdtPipeline | LinearPipeline | TabularPipeline | SklearnPipeline | BlendConfig,
+    ImagePipeline | GbdtPipeline | LinearPipeline | TabularPipeline | SklearnPipeline | ImportedPipeline | BlendConfig,
     Field(discriminator="learner"),
 ]
 """What a file in ``pipelines/`` can be."""

@@ -13,6 +13,7 @@ from outfold.folds import Folds
 from outfold.stages.check_images import check_images, move_aside
 from outfold.stages.columns import suspicious_rows
 from outfold.stages.context import Context
+from outfold.stages.import_predictions import imported
 from outfold.stages.rehearsal import rehearse_blend, rehearse_pipeline, rehearse_scores, rehearse_submission
 from outfold.stages.split import described, make_split
 
@@ -72,6 +73,9 @@ def _rehearse(context: Context) -> tuple[Folds, list[OutfoldError]]:
             return None
 
     for name in context.layout.chosen(None):
+        if attempt(partial(imported, context, name)) is not None:
+            reporter.note(f"pipelines/{name}.yaml: imported predictions")
+            continue
         model = attempt(partial(rehearse_pipeline, context, name, folds))
         if model is not None:
             reporter.note(f"pipelines/{name}.yaml: {model.learner}, ready")

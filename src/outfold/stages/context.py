@@ -11,7 +11,7 @@ import outfold
 from outfold.config.competition import CompetitionConfig
 from outfold.config.image_features import Backbone
 from outfold.config.load import load_competition, load_pipeline
-from outfold.config.pipeline import BlendConfig, ImagePipeline, ModelPipeline
+from outfold.config.pipeline import BlendConfig, ImagePipeline, ImportedPipeline, ModelPipeline
 from outfold.config.table_pipeline import TablePipelineBase
 from outfold.contest import Contest
 from outfold.contest_files import load_contest
@@ -142,6 +142,11 @@ class Context:
         if isinstance(config, BlendConfig):
             raise ConfigError(
                 f"{self.layout.pipeline_config(name)}: a blend is described in pipelines/blend.yaml alone"
+            )
+        if isinstance(config, ImportedPipeline):
+            raise ConfigError(
+                f"{self.layout.pipeline_config(name)}: learner: imported: these are predictions without a model",
+                remedy="Name a pipeline that is trained here.",
             )
         lineage(self.layout, name)
         return config

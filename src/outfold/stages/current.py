@@ -11,6 +11,7 @@ from outfold.config.pipeline import ModelPipeline
 from outfold.errors import some
 from outfold.learners.registry import revision
 from outfold.stages.context import Context
+from outfold.stages.import_predictions import current_import, imported
 from outfold.stages.out_of_date import OutOfDateError, together
 from outfold.store.fingerprint import fingerprint
 from outfold.store.layout import BLEND
@@ -31,6 +32,12 @@ def current(context: Context, name: str, asked: str = "", *, scored: bool = True
         OutOfDateError: it is not trained on all folds, was trained on something else than what is here now, was scored
             by another metric, or has not predicted the test set since.
     """
+    outside = imported(context, name)
+    if outside is not None:
+        manifest = current_import(context, name, outside)
+        if scored and manifest.scoring != context.scoring_fingerprint(manifest.inference):
+            raise refused(context, name, asked, "was scored by another metric than the contest has now", ["train"])
+        return manifest
     config, both = context.model_config(name), ["train", "predict"]
     try:
         manifest = trained(context, name, config, asked, both)

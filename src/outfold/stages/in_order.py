@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from outfold.errors import some
 from outfold.stages.compute import ANY, Compute
 from outfold.stages.context import Context
+from outfold.stages.import_predictions import imported
 from outfold.stages.lineage import in_order
 from outfold.stages.predict import predict
 from outfold.stages.train import train
@@ -25,7 +26,7 @@ def train_in_order(
             predicted the test set.
     """
     ordered = in_order(context.layout, names)
-    taught = {name: context.model_config(name).taught() for name in ordered}
+    taught = {name: context.model_config(name).taught() for name in ordered if imported(context, name) is None}
     teachers = {name: [one for one in pseudo.pipelines if one in ordered] for name, pseudo in taught.items() if pseudo}
     for name in ordered:
         if only_folds and teachers.get(name):

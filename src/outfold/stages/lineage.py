@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from outfold.config.load import load_pipeline
-from outfold.config.pipeline import BlendConfig
+from outfold.config.pipeline import BlendConfig, ImportedPipeline
 from outfold.errors import ConfigError, nearest
 from outfold.store.layout import BLEND, Layout
 
@@ -42,7 +42,7 @@ def _descend(layout: Layout, name: str, way: Sequence[str], found: list[str]) ->
     if name in found:
         return
     config = load_pipeline(layout.pipeline_config(name))
-    if not isinstance(config, BlendConfig):
+    if not isinstance(config, BlendConfig | ImportedPipeline):
         for other in config.upstream():
             _check_name(layout, other, name)
             _descend(layout, other, (*way, name), found)

@@ -8,6 +8,7 @@ from outfold.errors import MismatchError
 from outfold.learners.registry import make_learner
 from outfold.stages.context import Context, command
 from outfold.stages.current import changed, refused
+from outfold.stages.import_predictions import imported, leave_alone
 from outfold.store.fingerprint import file_sha256
 from outfold.store.lock import only_writer
 from outfold.store.manifest import read_manifest, write_manifest
@@ -21,6 +22,10 @@ def predict(context: Context, name: str) -> None:
     Raises:
         MismatchError: the pipeline is not trained, or was trained on something else than what is here now.
     """
+    outside = imported(context, name)
+    if outside is not None:
+        leave_alone(context, name, outside, "predict")
+        return
     config = context.model_config(name)
     layout, reporter = context.layout, context.reporter
     path = layout.test(name)

@@ -14,6 +14,7 @@ from outfold.config.competition import CompetitionConfig
 from outfold.config.pipeline import PIPELINE
 from outfold.progress import Reporter
 from outfold.stages.context import Context
+from outfold.stages.import_predictions import imported
 from outfold.store.atomic import write_json
 from outfold.store.layout import BLEND
 
@@ -22,7 +23,7 @@ def show_config(context: Context) -> str:
     """The contest and every pipeline as YAML, one document each, with all defaults filled in."""
     documents = [("competition/competition.yaml", context.competition.model_dump(mode="json"))]
     documents += [
-        (f"pipelines/{name}.yaml", context.model_config(name).model_dump(mode="json"))
+        (f"pipelines/{name}.yaml", (imported(context, name) or context.model_config(name)).model_dump(mode="json"))
         for name in context.layout.pipeline_names()
     ]
     documents.append((f"pipelines/{BLEND}.yaml", context.blend_config().model_dump(mode="json")))

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from outfold.config.pipeline import ModelPipeline
 from outfold.config.pseudo import CONFIDENCE, Pseudo
 from outfold.ensemble.pseudo import PseudoLabels, choose
-from outfold.errors import MismatchError, some
+from outfold.errors import ConfigError, MismatchError, some
 from outfold.stages.context import Context
 from outfold.stages.current import current, refused
+from outfold.stages.import_predictions import imported
 from outfold.store.manifest import PseudoFacts, PseudoFold
 from outfold.store.prediction_files import read_test
 from outfold.store.predictions import members_of, outputs_by_id
@@ -39,6 +40,13 @@ class Teachers:
                 or has not predicted the test set since; named.
         """
         self.context, self.config = context, config
+        outside = [name for name in config.pipelines if imported(context, name) is not None]
+        if outside:
+            raise ConfigError(
+                f"pseudo: pipelines: {some(outside)}: imported predictions cannot be pseudo-labels: nothing shows "
+                "which fold's models have made them",
+                remedy="Name pipelines that are trained here.",
+            )
         self.manifests = {name: current(context, name, _ASKED, scored=False) for name in sorted(config.pipelines)}
 
     @property

@@ -16,13 +16,14 @@ from outfold.stages.compute import ANY, Compute, placed
 from outfold.stages.context import Context, command
 from outfold.stages.fan_out import Work, train_side_by_side
 from outfold.stages.fold import is_trained, oof_of, train_fold
+from outfold.stages.import_predictions import imported, leave_alone
 from outfold.stages.ranks import call_ranks, place, started_by_torchrun
-from outfold.stages.scores import Scores, score_oof
+from outfold.stages.rescore import rescored, score_fields
+from outfold.stages.scores import score_oof
 from outfold.stages.teachers import pseudo_facts
 from outfold.store.fingerprint import file_sha256
 from outfold.store.lock import only_writer
 from outfold.store.manifest import Manifest, replaceable_manifest, write_manifest
-from outfold.store.prediction_files import read_oof
 from outfold.store.predictions import members_of, outputs_of, write_predictions
 from outfold.store.shelf import Shelf, open_intact
 
@@ -37,6 +38,9 @@ def train(context: Context, name: str, *, only_folds: Sequence[int] | None = Non
     Raises:
         ConfigError: the pipeline's file, or a fold that the split does not have.
     """
+    outside = imported(context, name)
+    if outside is not None:
+        return leave_alone(context, name, outside, "train")
     config = context.model_config(name)
     layout, reporter = context.layout, context.reporter
     folds = sorted({context.checked_fold(fold) for fold in only_folds}) if only_folds else context.folds.numbers()
@@ -46,7 +50,7 @@ def train(context: Context, name: str, *, only_folds: Sequence[int] | None = Non
         inference = context.inference_fingerprint(config, made_of)
         before = replaceable_manifest(layout.manifest(name), reporter)
         if before is not None and _is_fresh(context, name, before, inference, folds):
-            manifest = _rescored(context, name, before)
+            manifest = rescored(context, name, before)
             if manifest.complete:
                 os.utime(layout.oof(name))
             reporter.note(f"train {name}: up to date ({manifest.metric} {manifest.score:.5f})")
@@ -134,30 +138,8 @@ def _manifest(
         members=members_of(frame),
         trained=[fold in trained for fold in numbers],
         metric=context.contest.metric.name,
-        **_score_fields(context, inference, scores),
+        **score_fields(context, inference, scores),
     )
-
-
-def _score_fields(context: Context, inference: str, scores: Scores) -> dict:
-    return {
-        "scoring": context.scoring_fingerprint(inference),
-        "score": scores.score,
-        "fold_scores": scores.folds,
-        "member_scores": scores.members,
-        "extra": scores.extra,
-    }
-
-
-def _rescored(context: Context, name: str, manifest: Manifest) -> Manifest:
-    """The manifest with new scores where only the metric changed: a change of metric trains nothing."""
-    if manifest.scoring == context.scoring_fingerprint(manifest.inference):
-        return manifest
-    frame = read_oof(context.layout, manifest, context.folds)
-    scores = score_oof(context.contest, frame, context.folds.numbers())
-    update = {"metric": context.contest.metric.name, **_score_fields(context, manifest.inference, scores)}
-    manifest = manifest.model_copy(update=update)
-    write_manifest(context.layout.manifest(name), manifest)
-    return manifest
 
 
 def _tell(context: Context, manifest: Manifest) -> None:

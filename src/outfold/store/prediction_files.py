@@ -49,7 +49,7 @@ def read_oof(layout: Layout, manifest: Manifest, folds: Folds) -> pd.DataFrame:
     if manifest.pipeline == BLEND:  # a row is blended once, whatever the repeats
         expected = expected.groupby("id", sort=False)["fold"].min().reset_index()
     for member, rows in frame.groupby("member", sort=False):
-        problem = _differences(rows, expected)
+        problem = row_differences(rows, expected)
         if problem:
             raise damaged(path, f"member {member}: {problem} of artifacts/folds.parquet", remove=True)
     return frame
@@ -76,7 +76,7 @@ def read_test(layout: Layout, manifest: Manifest, ids: pd.Index) -> pd.DataFrame
         raise damaged(path, f"predictions of fold {some(sorted(found))}; expected {some(sorted(trained))}", remove=True)
     expected = pd.DataFrame({"id": ids})
     for (fold, member), rows in frame.groupby(["fold", "member"], sort=False):
-        problem = _differences(rows, expected.assign(fold=rows["fold"].iloc[0]))
+        problem = row_differences(rows, expected.assign(fold=rows["fold"].iloc[0]))
         if problem:
             raise damaged(path, f"fold {fold}, member {member}: {problem} of the test set", remove=True)
     if len(frame) != len(ids) * len(found) * len(manifest.members):
@@ -150,7 +150,7 @@ def _member_problem(frame: pd.DataFrame, members: Sequence[str]) -> str:
     return "" if found == set(members) else f"its members are {some(found)}; the manifest has {some(members)}"
 
 
-def _differences(rows: pd.DataFrame, expected: pd.DataFrame) -> str:
+def row_differences(rows: pd.DataFrame, expected: pd.DataFrame) -> str:
     """How (id, fold) pairs differ from the expected ones, in words; empty where they are the same."""
     pairs, wanted = (_sorted(frame) for frame in (rows, expected))
     if len(pairs) == len(wanted) and all(_equal(pairs[key], wanted[key]) for key in ("id", "fold")):
