@@ -108,6 +108,7 @@ test_part.__test__ = False  # type: ignore[attr-defined]
 BAD = {
     "other folds": (oof(lambda f: f.assign(fold=(f["fold"] + 1) % 3)), "have another fold"),
     "a fold that is none": (oof(lambda f: f.assign(fold="x")), "is no whole number"),
+    "a member without a name": (oof(lambda f: f.assign(member=np.where(f.index == 3, "", "m"))), "member"),
     "a row missing": (oof(lambda f: f.iloc[1:]), "1 ids"),
     "a row twice": (oof(lambda f: pd.concat([f, f.iloc[:1]])), "twice"),
     "an unknown id": (oof(lambda f: f.assign(flower=f["flower"].replace(f["flower"].iloc[0], 9999))), "9999"),

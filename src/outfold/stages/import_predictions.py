@@ -221,6 +221,10 @@ def _table(path: Path, contest: Contest) -> pd.DataFrame:
     missing = frame["id"].isna()
     if missing.any():
         raise DataError(f"{path}: {int(missing.sum())} rows have no id (row {int(np.argmax(missing)) + 1})")
+    if "member" in frame and (frame["member"].isna() | (frame["member"] == "")).any():
+        raise DataError(
+            f"{path}: member: a row has none", remedy="Name a member in every row, or leave the column out."
+        )
     return frame.assign(id=frame["id"].astype(str))
 
 
@@ -260,10 +264,13 @@ def _frame(table: pd.DataFrame, contest: Contest, ids: pd.Index, path: Path, par
     _check_range(values, contest, table["id"], path)
     if "member" not in table:
         table = table.assign(member=MEMBER)
-    parts = [
-        prediction_frame(pd.Index(own.loc[table.loc[at, "id"]].to_numpy()), fold, str(member), outputs, values[at])
-        for (fold, member), at in table.reset_index(drop=True).groupby(["fold", "member"], dropna=False).groups.items()
-    ]
+    parts = []
+    keys = table.reset_index(drop=True)[["fold", "member"]]
+    for _, rows in keys.groupby(["fold", "member"], dropna=False):
+        at = rows.index.to_numpy()
+        own_ids = pd.Index(own.loc[table["id"].iloc[at]].to_numpy())
+        fold, member = int(rows["fold"].iloc[0]), str(rows["member"].iloc[0])
+        parts.append(prediction_frame(own_ids, fold, member, outputs, values[at]))
     frame = pd.concat(parts, ignore_index=True)
     problem = cell_problem(frame, outputs)
     if problem:
@@ -273,6 +280,7 @@ def _frame(table: pd.DataFrame, contest: Contest, ids: pd.Index, path: Path, par
 
 def _check_range(values: np.ndarray, contest: Contest, ids: pd.Series, path: Path) -> None:
     """Probabilities are from 0 to 1, and those of classes have the sum 1."""
+    texts = ids.to_numpy()
     for one in contest.questions:
         columns = [contest.outputs.index(name) for name in one.outputs]
         if one.task == "regression":
@@ -280,13 +288,13 @@ def _check_range(values: np.ndarray, contest: Contest, ids: pd.Series, path: Pat
         outside = ((values[:, columns] < 0) | (values[:, columns] > 1)).any(axis=1)
         if outside.any():
             raise DataError(
-                f"{path}: {int(outside.sum())} rows are no probabilities from 0 to 1 (id {some(ids[outside])})",
+                f"{path}: {int(outside.sum())} rows are no probabilities from 0 to 1 (id {some(texts[outside])})",
                 remedy="Export probabilities, not logits or class numbers.",
             )
-        odd = np.abs(values[:, columns].sum(axis=1) - 1) > _SUM_TOLERANCE
+        odd = np.asarray(np.abs(values[:, columns].sum(axis=1) - 1) > _SUM_TOLERANCE)
         if one.task in ("multiclass", "ordinal") and odd.any():
             raise DataError(
-                f"{path}: the probabilities of {int(odd.sum())} rows have not the sum 1 (id {some(ids[odd])})",
+                f"{path}: the probabilities of {int(odd.sum())} rows have not the sum 1 (id {some(texts[odd])})",
                 remedy="Export the probability of every class.",
             )
 
