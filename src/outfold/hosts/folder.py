@@ -83,7 +83,9 @@ class FolderHost:
     def _plain(self, file: Path, error: type[DataError] | type[SubmissionError]) -> pd.DataFrame:
         """A file as a table with a row per id."""
         table = read_table(file, error)
-        return table if self.scoring is None or self.scoring.plain is None else self.scoring.plain(table, error)
+        if self.scoring is None or self.scoring.plain is None:
+            return table
+        return self.scoring.plain(table, solution=error is DataError)
 
     def status(self, file: Path, sha256: str, reporter: Reporter) -> Scored | None:
         """Score the file again: a local score is never pending."""

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 import pandas as pd
 
-from outfold.errors import OutfoldError
 from outfold.progress import Reporter
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ class Scoring:
         positive: binary: the place of the class that a number in that column stands for.
         codes: binary: the places of the classes by other ways of writing them, see
             :func:`outfold.submission.binary_column.cell_key`.
-        plain: a file in the sample's own format as a plain table, a row per id; raises the error that is given.
+        plain: ``plain(table, solution=False)``: a file in the sample's own format as a plain table, a row per id.
     """
 
     id_column: str
@@ -62,7 +61,7 @@ class Scoring:
     column: str = ""
     positive: int = 1
     codes: Mapping[Decimal | str, int] = field(default_factory=dict)
-    plain: Callable[[pd.DataFrame, type[OutfoldError]], pd.DataFrame] | None = None
+    plain: Callable[..., pd.DataFrame] | None = None
 
 
 @dataclass(frozen=True)

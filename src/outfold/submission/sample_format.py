@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from outfold.errors import DataError, OutfoldError, SubmissionError, some
+from outfold.errors import DataError, SubmissionError, some
 
 USAGE = "Usage"
 """The column of a solution that says which rows count for which score."""
@@ -78,18 +78,23 @@ class SampleFormat:
         """Whether files are plain tables already."""
         return not self.columns and not self.copied and self.long is None
 
-    def plain(self, table: pd.DataFrame, error: type[OutfoldError] = SubmissionError) -> pd.DataFrame:
-        """A file in the sample's format (or a solution, in that format or plain) as a plain table.
+    def plain(self, table: pd.DataFrame, *, solution: bool = False) -> pd.DataFrame:
+        """A file in the sample's format as a plain table.
+
+        Args:
+            solution: whether it is a solution, which may be plain already, and has a column ``Usage``.
 
         Raises:
-            error: a row per id and output, and rows are missing, unknown, or there twice.
+            SubmissionError, DataError of a solution: a row per id and output, and rows are missing, unknown, or there
+                twice.
         """
         if self.is_plain:
             return table
         if self.long is not None:
-            table = self._widened(table, self.long, error)
+            table = self._widened(table, self.long, solution)
         else:
-            table = table.drop(columns=[name for name in self.copied if name in table.columns and name != USAGE])
+            kept = (USAGE,) if solution else ()
+            table = table.drop(columns=[name for name in self.copied if name in table.columns and name not in kept])
         names = [str(name) for name in table.columns]
         if not set(self.columns) <= set(names):
             return table
@@ -111,7 +116,7 @@ class SampleFormat:
         found[self.long.value] = values[self.long.cells]
         return pd.DataFrame(found)
 
-    def _widened(self, table: pd.DataFrame, long: LongRows, error: type[OutfoldError]) -> pd.DataFrame:
+    def _widened(self, table: pd.DataFrame, long: LongRows, solution: bool) -> pd.DataFrame:
         needed = [self.id_column, long.value, *([long.label_column] if long.label_column else [])]
         if any(name not in table.columns for name in needed):
             return table
@@ -124,13 +129,14 @@ class SampleFormat:
         problems += [f"{len(twice)} rows twice: {some(twice)}"] if len(twice) else []
         problems += [f"not {len(lacking)} rows of the sample: {some(known[lacking])}"] if len(lacking) else []
         if problems:
-            raise error(f"the file has {'; '.join(problems)}")
+            what, error = ("the solution", DataError) if solution else ("the submission", SubmissionError)
+            raise error(f"{what} has {'; '.join(problems)}")
         rows, columns = (cells[places] for cells in long.cells)
         values = np.empty((len(long.ids), len(long.outputs)), dtype=table[long.value].to_numpy().dtype)
         values[rows, columns] = table[long.value].to_numpy()
         wide = pd.DataFrame(values, columns=long.outputs)
         wide.insert(0, self.id_column, long.ids)
-        if USAGE in table.columns:
+        if solution and USAGE in table.columns:
             wide[USAGE] = _usage(table[USAGE].to_numpy(dtype=object), rows, long.ids)
         return wide
 
