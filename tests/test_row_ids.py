@@ -93,8 +93,10 @@ def test_the_parts_of_an_id_have_any_one_separator(tmp_path: Path, separator: st
     table = rows().drop(columns="id").assign(code=codes, part=["A", "B"] * 20)
     train, test = halves(table)
     ids = test["part"] + separator + test["code"]
-    read = contest(tmp_path, train, test, pd.DataFrame({"id": ids, "y": 0.5}), target="y")
-    assert sent(read)["id"].tolist() == ids.tolist()
+    for keys in ({}, {"test_id": ["part", "code"]}):
+        read = contest(tmp_path, train, test, pd.DataFrame({"id": ids, "y": 0.5}), target="y", **keys)
+        assert sent(read)["id"].tolist() == ids.tolist()
+        assert read.test.index[0] == ids.iloc[0] and read.test["a"].iloc[0] == test["a"].iloc[0]
 
 
 @pytest.mark.parametrize("name", ["Id", "", "customer", "test_id"])

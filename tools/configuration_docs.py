@@ -40,6 +40,94 @@ A contest is `competition/competition.yaml` and one file a model in `pipelines/`
 - `outfold config` prints your files with every default filled in, `outfold check` tries them on the data, and
   `outfold schema` writes JSON Schema files, by which an editor completes keys as you type.
 """
+NAMES_NOTE = """
+## Tables that name rows and columns differently
+
+The sample submission is the law for ids and columns. Where the training or the test table calls the id otherwise, or
+has none, Outfold looks for what gives exactly the ids of the sample: another column, columns whose values make the
+id, or the row's number. What it found stands in the table and the warnings of `outfold check`; these keys say it, or
+say it otherwise.
+
+Neither table has an id, and the sample counts the test rows (1, 2, 3, ...; the count starts where the sample's does):
+
+```yaml
+host: kaggle
+slug: digit-recognizer
+test: test.csv
+test_id: row_number
+train_id: row_number
+target: label
+metric: accuracy
+```
+
+The sample's id is made of columns of the test table (`1_1_2012-11-02`); the parts are joined as in the sample,
+whatever stands between them:
+
+```yaml
+host: kaggle
+slug: walmart-recruiting-store-sales-forecasting
+test: test.csv
+test_id: [Store, Dept, Date]
+train_id: [Store, Dept, Date]
+target: Weekly_Sales
+metric: mae
+```
+
+Each table calls the id otherwise; `id` is its name in the sample:
+
+```yaml
+host: kaggle
+slug: give-me-some-credit
+test: cs-test.csv
+id: Id
+test_id: customer
+train_id: customer
+target: SeriousDlqin2yrs
+metric: auc
+```
+
+An id stands on several training rows: `train_id` says what tells them apart, and the id stays a column that can be
+the group. An id may be a feature in the same way: name it under `columns`.
+
+```yaml
+host: kaggle
+slug: patients
+test: test.csv
+id: patient
+train_id: [patient, visit]
+columns: {group: patient}
+target: recovered
+```
+
+The columns of the sample are called otherwise than the classes or targets. One prefix before all of them, or one
+suffix after, is found (`Status_C`, `Status_CL`, `Status_D`); other names are given by class, label or target. Columns
+that are not named are sent as they stand in the sample:
+
+```yaml
+host: kaggle
+slug: liver-cirrhosis
+test: test.csv
+target: Status
+metric: log_loss
+submission: {columns: {C: censored, CL: transplant, D: death}}
+```
+
+A sample with a row per id and class, label or target is recognised by its rows, whether the label is a part of the
+id (`ID_0f3a_any`) or has a column of its own; a training table of several targets may have the same form. It needs no
+key:
+
+```yaml
+host: kaggle
+slug: rsna-intracranial-hemorrhage-detection
+train: stage_1_train.csv
+test: stage_1_test_images
+id: ID
+target: [epidural, intraparenchymal, intraventricular, subarachnoid, subdural, any]
+task: multilabel
+metric: mean_columnwise_log_loss
+columns: {image: {train: "stage_1_train_images/{ID}.png", test: "stage_1_test_images/{ID}.png"}}
+```
+"""
 METRIC_NOTE = """
 ## Metrics
 
@@ -90,7 +178,8 @@ def parts_of(annotation: Any) -> list[Any]:
 def row(name: str, field: FieldInfo, schema: dict[str, Any]) -> str:
     """One key as a line of its table."""
     kind = type_of(schema)
-    if any(isinstance(part, BeforeValidator) for part in [*field.metadata, *parts_of(field.annotation)]):
+    before = any(isinstance(part, BeforeValidator) for part in [*field.metadata, *parts_of(field.annotation)])
+    if before and "additionalProperties" not in schema:
         one = kind.removeprefix("list of ")
         kind = f"{one if one.startswith('number') else 'text'}, or {kind}"  # one is taken for a list of one
     default = "required" if field.is_required() else (said := yaml_of(field.default)) and f"`{said}`"
@@ -118,7 +207,7 @@ def tables(model: type[BaseModel], title: str, level: int, done: set[type[BaseMo
 def page() -> str:
     """The whole of docs/configuration.md."""
     done: set[type[BaseModel]] = set()
-    text = PREFACE + "".join(tables(model, title, 2, done) for model, title in FILES.items()) + METRIC_NOTE
+    text = PREFACE + "".join(tables(model, title, 2, done) for model, title in FILES.items()) + NAMES_NOTE + METRIC_NOTE
     known = [get_metric(name.replace("@k", "@5")) for name in METRICS]
     shown = {metric.name: f"`{metric.name}`{'' if metric.greater_is_better else ' ↓'}" for metric in known}
     for task in TASKS:

@@ -50,7 +50,7 @@ class Contest:
         sample: the sample submission as a plain table: its id column, of the type that ids have here, and a column per
             output, or the only column, in their order.
         sample_format: the sample submission as it stands, and how it writes such a table.
-        id_rules: for ``train`` and ``test`` how the rows of the table got their ids, in words.
+        id_rules: for ``train`` and ``test``, where they are tables, how their rows got their ids, in words.
         metric: how the contest scores.
         warnings: what the user should know, in plain words.
         hooks: the user's own functions.

@@ -105,6 +105,12 @@ def _facts(contest: Contest, context: Context) -> list[list[str]]:
     holds = submission_meaning(contest)
     if holds is not None:
         rows.append(["submission", holds])
+    if not set(contest.id_rules.values()) <= {contest.id_column}:
+        rules = (f"{part}: {rule}" for part, rule in contest.id_rules.items())
+        rows.append([f"ids ({contest.id_column})", "; ".join(rules)])
+    renamed = contest.sample_format.columns
+    if renamed:
+        rows.append(["sample columns", some((f"{column} = {output}" for column, output in renamed.items()), 8)])
     if roles.image:
         rows.append(["images", "one a row"])
     for role in ("continuous", "categorical", "dates"):

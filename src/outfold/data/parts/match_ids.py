@@ -10,10 +10,10 @@ from pathlib import Path
 import pandas as pd
 
 from outfold.config.competition import CompetitionConfig
-from outfold.data.parts.find_ids import find_ids, plain, row_numbers, same_ids, translated_ids
+from outfold.data.parts.find_ids import SEPARATORS, find_ids, plain, row_numbers, same_ids, translated_ids
 from outfold.data.parts.ids import repeated_ids
 from outfold.data.parts.long_sample import find_long_rows
-from outfold.data.parts.row_ids import ROW_NUMBER, RowIds
+from outfold.data.parts.row_ids import ROW_NUMBER, RowIds, joined
 from outfold.data.parts.sample import Sample
 from outfold.data.reading.tables import Table
 from outfold.data.targets.values import class_values, present, split_cell
@@ -87,6 +87,8 @@ def match_test(
     named = _named(config, sample, table.frame)
     if config.test_id == ROW_NUMBER:
         return _numbered(sample, table, longs())
+    if named is not None and len(named.columns) > 1:
+        named = _with_separator(named, sample, written())
     index = None if named is None else named.of(written() if named.key == "test_id" else table.frame, table.path)
     forms = [None, *longs()] if index is None or not same_ids(index, sample.ids) else [None]
     for long in forms:
@@ -119,6 +121,17 @@ def _named(config: CompetitionConfig, sample: Sample, frame: pd.DataFrame) -> Ro
         return RowIds.declared(config.test_id, "test_id")
     names = [sample.id_column, *([config.id] if config.id else [])]
     return next((RowIds((name,)) for name in names if name in frame.columns), None)
+
+
+def _with_separator(rule: RowIds, sample: Sample, written: pd.DataFrame) -> RowIds:
+    """Several columns joined as the first id of the sample submission is, where a row has that id in any such form."""
+    columns = [name for name in rule.columns if name in written.columns]
+    rows = written[columns].dropna()
+    if len(columns) < len(rule.columns) or rows.empty or not len(sample.ids):
+        return rule
+    first = str(sample.ids[0])
+    fitting = (one for one in SEPARATORS if (joined(rows, columns, one) == first).any())
+    return replace(rule, separator=next(fitting, rule.separator))
 
 
 def _wanted(sample: Sample, long: LongRows | None) -> pd.Index:

@@ -43,7 +43,7 @@ class Parts:
         sample: the sample submission as it stands.
         long: its rows, where they are one per id and output.
         kept_ids: id columns that are columns of the tables, too, since the contest file uses them; text as they stand.
-        rules: for the training table and the test table how their rows got their ids, in words.
+        rules: for ``train`` and ``test``, where they are tables, how their rows got their ids, in words.
         notes: what was guessed.
     """
 
@@ -123,10 +123,12 @@ class _Reader:
                 tables = self._tables()
             test = self._test_part(tables, found)
         notes = found.notes
-        rules = {"test": str(found.rule) if self.test_table is not None else "as in the sample"}
+        rules: dict[str, str] = {}
         if train is None:
             train, rule, said = self._train_part(tables, found.rule)
             rules["train"], notes = str(rule), (*notes, *said)
+        if self.test_table is not None:
+            rules["test"] = str(found.rule)
         kept = frozenset(self.asked & {*self.id_names, *found.rule.columns})
         return Parts(train, test, self.sample, found.long, kept, rules, notes)
 
