@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ from outfold.data.reading.look_up import places_of
 from outfold.errors import ConfigError, some
 from outfold.hooks import Hooks
 from outfold.metrics import PER_CLASS, Metric, Subtask
+from outfold.precision import needs_float64
 from outfold.store.layout import Layout
 from outfold.submission.sample_format import SampleFormat
 
@@ -170,6 +172,17 @@ class Contest:
             y=subtask.truth_of(self.y),
             metric=subtask.metric,
         )
+
+    @cached_property
+    def precise_outputs(self) -> frozenset[str]:
+        """The outputs that are kept as float64: numbers so far from zero that float32 would blur them."""
+        if self.subtasks:
+            numbers = [one for one in self.subtasks if one.task == "regression"]
+            return frozenset(self.outputs[one.outputs.start] for one in numbers if needs_float64(one.truth_of(self.y)))
+        if self.task != "regression":
+            return frozenset()
+        columns = self.y.reshape(len(self.y), -1).T
+        return frozenset(name for name, y in zip(self.outputs, columns, strict=True) if needs_float64(y))
 
     @property
     def questions(self) -> list[Contest]:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 FLOAT_INTEGERS = 2**53
@@ -24,23 +25,24 @@ def exact_number(value: object) -> Decimal | None:
     return Decimal(text) if _DECIMAL.fullmatch(text) else None
 
 
-def loses_precision(values: NDArray[Any], tolerance: float = TOLERANCE) -> bool:
-    """Whether float32 would move a value of a column by more than ``tolerance`` times the column's range.
+def needs_float64(values: NDArray[np.float64]) -> bool:
+    """Whether float32 would move predictions of these values by more than :data:`TOLERANCE` times their range.
 
     Args:
-        values: (n,) or (n, columns). Values that are not finite are left out; a constant column has no range to lose.
+        values: (n,) finite; a constant has no range to lose.
     """
-    if values.dtype != np.float64 or not values.size:
+    if not values.size:
         return False
-    table = values.reshape(len(values), -1)
-    known = np.isfinite(table)
-    with np.errstate(over="ignore", invalid="ignore"):
-        moved = np.where(known, np.abs(table.astype(np.float32).astype(np.float64) - table), 0.0).max(axis=0)
-        spread = np.where(known, table, -np.inf).max(axis=0) - np.where(known, table, np.inf).min(axis=0)
-    return bool((moved > tolerance * spread)[spread > 0].any())
+    low, high = float(values.min()), float(values.max())
+    with np.errstate(over="ignore"):
+        step = float(np.spacing(np.abs(np.float32(max(abs(low), abs(high))))))
+    return high > low and not step / 2 <= TOLERANCE * (high - low)
 
 
-def precise(values: NDArray[Any]) -> NDArray[Any]:
-    """The values as float32; as float64 where :func:`loses_precision`."""
-    values = np.asarray(values)
-    return values if loses_precision(values) else np.asarray(values, dtype=np.float32)
+def float_table(table: pd.DataFrame) -> NDArray[Any]:
+    """A table of predictions as an array: float64 where a column is, float32 otherwise."""
+    return np.asarray(table.to_numpy(np.float64 if _has_float64(table) else np.float32))
+
+
+def _has_float64(table: pd.DataFrame) -> bool:
+    return any(dtype == np.float64 for dtype in table.dtypes)

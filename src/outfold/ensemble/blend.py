@@ -56,6 +56,8 @@ class BlendResult:
     """The combiner, fitted on all rows."""
     metric: Metric
     """What the blend was scored by."""
+    precise: bool = False
+    """Whether numbers are kept as float64."""
 
     def predict(self, P: Array) -> Array:
         """Predict other rows from the same members in the same order: (members, n, outputs) to (n, outputs) float32.
@@ -66,7 +68,8 @@ class BlendResult:
         if len(P) != len(self.names):
             raise MismatchError(f"the blend has {len(self.names)} members, but was given predictions of {len(P)}")
         with one_thread():
-            return self.fitted.predict(_checked(np.asarray(P), self.names, self.combiner, self.metric))
+            members = _checked(np.asarray(P), self.names, self.combiner, self.metric, precise=self.precise)
+            return self.fitted.predict(members)
 
 
 class Single:
@@ -79,8 +82,8 @@ class Single:
         return self
 
     def predict(self, P: Array) -> Array:
-        """(1, n, outputs) to (n, outputs) float32."""
-        return np.array(P[0], dtype=np.float32)
+        """(1, n, outputs) to (n, outputs) of the member's type."""
+        return np.array(P[0])
 
 
 def blend(
@@ -94,6 +97,7 @@ def blend(
     combiner: str = "mean3",
     seed: int = 0,
     groups: Array | None = None,
+    precise: bool = False,
 ) -> BlendResult:
     """Combine members, and say honestly what that gains.
 
@@ -109,6 +113,7 @@ def blend(
         names: of the members.
         combiner: a key of :data:`outfold.ensemble.combiners.COMBINERS`. One member is itself, by any combiner.
         groups: (n,) rows of one group stay together wherever rows are split or drawn.
+        precise: keep numbers as float64, for targets that float32 would blur; everything else is float32.
 
     Raises:
         MismatchError: predictions that must not be combined; names the member and the row.
@@ -120,7 +125,8 @@ def blend(
         scored = fold >= 0
         everywhere = bool(scored.all())
         metric = replace(metric, task=task)
-        members = _checked(P if everywhere else P[:, scored], names, combiner, metric, rows=np.flatnonzero(scored))
+        rows = np.flatnonzero(scored)
+        members = _checked(P if everywhere else P[:, scored], names, combiner, metric, rows=rows, precise=precise)
         problem = Problem(y, fold, task, metric, None if groups is None else np.asarray(groups), seed)
         problem = problem if everywhere else problem.take(scored)
         folds = problem.fold
@@ -139,7 +145,7 @@ def blend(
     for j, score in enumerate(singles):
         best = j if metric.better(score, singles[best]) else best
     sign = 1.0 if metric.greater_is_better else -1.0
-    oof = np.full(P.shape[1:], np.nan, dtype=np.float32)
+    oof = np.full(P.shape[1:], np.nan, dtype=outputs.dtype)
     oof[scored] = outputs
     labels = oof.copy()
     labels[scored] = decided
@@ -163,6 +169,7 @@ def blend(
         decide=decision,
         fitted=fitted,
         metric=metric,
+        precise=precise,
     )
 
 
@@ -197,8 +204,8 @@ def _prepared(problem: Problem, combiner: str) -> tuple[Problem, Combiner]:
 
 
 def _nested(maker: Combiner, members: Array, problem: Problem) -> tuple[Array, Array]:
-    """Each fold as the other folds predict it, and as they decide it: two of (n, outputs) float32."""
-    outputs = np.full(members.shape[1:], np.nan, dtype=np.float32)
+    """Each fold as the other folds predict it, and as they decide it: two of (n, outputs) of the members' type."""
+    outputs = np.full(members.shape[1:], np.nan, dtype=members.dtype)
     decided = outputs.copy()
     for name in np.unique(problem.fold):
         inside = problem.fold == name
@@ -220,13 +227,22 @@ def _parts_of_holdout(problem: Problem) -> Array:
     return parts
 
 
-def _checked(P: Array, names: Sequence[str], combiner: str, metric: Metric, *, rows: Array | None = None) -> Array:
+def _checked(
+    P: Array,
+    names: Sequence[str],
+    combiner: str,
+    metric: Metric,
+    *,
+    rows: Array | None = None,
+    precise: bool = False,
+) -> Array:
     """The members as the task, or each of its targets, wants them; for ranks, any numbers."""
     if metric.subtasks:
-        return each_target(P, metric.subtasks, lambda p, one: _checked(p, names, combiner, one.metric, rows=rows))
+        check = partial(_checked, names=names, combiner=combiner, rows=rows, precise=precise)
+        return each_target(P, metric.subtasks, lambda p, one: check(p, metric=one.metric))
     assert metric.task is not None
     domain: Task = "regression" if combiner == "rank_mean" else metric.task
-    return checked_members(P, names, domain, rows=rows)
+    return checked_members(P, names, domain, rows=rows, precise=precise and metric.task == "regression")
 
 
 def _check_shapes(P: Array, y: Array, fold: Array, names: Sequence[str], task: Task, groups: Array | None) -> None:

@@ -70,8 +70,8 @@ class FittedByTarget:
         return mean
 
     def predict(self, P: Array) -> Array:
-        """(members, n, outputs) to (n, outputs) float32."""
-        found = np.empty(P.shape[1:], dtype=np.float32)
+        """(members, n, outputs) to (n, outputs) of the members' type."""
+        found = np.empty(P.shape[1:], dtype=P.dtype)
         for subtask, each in zip(self.subtasks, self.fitted, strict=True):
             found[:, subtask.outputs] = each.predict(subtask.outputs_of(P))
         return found

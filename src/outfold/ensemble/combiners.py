@@ -51,11 +51,11 @@ class FittedMean:
         return np.mean(known, axis=0) if known else None
 
     def predict(self, P: Array) -> Array:
-        """(members, n, outputs) to (n, outputs) float32."""
+        """(members, n, outputs) to (n, outputs) of the members' type."""
         total = np.zeros(P.shape[1:], dtype=np.float64)
         for each in self.fitted:
             total += each.predict(P)
-        return valid_outputs(total / len(self.fitted), self.task)
+        return valid_outputs(total / len(self.fitted), self.task, P.dtype)
 
 
 def _mean3(problem: Problem) -> Combiner:

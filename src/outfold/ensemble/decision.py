@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from outfold.ensemble.problem import Array
-from outfold.ensemble.thresholds import decide, rating_span, tune_thresholds
+from outfold.ensemble.thresholds import decide, kept_type, rating_span, tune_thresholds
 from outfold.metrics import Metric, Task
 
 
@@ -44,7 +44,7 @@ class Decision:
         """Outputs (n, outputs) float32 that say the labels themselves; those that nothing decides stay as they are."""
         if not self.targets:
             return decide(outputs, self.thresholds, task=self.task, span=self.span)
-        decided = np.array(outputs, dtype=np.float32)
+        decided = np.array(outputs, dtype=kept_type(outputs))
         for columns, one in self.targets.values():
             decided[:, columns] = one(outputs[:, columns])
         return decided
@@ -81,7 +81,7 @@ def nested_thresholds(metric: Metric, y: Array, outputs: Array, fold: Array, *, 
         fold: (n,) fold of each row, of at least two folds.
         task: of the contest.
     """
-    labels = np.array(outputs, dtype=np.float32)
+    labels = np.array(outputs, dtype=kept_type(outputs))
     by_fold: dict[int, Decision] = {}
     for name in np.unique(fold):
         inside = fold == name

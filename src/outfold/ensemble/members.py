@@ -14,7 +14,9 @@ SLACK = 1e-3
 """How far rounding may take a probability out of [0, 1]."""
 
 
-def checked_members(P: Array, names: Sequence[str], task: Task, *, rows: Array | None = None) -> Array:
+def checked_members(
+    P: Array, names: Sequence[str], task: Task, *, rows: Array | None = None, precise: bool = False
+) -> Array:
     """The members (members, n, outputs) as float32, finite, and valid for the task; ``P`` itself where it is all that.
 
     Probabilities that rounding has put just outside [0, 1] are clipped, and classes of a row brought to sum 1 (those of
@@ -22,11 +24,13 @@ def checked_members(P: Array, names: Sequence[str], task: Task, *, rows: Array |
 
     Args:
         rows: (n,) numbers by which a message names the rows; their position by default.
+        precise: values of a regression are float64.
 
     Raises:
         MismatchError: a value is missing or infinite, or lies outside [0, 1] where probabilities are expected.
     """
-    members = P if P.dtype == np.float32 else np.asarray(P, dtype=np.float32)
+    kept = np.float64 if precise and task == "regression" else np.float32
+    members = P if P.dtype == kept else np.asarray(P, dtype=kept)
     for j, name in enumerate(names):
         member = members[j]
         bad = ~np.isfinite(member).all(axis=1)

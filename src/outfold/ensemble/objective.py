@@ -57,8 +57,8 @@ def objective(P: Array, problem: Problem, *, negative_weights: bool = False, max
         truth = problem.columns() > 0.5
         return Objective(P, lambda mixed: _auc_loss(truth, mixed))
     if needs_thresholds(problem.metric, task):
-        return Objective(P, lambda mixed: _threshold_loss(problem, valid_outputs(mixed, task)))
-    return Objective(P, lambda mixed: problem.metric.loss(problem.y, valid_outputs(mixed, task)))
+        return Objective(P, lambda mixed: _threshold_loss(problem, valid_outputs(mixed, task, P.dtype)))
+    return Objective(P, lambda mixed: problem.metric.loss(problem.y, valid_outputs(mixed, task, P.dtype)))
 
 
 def _row_limit(problem: Problem) -> int:

@@ -62,7 +62,7 @@ class Fitted(Protocol):
         """(members,) effective weights for a report, of sum 1; None where a weight would say nothing."""
 
     def predict(self, P: Array) -> Array:
-        """(members, n, outputs) to (n, outputs) float32, valid for the task (see :func:`valid_outputs`)."""
+        """(members, n, outputs) to (n, outputs) of their type, valid for the task (see :func:`valid_outputs`)."""
 
 
 class Combiner(Protocol):
@@ -86,13 +86,13 @@ def seeded_parts(problem: Problem, n: int) -> Array:
     return parts
 
 
-def valid_outputs(values: Array, task: Task) -> Array:
+def valid_outputs(values: Array, task: Task, dtype: Any = np.float32) -> Array:
     """(n, outputs) as float32 that keep the task's promise: probabilities in [0, 1], classes of a row of sum 1.
 
-    A row of classes with nothing left in it becomes uniform; regression passes unchanged.
+    A row of classes with nothing left in it becomes uniform; regression passes unchanged, as ``dtype``.
     """
     if task == "regression":
-        return np.asarray(values, dtype=np.float32)
+        return np.asarray(values, dtype=dtype)
     clipped = np.clip(np.asarray(values, dtype=np.float64), 0.0, 1.0)
     if task in PER_CLASS:
         total = clipped.sum(axis=1, keepdims=True)
@@ -123,5 +123,5 @@ class WeightedMean:
     task: Task
 
     def predict(self, P: Array) -> Array:
-        """(members, n, outputs) to (n, outputs) float32."""
-        return valid_outputs(weighted_sum(self.weights, P), self.task)
+        """(members, n, outputs) to (n, outputs) of the members' type."""
+        return valid_outputs(weighted_sum(self.weights, P), self.task, P.dtype)

@@ -24,7 +24,7 @@ class PseudoLabels:
 
     Attributes:
         ids: (n,) of the test rows, in the order of the test table.
-        targets: (n, outputs) float32: a distribution over the classes, the probability of each label, or values.
+        targets: (n, outputs) of the teachers' type: a distribution over the classes, probabilities of labels, or values.
         weight: of each row in the loss; a training row has 1.
         limit: the least confidence that was asked for, or that was needed to be among the share; of numbers, the
             greatest spread.
@@ -83,7 +83,8 @@ def choose(
     taken = target[chosen]
     if labels == "hard":
         taken = _certain(taken, task)
-    return PseudoLabels(ids[chosen], taken.astype(np.float32), weight, abs(limit))
+    kept = np.result_type(np.float32, *(members.dtype for members in votes))
+    return PseudoLabels(ids[chosen], taken.astype(kept), weight, abs(limit))
 
 
 def confidences(target: NDArray[np.float64], task: Task) -> NDArray[np.float64]:

@@ -9,6 +9,9 @@ import numpy as np
 from outfold.ensemble.problem import Array
 from outfold.ensemble.strength import STRENGTHS
 
+CONSTANT = 4e-16
+"""A share of a column's mean: a spread below it is rounding."""
+
 
 @dataclass(frozen=True, eq=False)
 class RidgePath:
@@ -28,7 +31,9 @@ class RidgePath:
         columns = len(P)
         centre = np.array([*(member.mean(dtype=np.float64) for member in P), y.mean()])
         scale = np.array([*(member.std(dtype=np.float64) for member in P), y.std()])
-        scale[scale < 1e-9 * np.maximum(np.abs(centre), 1e-300)] = 1.0
+        # float64 members lie far from zero, and are constant where they vary by less than a rounding
+        least = CONSTANT if P.dtype == np.float64 else 1e-9
+        scale[scale < least * np.maximum(np.abs(centre), 1e-300)] = 1.0
         moments = {}
         for part in np.unique(parts):
             sums = np.zeros((columns + 2, columns + 2))

@@ -70,7 +70,7 @@ class FittedStack:
         )
 
     def predict(self, P: Array) -> Array:
-        """(members, n, outputs) to (n, outputs) float32."""
+        """(members, n, outputs) to (n, outputs) of the members' type."""
         out = np.empty(P.shape[1:], dtype=np.float64)
         for k, (coefficients, intercept) in enumerate(zip(self.coefficients, self.intercepts, strict=True)):
             if np.isnan(coefficients).any():
@@ -80,7 +80,7 @@ class FittedStack:
             for coefficient, member in zip(coefficients, P[:, :, k], strict=True):
                 total += np.multiply(to_scale(member, self.scale), coefficient, dtype=np.float64)
             out[:, k] = from_scale(total, self.scale)
-        return valid_outputs(out, self.task)
+        return valid_outputs(out, self.task, P.dtype)
 
 
 def to_scale(values: Array, scale: str) -> Array:

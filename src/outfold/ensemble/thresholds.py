@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from outfold.ensemble.candidates import between, middle_of_best
@@ -74,6 +76,11 @@ def rating_span(y: Array, task: Task) -> tuple[float, float] | None:
     return (float(np.rint(y.min())), float(np.rint(y.max()))) if task == "regression" else None
 
 
+def kept_type(outputs: Array) -> Any:
+    """float64 for outputs that are kept so, float32 for all others."""
+    return np.float64 if np.asarray(outputs).dtype == np.float64 else np.float32
+
+
 def decide(outputs: Array, thresholds: Array | None, *, task: Task, span: tuple[float, float] | None = None) -> Array:
     """Outputs (n, outputs) float32 that say the labels themselves: 0 or 1, the rating, or 1 for the class.
 
@@ -87,7 +94,7 @@ def decide(outputs: Array, thresholds: Array | None, *, task: Task, span: tuple[
         span: the ratings that the cut points were tuned for: :func:`rating_span` of the truth they were tuned on.
     """
     if thresholds is None:
-        return np.asarray(outputs, dtype=np.float32)
+        return np.asarray(outputs, dtype=kept_type(outputs))
     labels = to_labels(outputs, task=task, thresholds=thresholds, span=span)
     if task in PER_CLASS:
         return np.eye(outputs.shape[1], dtype=np.float32)[labels]

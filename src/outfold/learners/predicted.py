@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +28,14 @@ def predicted(
     ids: pd.Index,
     shelves: Mapping[int, Shelf],
     reporter: Reporter,
+    precise: Collection[str] = (),
 ) -> pd.DataFrame:
     """A frame as in :mod:`outfold.store.predictions`, of every member of every fold given."""
     frames = []
     with reporter.bar(f"{name}: predict {part}", len(shelves), "folds") as bar:
         for fold, shelf in shelves.items():
-            frames += [prediction_frame(ids, fold, member, outputs, values) for member, values in said(fold, shelf)]
+            found = said(fold, shelf)
+            frames += [prediction_frame(ids, fold, member, outputs, values, precise) for member, values in found]
             bar.advance(1)
     return pd.concat(frames, ignore_index=True)
 

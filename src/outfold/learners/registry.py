@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from importlib import resources
 
+from outfold.config.gbdt import GbdtPipeline
 from outfold.config.pipeline import ImagePipeline, LinearPipeline, ModelPipeline, SklearnPipeline
 from outfold.config.tabular import TabularPipeline
 from outfold.contest import Contest
@@ -25,6 +26,18 @@ def revision(config: ModelPipeline) -> int:
     return int(numbers[config.learner])
 
 
+def _computes_in_float32(config: ModelPipeline) -> bool:
+    """Whether a target far from zero must be moved near it, which scikit-learn's learner does by itself.
+
+    An objective that a pipeline names may need the target where it is.
+    """
+    if isinstance(config, GbdtPipeline):
+        return config.objective is None and not {"objective", "loss_function", "application", "app"} & set(
+            config.params
+        )
+    return not isinstance(config, SklearnPipeline)
+
+
 def make_learner(contest: Contest, config: ModelPipeline, name: str, reporter: Reporter) -> Learner:
     """The learner that a pipeline's configuration asks for.
 
@@ -41,6 +54,11 @@ def make_learner(contest: Contest, config: ModelPipeline, name: str, reporter: R
         from outfold.learners.transformed import Transformed, as_learnt
 
         learnt, own, scales = as_learnt(contest, config, where)
+        return Transformed(make_learner(learnt, own, name, reporter), scales)
+    if contest.precise_outputs and _computes_in_float32(config):
+        from outfold.learners.transformed import Transformed, centred
+
+        learnt, own, scales = centred(contest, config, where)
         return Transformed(make_learner(learnt, own, name, reporter), scales)
     if isinstance(config, ImagePipeline):
         from outfold.learners.image.learner import ImageLearner

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from outfold.config.pipeline_base import ModelPipelineBase
 from outfold.contest import Contest
-from outfold.data.targets.transform import TRANSFORMS, Transform
+from outfold.data.targets.transform import TRANSFORMS, Transform, shift
 from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import ConfigError, DataError, nearest, some
 from outfold.learners.learner import Learner, Part
 from outfold.metrics import Metric, combined
+from outfold.store.predictions import output_column
 from outfold.store.shelf import Shelf
 
 AnyPipeline = TypeVar("AnyPipeline", bound=ModelPipelineBase)
@@ -31,10 +32,12 @@ class Scales:
     Attributes:
         transforms: by target, whose output has the same name.
         columns: of the truth, by target.
+        precise: the targets whose predictions are kept as float64 on their own scale.
     """
 
     transforms: Mapping[str, Transform]
     columns: Mapping[str, int]
+    precise: Collection[str] = ()
 
     def forward(self, y: NDArray[Any]) -> NDArray[np.float64]:
         """The truth, (n,) or (n, columns), as it is learnt."""
@@ -45,12 +48,12 @@ class Scales:
 
     def backward(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Predictions as in :mod:`outfold.store.predictions`, on the targets' own scales."""
-        return frame.assign(
-            **{
-                name: transform.backward(frame[name].to_numpy()).astype(np.float32)
-                for name, transform in self.transforms.items()
-            }
-        )
+        changed = {}
+        for name, transform in self.transforms.items():
+            column = output_column(name)
+            values = transform.backward(frame[column].to_numpy())
+            changed[column] = values if name in self.precise else values.astype(np.float32)
+        return frame.assign(**changed)
 
     def pseudo(self, pseudo: PseudoLabels) -> PseudoLabels:
         """The labels as they are learnt, of a contest of numbers; rows that a transform does not take are left out."""
@@ -81,6 +84,19 @@ def as_learnt(contest: Contest, config: AnyPipeline, where: Path | str) -> tuple
     if not scales.transforms:
         return contest, config, scales
     _check_values(contest, scales, where)
+    learnt = replace(contest, y=scales.forward(contest.y), metric=_on_own_scale(contest, scales))
+    return learnt, _ranged(config, contest, scales, where), scales
+
+
+def centred(contest: Contest, config: AnyPipeline, where: Path | str) -> tuple[Contest, AnyPipeline, Scales]:
+    """The contest with targets moved near zero, for learners that compute in float32; results as :func:`as_learnt`.
+
+    Only targets of :attr:`outfold.contest.Contest.precise_outputs` are moved.
+    """
+    columns = {name: place for name, place in _numbers(contest).items() if name in contest.precise_outputs}
+    table = contest.y.reshape(len(contest.y), -1)
+    shifts = {name: shift(table[:, place]) for name, place in columns.items()}
+    scales = Scales(shifts, columns, contest.precise_outputs)
     learnt = replace(contest, y=scales.forward(contest.y), metric=_on_own_scale(contest, scales))
     return learnt, _ranged(config, contest, scales, where), scales
 
@@ -136,7 +152,8 @@ def _scales(contest: Contest, config: ModelPipelineBase, where: Path | str) -> S
             remedy="Leave the key out, or name targets of numbers: `target_transform: {<column>: log1p}`.",
         )
     each = said if isinstance(said, dict) else dict.fromkeys(names, said)
-    return Scales({name: TRANSFORMS[one] for name, one in each.items()}, {name: columns[name] for name in each})
+    transforms = {name: TRANSFORMS[one] for name, one in each.items()}
+    return Scales(transforms, {name: columns[name] for name in each}, contest.precise_outputs)
 
 
 def _numbers(contest: Contest) -> dict[str, int]:

@@ -22,7 +22,7 @@ from outfold.store.layout import BLEND
 from outfold.store.lock import only_writer
 from outfold.store.manifest import Manifest, replaceable_manifest, write_manifest
 from outfold.store.prediction_files import check_hashes, read_oof, read_test
-from outfold.store.predictions import fold_by_id, prediction_frame, stack, write_predictions
+from outfold.store.predictions import fold_by_id, output_column, prediction_frame, stack, write_predictions
 
 
 def ensemble(context: Context) -> Manifest:
@@ -63,9 +63,11 @@ def _intact(context: Context, manifest: Manifest) -> bool:
 def _blend(context: Context, names: list[str], manifests: dict[str, Manifest], made_of: str) -> Manifest:
     layout, contest, config = context.layout, context.contest, context.blend_config()
     oof = {name: read_oof(layout, manifests[name], context.folds) for name in names}
+    _warn_of_float32(context, oof)
     ids, members, values = stack(oof, what="oof")
     fold = fold_by_id(oof[names[0]]).reindex(ids)
     y, groups = contest.truth(ids), contest.groups(ids)
+    precise = contest.precise_outputs
     names_of_groups = None if groups is None else groups.to_numpy()
     with context.reporter.bar(f"blend {len(members)} members", None):
         result = blend(
@@ -78,6 +80,7 @@ def _blend(context: Context, names: list[str], manifests: dict[str, Manifest], m
             combiner=config.combiner,
             seed=config.seed,
             groups=names_of_groups,
+            precise=bool(precise),
         )
         best = values[members.index(result.best_name)]
         scored = (fold >= 0).to_numpy()
@@ -91,11 +94,11 @@ def _blend(context: Context, names: list[str], manifests: dict[str, Manifest], m
     assert test_members == members
     outputs = contest.outputs
     frames = [
-        prediction_frame(ids[fold == k], int(k), BLEND, outputs, result.oof[(fold == k).to_numpy()])
+        prediction_frame(ids[fold == k], int(k), BLEND, outputs, result.oof[(fold == k).to_numpy()], precise)
         for k in sorted(fold.unique())
     ]
     oof_sha = write_predictions(layout.oof(BLEND), pd.concat(frames, ignore_index=True))
-    test_frame = prediction_frame(test_ids, -1, BLEND, outputs, result.predict(test_values))
+    test_frame = prediction_frame(test_ids, -1, BLEND, outputs, result.predict(test_values), precise)
     test_sha = write_predictions(layout.test(BLEND), test_frame)
     manifest = _manifest(context, result, versus, targets, manifests, made_of, oof_sha, test_sha)
     write_manifest(layout.manifest(BLEND), manifest)
@@ -107,6 +110,17 @@ def _blend(context: Context, names: list[str], manifests: dict[str, Manifest], m
         if one.pseudo is not None:
             context.reporter.note(f"{name} has learnt from pseudo-labels, too: {one.pseudo.in_words()}")
     return manifest
+
+
+def _warn_of_float32(context: Context, oof: dict[str, pd.DataFrame]) -> None:
+    """Tell which predictions an earlier version kept as float32, where the target needs float64."""
+    columns = [output_column(name) for name in sorted(context.contest.precise_outputs)]
+    for name, frame in oof.items():
+        if any(frame[column].dtype != np.float64 for column in columns):
+            context.reporter.warn(
+                f"{name}: its predictions are float32, which blurs a target so far from zero; remove "
+                f"{context.layout.pipeline(name)} and run `{command(context.root, 'train', name)}`"
+            )
 
 
 def _named(result: BlendResult) -> dict[str, dict[str, float]]:

@@ -17,6 +17,7 @@ from outfold.hosts.registry import get_host
 from outfold.learners.by_fold import check_folds
 from outfold.learners.registry import make_learner
 from outfold.metrics import PER_CLASS
+from outfold.precision import float_table
 from outfold.progress import Reporter
 from outfold.stages.compute import ANY
 from outfold.stages.context import Context
@@ -95,7 +96,7 @@ def rehearse_submission(context: Context, folds: Folds) -> list[str]:
     """
     contest = context.contest
     oof = _placeholder_oof(contest, folds)
-    values = outputs_by_id(oof).to_numpy(np.float32)
+    values = float_table(outputs_by_id(oof))
     decision = Decision.tuned(contest.metric, contest.truth(pd.Index(oof["id"])), values, task=contest.task)
     truth = contest.y[_varied_rows(contest, len(contest.test))]
     outputs = pd.DataFrame(_placeholders(contest, truth), index=contest.test.index, columns=contest.outputs)
@@ -118,8 +119,13 @@ def _placeholder_oof(contest: Contest, folds: Folds) -> pd.DataFrame:
     for fold in folds.numbers():
         ids = folds.valid(fold)[:most]
         truth = contest.truth(ids)[rng.permutation(len(ids))]
-        frames.append(prediction_frame(ids, fold, "rehearsal", contest.outputs, _placeholders(contest, truth)))
+        frames.append(_placeholder_frame(contest, ids, fold, truth))
     return pd.concat(frames, ignore_index=True)
+
+
+def _placeholder_frame(contest: Contest, ids: pd.Index, fold: int, truth: np.ndarray) -> pd.DataFrame:
+    values = _placeholders(contest, truth)
+    return prediction_frame(ids, fold, "rehearsal", contest.outputs, values, contest.precise_outputs)
 
 
 def _placeholders(contest: Contest, truth: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ import pandas as pd
 from outfold.contest import Contest
 from outfold.ensemble.decision import Decision, nested_thresholds
 from outfold.ensemble.thresholds import needs_thresholds
+from outfold.precision import float_table
 from outfold.store.predictions import fold_by_id, mean_by_id, members_of
 
 
@@ -85,7 +86,7 @@ def _repeated(contest: Contest, frame: pd.DataFrame, ids: pd.Index, values: np.n
     if part.empty:
         return None
     mean = mean_by_id(part)
-    inside, outside = mean[contest.outputs].to_numpy(np.float32), ~ids.isin(mean.index)
+    inside, outside = float_table(mean[contest.outputs]), ~ids.isin(mean.index)
     decision = Decision.tuned(contest.metric, contest.truth(ids[outside]), values[outside], task=contest.task)
     return contest.metric.score(contest.truth(mean.index), decision(inside))
 
@@ -94,7 +95,7 @@ def _decided(contest: Contest, frame: pd.DataFrame) -> tuple[pd.Index, np.ndarra
     """Ids, outputs, outputs as they are scored (labels where thresholds decide), and folds."""
     mean = mean_by_id(frame)
     fold = fold_by_id(frame).reindex(mean.index).to_numpy(np.int64)
-    values = mean[contest.outputs].to_numpy(np.float32)
+    values = float_table(mean[contest.outputs])
     if needs_thresholds(contest.metric, contest.task) and len(np.unique(fold)) > 1:
         nested = nested_thresholds(contest.metric, contest.truth(mean.index), values, fold, task=contest.task)
         return mean.index, values, nested.labels, fold

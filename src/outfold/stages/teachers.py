@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from outfold.config.pipeline import ModelPipeline
 from outfold.config.pseudo import CONFIDENCE, Pseudo
 from outfold.ensemble.pseudo import PseudoLabels, choose
 from outfold.errors import ConfigError, MismatchError, some
+from outfold.precision import float_table
 from outfold.stages.context import Context
 from outfold.stages.current import current, refused
 from outfold.stages.import_predictions import imported
@@ -86,7 +88,7 @@ class Teachers:
             weight=config.weight,
         )
 
-    def _votes(self, name: str, frame: pd.DataFrame, fold: int) -> NDArray[np.float32]:
+    def _votes(self, name: str, frame: pd.DataFrame, fold: int) -> NDArray[np.floating[Any]]:
         """What a teacher's members of one fold say: (members, test rows, outputs)."""
         ids, outputs = self.context.contest.test.index, self.context.contest.outputs
         frame = frame[frame["fold"] == fold]
@@ -94,7 +96,7 @@ class Teachers:
         if not layers or any(not layer.index.sort_values().equals(ids.sort_values()) for layer in layers):
             state = f"has not predicted every test row with its model of fold {fold}"
             raise refused(self.context, name, _ASKED, state, _BOTH)
-        return np.stack([layer.loc[ids, outputs].to_numpy(np.float32) for layer in layers])
+        return np.stack([float_table(layer.loc[ids, outputs]) for layer in layers])
 
 
 def teachers_of(context: Context, config: ModelPipeline) -> Teachers | None:

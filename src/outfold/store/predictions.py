@@ -1,7 +1,8 @@
 """Predictions by id: the one form that every learner leaves and every blend reads.
 
-A frame has the columns ``id``, ``fold``, ``member`` and one float32 column an output. Out of fold, each row carries the
-fold that scored it; on the test set, the fold whose model spoke. Nothing is ever joined by position.
+A frame has the columns ``id``, ``fold``, ``member`` and one float32 column an output; float64 where the target lies so
+far from zero that float32 would blur it (:attr:`outfold.contest.Contest.precise_outputs`). Out of fold, each row
+carries the fold that scored it; on the test set, the fold whose model spoke. Nothing is ever joined by position.
 
 An output whose own name is one of the three, such as the class ``member``, has the column ``output:member``
 (:func:`output_column`); every other output has a column of its own name.
@@ -10,7 +11,7 @@ An output whose own name is one of the three, such as the class ``member``, has 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from outfold.errors import DataError, MismatchError, some
+from outfold.precision import float_table
 from outfold.store.atomic import atomic_path
 
 KEYS = ("id", "fold", "member")
@@ -42,17 +44,20 @@ def _is_taken(name: str) -> bool:
     return name in KEYS
 
 
-def prediction_frame(ids: pd.Index, fold: int, member: str, outputs: Sequence[str], values: np.ndarray) -> pd.DataFrame:
+def prediction_frame(
+    ids: pd.Index, fold: int, member: str, outputs: Sequence[str], values: np.ndarray, precise: Collection[str] = ()
+) -> pd.DataFrame:
     """One member's predictions of one fold.
 
     Args:
         ids: the rows, (n,).
         values: (n, outputs), in the order of ``outputs``.
+        precise: the outputs that are kept as float64.
 
     Raises:
         DataError: the shape is wrong or a value is not finite.
     """
-    values = np.asarray(values, dtype=np.float32)
+    values = np.asarray(values, dtype=np.float64 if precise else np.float32)
     if values.shape != (len(ids), len(outputs)):
         raise DataError(f"predictions of fold {fold}: shape {values.shape}, expected {(len(ids), len(outputs))}")
     bad = ~np.isfinite(values).all(axis=1)
@@ -62,7 +67,10 @@ def prediction_frame(ids: pd.Index, fold: int, member: str, outputs: Sequence[st
             remedy="A diverged model gives such numbers: lower its learning rate.",
         )
     frame = pd.DataFrame({"id": np.asarray(ids), "fold": np.int64(fold), "member": member})
-    return pd.concat([frame, pd.DataFrame(values, columns=[output_column(name) for name in outputs])], axis=1)
+    table = pd.DataFrame(values, columns=[output_column(name) for name in outputs])
+    if precise:
+        table = table.astype({output_column(name): np.float32 for name in outputs if name not in precise})
+    return pd.concat([frame, table], axis=1)
 
 
 def write_predictions(path: Path, frame: pd.DataFrame) -> str:
@@ -123,12 +131,16 @@ def members_of(frame: pd.DataFrame) -> list[str]:
 
 
 def mean_by_id(frame: pd.DataFrame) -> pd.DataFrame:
-    """One row an id: the float32 mean over members, folds and repeats, indexed and sorted by id; outputs by name."""
-    if frame["id"].is_unique:
-        return outputs_by_id(frame).astype("float32").sort_index()
+    """One row an id: the mean over members, folds and repeats, indexed and sorted by id; outputs by name.
+
+    Each output keeps its type, float32 or float64.
+    """
     columns = _columns(frame)
+    types = {name: "float64" if frame[name].dtype == np.float64 else "float32" for name in columns}
+    if frame["id"].is_unique:
+        return frame.set_index("id")[columns].astype(types).set_axis(outputs_of(frame), axis=1).sort_index()
     mean = frame.astype(dict.fromkeys(columns, "float64")).groupby("id", sort=True)[columns].mean()
-    return mean.astype("float32").set_axis(outputs_of(frame), axis=1)
+    return mean.astype(types).set_axis(outputs_of(frame), axis=1)
 
 
 def fold_by_id(frame: pd.DataFrame) -> pd.Series:
@@ -146,7 +158,8 @@ def stack(frames: Mapping[str, pd.DataFrame], *, what: str) -> tuple[pd.Index, l
         what: ``oof`` or ``test``, for messages.
 
     Returns:
-        The ids (n,), the names ``pipeline/member`` (m,), and float32 values (m, n, outputs).
+        The ids (n,), the names ``pipeline/member`` (m,), and values (m, n, outputs): float32, or float64 where an
+        output of a member is.
 
     Raises:
         MismatchError: the pipelines do not speak of the same rows or the same outputs.
@@ -171,5 +184,5 @@ def stack(frames: Mapping[str, pd.DataFrame], *, what: str) -> tuple[pd.Index, l
                     remedy="Train both on the same folds and data.",
                 )
             names.append(f"{pipeline}/{member}")
-            layers.append(values[first_outputs].to_numpy(np.float32))
+            layers.append(float_table(values[first_outputs]))
     return first_ids, names, np.stack(layers)

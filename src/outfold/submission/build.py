@@ -10,7 +10,6 @@ import pandas as pd
 
 from outfold.errors import SubmissionError, some
 from outfold.metrics import PER_CLASS, Metric, Task, expected_class, to_labels
-from outfold.precision import precise
 from outfold.submission.by_target import each_target, own_outputs, part_of
 from outfold.submission.form import Form, form_of
 from outfold.submission.sample_format import SampleFormat
@@ -58,8 +57,8 @@ def build(
         file_format: how the sample submission writes a plain table; None: as such.
 
     Returns:
-        a new frame: ids as in the sample; probabilities and values float32 (values float64 where float32 would lose
-        what tells them apart), 0/1 and ratings int64, labels as in ``written`` or
+        a new frame: ids as in the sample; probabilities and values float32 (values of the type of
+        their output), 0/1 and ratings int64, labels as in ``written`` or
         ``classes``, tags and rankings text.
 
     Raises:
@@ -89,7 +88,9 @@ def build(
     elif form.kind != "rating":
         values = _probabilities(values, task, clip if metric.wants == "probabilities" else None)
     labels = list(classes or ()) if written is None else list(written)
-    columns = _columns(form, values, names, task, labels, metric, thresholds, span, tag_separator)
+    types = {str(name): dtype for name, dtype in outputs.dtypes.items()}
+    float64 = [types.get(name, outputs.dtypes.iloc[0]) == np.float64 for name in names]
+    columns = _columns(form, values, names, task, labels, metric, thresholds, span, tag_separator, float64)
     columns[form.id_column] = sample[form.id_column].to_numpy()
     table = pd.DataFrame({name: columns[name] for name in map(str, sample.columns)})
     return table if file_format is None else file_format.written(table)
@@ -173,6 +174,7 @@ def _columns(
     thresholds: Sequence[float] | float | None,
     span: tuple[float, float] | None,
     tag_separator: str,
+    float64: Sequence[bool],
 ) -> dict[str, Any]:
     """The sample's columns by name."""
     only = form.columns[0]
@@ -199,8 +201,11 @@ def _columns(
     if form.kind == "probability":
         positive = values.astype(np.float32)[:, 0]
         return {only: np.float32(1.0) - positive if form.binary is not None and not form.binary.positive else positive}
-    numbers = precise(values) if form.kind == "values" else values.astype(np.float32)
-    return dict(zip(names, numbers.T, strict=True))
+    types = float64 if form.kind == "values" else [False] * len(names)
+    return {
+        name: column if kept else column.astype(np.float32)
+        for name, column, kept in zip(names, values.T, types, strict=True)
+    }
 
 
 def _rankings(values: np.ndarray, names: list[str], best: int) -> list[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ class Transform:
         instead: what a person could do with numbers that it does not take.
     """
 
-    name: TransformName
+    name: TransformName | Literal["shift"]
     to_learn: Callable[[Any], Any]
     to_say: Callable[[Any], Any]
     least: float | None = None
@@ -65,6 +66,20 @@ class Transform:
         with np.errstate(over="ignore"):
             said = self.to_say(np.asarray(learnt, dtype=np.float64))
         return np.asarray(np.clip(said, -_LARGEST, _LARGEST))
+
+
+def shift(values: NDArray[Any]) -> Transform:
+    """Numbers less a constant near their middle: a multiple of a power of two above their range.
+
+    The constant is so coarse that single rows do not decide it.
+    """
+    grid = 2.0 ** np.ceil(np.log2(float(values.max() - values.min())))
+    center = float(np.rint(np.median(values) / grid) * grid)
+    return Transform("shift", partial(_plus, number=-center), partial(_plus, number=center))
+
+
+def _plus(values: Any, number: float) -> Any:
+    return values + number
 
 
 def _squared(learnt: Array) -> Array:

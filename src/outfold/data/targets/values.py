@@ -15,6 +15,8 @@ from outfold.errors import DataError, some
 from outfold.precision import exact_number
 
 _INTEGER = re.compile(r"(0|[+-]?[1-9]\d{0,999})(\.0*)?", re.ASCII)
+LARGEST = 1e36
+"""Amounts beyond it overflow float32, in which most models compute."""
 _BINARY_WORDS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
 
 
@@ -50,15 +52,22 @@ def as_numbers(values: pd.Series) -> pd.Series | None:
 
 
 def amounts(values: pd.Series, path: Path) -> np.ndarray:
-    """The values as float64 (n,); DataError where one is no finite number."""
+    """The values as float64 (n,); DataError where one is no finite number, or so large that its square is none."""
     numbers = values.astype(np.float64) if not is_text(values) else pd.to_numeric(values, errors="coerce")
     result = np.asarray(numbers, dtype=np.float64)
     bad = ~np.isfinite(result)
     if bad.any():
         raise DataError(
-            f"{path}: task: regression needs numbers, and the target {values.name} is {values[bad].iloc[0]!r} "
-            f"in row {values.index[bad][0]!r} ({int(bad.sum())} rows: {some(values.index[bad])})",
+            f"{path}: task: regression needs numbers, and the target {values.name} is {values[bad].tolist()[0]!r} "
+            f"in row {values.index[bad].tolist()[0]!r} ({int(bad.sum())} rows: {some(values.index[bad])})",
             remedy="For classes, say `task: multiclass` or `task: binary`.",
+        )
+    large = np.abs(result) > LARGEST
+    if large.any():
+        raise DataError(
+            f"{path}: the target {values.name} is {result[large][0]:g} in row {values.index[large].tolist()[0]!r} "
+            f"({int(large.sum())} rows: {some(values.index[large])}); models compute with numbers up to {LARGEST:g}",
+            remedy="Divide the column by a constant, or leave such rows out: `train_where` in competition.yaml.",
         )
     return result
 
@@ -74,8 +83,8 @@ def zeros_and_ones(values: pd.Series, path: Path) -> np.ndarray:
     bad = flags < 0
     if bad.any():
         raise DataError(
-            f"{path}: task: multilabel needs 0 or 1, and the target {values.name} is {values[bad].iloc[0]!r} "
-            f"in row {values.index[bad][0]!r}",
+            f"{path}: task: multilabel needs 0 or 1, and the target {values.name} is {values[bad].tolist()[0]!r} "
+            f"in row {values.index[bad].tolist()[0]!r}",
             remedy="For amounts, say `task: regression`.",
         )
     return flags

@@ -185,7 +185,8 @@ class GbdtLearner:
                 )
                 yield member, class_probabilities(found) if self.contest.task == "ordinal" else found
 
-        return predicted(said, self.name, self.contest.outputs, part, ids, shelves, self.reporter)
+        contest = self.contest
+        return predicted(said, self.name, contest.outputs, part, ids, shelves, self.reporter, contest.precise_outputs)
 
     def summarise(self, shelves: Mapping[int, Shelf], folder: Path) -> None:
         """Write ``importance.csv`` and ``importance.png``: what the boosters looked at, over the folds.

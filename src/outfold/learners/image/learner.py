@@ -223,12 +223,13 @@ class ImageLearner:
         Returns:
             id, fold, member, and the outputs.
         """
-        rows = self.contest.places(part, ids)
-        loss = partial(voting_loss, self.contest, self.config)
+        contest = self.contest
+        rows = contest.places(part, ids)
+        loss = partial(voting_loss, contest, self.config)
         voters = [v for f, shelf in sorted(shelves.items()) for v in voters_of(f, shelf, loss, self.device)]
         with reproducible(self.device):
             frames = [
-                prediction_frame(ids, voter.fold, voter.member, self.contest.outputs, values)
+                prediction_frame(ids, voter.fold, voter.member, contest.outputs, values, contest.precise_outputs)
                 for voter, values in self.inference(part).run(rows, voters)
             ]
         return pd.concat(frames, ignore_index=True)

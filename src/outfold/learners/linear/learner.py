@@ -126,7 +126,8 @@ class LinearLearner:
             matrix = self._designed.apply(self._designed.again(shelf, fitted, part, fold), part, ids, fold)
             yield MEMBER, np.hstack([model.predict(matrix) for model in _models(shelf, fitted)])
 
-        return predicted(said, self.name, self.contest.outputs, part, ids, shelves, self.reporter)
+        contest = self.contest
+        return predicted(said, self.name, contest.outputs, part, ids, shelves, self.reporter, contest.precise_outputs)
 
     def summarise(self, shelves: Mapping[int, Shelf], folder: Path) -> None:
         """Write ``importance.csv`` and ``importance.png``: each column's share of what moves the outputs.

@@ -137,7 +137,8 @@ class RealMlpLearner:
             with quietly():
                 yield MEMBER, np.hstack([model.predict(rows) for model in models])
 
-        return predicted(said, self.name, self.contest.outputs, part, ids, shelves, self.reporter)
+        contest = self.contest
+        return predicted(said, self.name, contest.outputs, part, ids, shelves, self.reporter, contest.precise_outputs)
 
     def summarise(self, shelves: Mapping[int, Shelf], folder: Path) -> None:
         """Write ``importance.csv`` and ``importance.png``: what shuffling a column costs; not of too many columns."""

@@ -122,7 +122,8 @@ class SklearnLearner:
             models: list[Model] = models_of(shelf, kept["made_with"], self.name, self.reporter)
             yield MEMBER, np.hstack([model.predict(matrix) for model in models])
 
-        return predicted(said, self.name, self.contest.outputs, part, ids, shelves, self.reporter)
+        contest = self.contest
+        return predicted(said, self.name, contest.outputs, part, ids, shelves, self.reporter, contest.precise_outputs)
 
     def summarise(self, shelves: Mapping[int, Shelf], folder: Path) -> None:
         """Write ``importance.csv`` and ``importance.png``, where the estimator's columns can be weighed."""

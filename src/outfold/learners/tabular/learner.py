@@ -152,14 +152,14 @@ class TabularLearner:
         Returns:
             id, fold, member, and the outputs.
         """
-        frames = []
+        frames, precise = [], self.contest.precise_outputs
         with (
             reproducible(self.device, images=False),
             self.reporter.bar(f"{self.name}: predict {part}", len(shelves), "folds") as bar,
         ):
             for fold, shelf in sorted(shelves.items()):
                 for member, values in predictions(self.networks, part, ids, fold, shelf):
-                    frames.append(prediction_frame(ids, fold, member, self.contest.outputs, values))
+                    frames.append(prediction_frame(ids, fold, member, self.contest.outputs, values, precise))
                 bar.advance(1)
         return pd.concat(frames, ignore_index=True)
 
