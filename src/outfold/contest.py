@@ -16,6 +16,7 @@ from outfold.data.encoding.by_column import ByColumn
 from outfold.data.encoding.categories import Categories
 from outfold.data.parts.roles import Roles
 from outfold.data.reading.look_up import places_of
+from outfold.data.targets.tag_lists import TagList
 from outfold.errors import ConfigError, some
 from outfold.hooks import Hooks
 from outfold.metrics import PER_CLASS, Metric, Subtask
@@ -58,6 +59,7 @@ class Contest:
         hooks: the user's own functions.
         image_paths: for train and test the absolute path of each row's image, by id; empty without images.
         written: how the training table writes each class, where that differs from the class (``1.0`` for 1).
+        tag_list: how it writes lists of tags, where cells are lists.
     """
 
     root: Path
@@ -81,6 +83,7 @@ class Contest:
     hooks: Hooks
     image_paths: dict[str, pd.Series]
     written: list[str] | None = None
+    tag_list: TagList | None = None
     _asked: list[tuple[Half, pd.Index, NDArray[np.int64]]] = field(default_factory=list, init=False, repr=False)
     _categories: dict[Half, dict[str, Categories]] = field(
         default_factory=lambda: {"train": {}, "test": {}}, init=False, repr=False

@@ -102,6 +102,7 @@ def _read(root: Path, config: CompetitionConfig | None) -> Contest:
         hooks=hooks,
         image_paths={part: paths for part, (paths, _) in images.items()},
         written=target.written,
+        tag_list=target.tag_list,
     )
 
 

@@ -24,7 +24,7 @@ class PseudoLabels:
 
     Attributes:
         ids: (n,) of the test rows, in the order of the test table.
-        targets: (n, outputs) of the teachers' type: a distribution over the classes, probabilities of labels, or values.
+        targets: (n, outputs) of the teachers' type: distributions over the classes, probabilities of labels, or values.
         weight: of each row in the loss; a training row has 1.
         limit: the least confidence that was asked for, or that was needed to be among the share; of numbers, the
             greatest spread.

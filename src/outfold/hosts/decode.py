@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from outfold.data.targets.tag_lists import cell_tags
 from outfold.errors import DataError, SubmissionError, nearest, quoted, some
 from outfold.hosts.host import Scoring
 from outfold.precision import exact_number
@@ -166,15 +167,14 @@ def _tags(column: pd.Series, classes: Sequence[str], separator: str, side: Side)
     known = {name: code for code, name in enumerate(classes)}
     hot = np.zeros((len(column), len(classes)), dtype=np.int8)
     for row, cell in enumerate(column):
-        for tag in (part.strip() for part in ("" if pd.isna(cell) else str(cell)).split(separator)):
-            if tag and tag not in known:
+        for tag in [] if pd.isna(cell) else cell_tags(str(cell), separator, known):
+            if tag not in known:
                 raise side.error(
                     f"{side.what} has the tag {quoted(tag)} in row {quoted(column.index[row])}, "
                     f"which is not among {some(classes)}",
                     remedy=nearest(tag, classes),
                 )
-            if tag:
-                hot[row, known[tag]] = 1
+            hot[row, known[tag]] = 1
     return hot
 
 

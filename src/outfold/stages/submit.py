@@ -11,7 +11,13 @@ from typing import Any
 import pandas as pd
 
 from outfold.contest import Contest
-from outfold.contest_summary import submission_doubts, submission_form, submission_labels, submission_meaning
+from outfold.contest_summary import (
+    submission_doubts,
+    submission_facts,
+    submission_form,
+    submission_labels,
+    untagged_share,
+)
 from outfold.ensemble.thresholds import rating_span
 from outfold.errors import ConfigError, is_utf8, quoted
 from outfold.hosts.host import Host, Scored, Scoring
@@ -47,11 +53,10 @@ def submit(
     contest = context.contest
     outputs = mean_by_id(read_test(layout, manifest, contest.test.index))
     frame = submission_of(contest, outputs, manifest.extra.get("thresholds"))
-    for warning in [*submission_doubts(contest), *check(frame, contest.sample, **form_arguments(contest))]:
+    for warning in [*submission_doubts(contest, frame), *check(frame, contest.sample, **form_arguments(contest))]:
         reporter.warn(f"submission: {warning}")
-    holds = submission_meaning(contest)
-    if holds is not None:
-        reporter.note(f"submission: {holds}")
+    for fact in submission_facts(contest, frame, outputs, manifest.extra.get("thresholds")):
+        reporter.note(f"submission: {fact}")
     data = csv_bytes(frame)
     sha256 = hashlib.sha256(data).hexdigest()
     file = layout.submissions / f"{name}-{sha256[:8]}.csv"
@@ -103,6 +108,8 @@ def submission_of(contest: Contest, outputs: pd.DataFrame, thresholds: Any) -> p
         thresholds=thresholds,
         span=_span(contest),
         clip=contest.config.submission.clip or None,
+        always_tagged=untagged_share(contest) == 0,
+        tag_list=contest.tag_list,
         **form_arguments(contest),
     )
     return contest.hooks.postprocess(frame)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from outfold.data.targets.tag_lists import TagList
 from outfold.errors import SubmissionError, some
 from outfold.metrics import PER_CLASS, Metric, Task, expected_class, to_labels
 from outfold.submission.by_target import each_target, own_outputs, part_of
@@ -33,6 +34,8 @@ def build(
     written: Sequence[Any] | None = None,
     positive_is_said: bool = False,
     file_format: SampleFormat | None = None,
+    always_tagged: bool = False,
+    tag_list: TagList | None = None,
 ) -> pd.DataFrame:
     """The submission in the form that the sample asks for (see :class:`outfold.submission.Form`).
 
@@ -55,6 +58,8 @@ def build(
             :func:`outfold.submission.labels.written_labels`.
         positive_is_said: as for :func:`outfold.submission.form_of`.
         file_format: how the sample submission writes a plain table; None: as such.
+        always_tagged: in a column of tags, a row without any gets its likeliest one.
+        tag_list: how the training table writes lists of tags; taken where the sample has lists in such brackets, too.
 
     Returns:
         a new frame: ids as in the sample; probabilities and values float32 (values of the type of
@@ -89,8 +94,13 @@ def build(
         values = _probabilities(values, task, clip if metric.wants == "probabilities" else None)
     labels = list(classes or ()) if written is None else list(written)
     types = {str(name): dtype for name, dtype in outputs.dtypes.items()}
+    lists = form.tag_list
+    if lists is not None and tag_list is not None and lists.brackets == tag_list.brackets:
+        lists = tag_list
     float64 = [types.get(name, outputs.dtypes.iloc[0]) == np.float64 for name in names]
-    columns = _columns(form, values, names, task, labels, metric, thresholds, span, tag_separator, float64)
+    columns = _columns(
+        form, values, names, task, labels, metric, thresholds, span, tag_separator, float64, always_tagged, lists
+    )
     columns[form.id_column] = sample[form.id_column].to_numpy()
     table = pd.DataFrame({name: columns[name] for name in map(str, sample.columns)})
     return table if file_format is None else file_format.written(table)
@@ -175,6 +185,8 @@ def _columns(
     span: tuple[float, float] | None,
     tag_separator: str,
     float64: Sequence[bool],
+    always_tagged: bool,
+    tag_list: TagList | None,
 ) -> dict[str, Any]:
     """The sample's columns by name."""
     only = form.columns[0]
@@ -196,7 +208,11 @@ def _columns(
             return {only: pd.Series(chosen[labels.reshape(len(values))]).infer_objects().array}
         if form.kind == "tags":
             array = np.array(names, dtype=object)
-            return {only: [tag_separator.join(array[row == 1]) for row in labels]}
+            if always_tagged:
+                bare = labels.sum(axis=1) == 0
+                labels[bare, values[bare].argmax(axis=1)] = 1
+            write = tag_separator.join if tag_list is None else tag_list.write
+            return {only: [write(array[row == 1]) for row in labels]}
         return dict(zip(names, labels.astype(np.int64).T, strict=True))
     if form.kind == "probability":
         positive = values.astype(np.float32)[:, 0]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from outfold.data.targets.tag_lists import cell_tags
 from outfold.errors import quoted, some
 from outfold.metrics import PER_CLASS, Metric, Task
 from outfold.submission.form import Form
 
 SUM_TOLERANCE = 1e-3
+EMPTY_MORE = 0.05
+"""So much greater may the share of rows without a tag be than in training."""
 ENOUGH_ROWS = 10
 """From so many rows on, the same prediction in all of them is no accident."""
 
@@ -71,7 +74,7 @@ def _words(column: pd.Series, ids: pd.Series, form: Form, names: list[str], tag_
     strange: dict[str, int] = {}
     repeated, long = [], []
     for row, cell in zip(ids, column.astype(str), strict=True):
-        words = [cell] if form.kind == "label" else [word for word in cell.split(tag_separator) if word]
+        words = [cell] if form.kind == "label" else cell_tags(cell, tag_separator, known)
         if form.kind == "ranking":
             words = cell.split()
         for word in words:
@@ -98,6 +101,24 @@ def constant(frame: pd.DataFrame, form: Form) -> list[str]:
         return []
     first = some((f"{name} = {frame[name].iloc[0]}" for name in form.columns), 3)
     return [f"all {len(frame)} rows have the same prediction ({first}): the model has learnt nothing"]
+
+
+def empty_tags(frame: pd.DataFrame, form: Form, usual: float) -> list[str]:
+    """One warning where many more rows have no tag than is usual.
+
+    Args:
+        usual: the share of training rows without one.
+    """
+    if form.kind != "tags" or not len(frame):
+        return []
+    empty = frame[form.columns[0]].map(lambda cell: not cell_tags(str(cell), " "))
+    if empty.mean() <= usual + EMPTY_MORE:
+        return []
+    rows = frame.loc[empty, form.id_column]
+    return [
+        f"{int(empty.sum())} of {len(frame)} rows have no tag ({empty.mean():.0%}; of the training rows {usual:.0%}): "
+        f"{some(rows)}"
+    ]
 
 
 def oddities(frame: pd.DataFrame, form: Form, task: Task) -> list[str]:

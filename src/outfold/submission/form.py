@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from outfold.data.targets.tag_lists import TagList, list_form
 from outfold.errors import SubmissionError, nearest, quoted, some
 from outfold.metrics import PER_CLASS, Metric, Task
 from outfold.submission.binary_column import BinaryColumn, binary_column
@@ -28,6 +29,7 @@ class Form:
         columns: the other columns, as they stand in the sample.
         best: of a ranking: how many classes a row may name.
         binary: of a binary target's single column: which class it speaks of.
+        tag_list: of tags: how the sample writes lists; None where it has words between separators.
     """
 
     kind: Kind
@@ -35,6 +37,7 @@ class Form:
     columns: list[str]
     best: int = 0
     binary: BinaryColumn | None = None
+    tag_list: TagList | None = None
 
 
 def form_of(
@@ -78,7 +81,15 @@ def form_of(
     binary = None
     if task == "binary" and len(columns) == 1 and classes is not None:
         binary = binary_column(columns[0], sample[columns[0]], classes, positive_is_said=positive_is_said)
-    return Form(kind, id_column, columns, int(metric.name.partition("@")[2]) if kind == "ranking" else 0, binary)
+    best = int(metric.name.partition("@")[2]) if kind == "ranking" else 0
+    return Form(kind, id_column, columns, best, binary, _tag_list(sample[columns[0]]) if kind == "tags" else None)
+
+
+def _tag_list(cells: pd.Series) -> TagList | None:
+    try:
+        return list_form(cells.dropna().astype(str).unique())
+    except ValueError:
+        return None
 
 
 def _kind(columns: list[str], names: list[str], task: Task, metric: Metric, numbers: bool) -> Kind | None:

@@ -14,6 +14,7 @@ from outfold.config.competition import Task
 from outfold.data.reading.column_types import is_text, typed_series
 from outfold.data.targets.classes import coded
 from outfold.data.targets.guess import infer_task
+from outfold.data.targets.tag_lists import TagList, cell_tags, list_form
 from outfold.data.targets.values import amounts, refuse_missing, spelled, split_cell, zeros_and_ones
 from outfold.errors import ConfigError, DataError, nearest, quoted, some
 
@@ -31,6 +32,7 @@ class Target:
             for several; multitask float64 (n, k), those of its targets side by side.
         notes: what was guessed, in plain words.
         written: how the training table writes each class, where that differs from the class (``1.0`` for 1).
+        tag_list: how it writes lists of tags, where cells are lists.
     """
 
     task: Task
@@ -39,6 +41,7 @@ class Target:
     y: np.ndarray
     notes: tuple[str, ...] = ()
     written: list[str] | None = None
+    tag_list: TagList | None = None
 
 
 def target_columns(frame: pd.DataFrame, names: Sequence[str], path: Path) -> pd.DataFrame:
@@ -119,9 +122,26 @@ def raw_targets(raw: pd.DataFrame) -> pd.DataFrame:
     return raw.assign(**{name: values for name, values in typed.items() if not is_text(values)})
 
 
+def _list_form(values: pd.Series, path: Path) -> TagList | None:
+    """How the cells write lists of tags; None where they are words between separators."""
+    present = values.dropna().astype(str)
+    try:
+        return list_form(present.unique())
+    except ValueError as error:
+        (cell,) = error.args
+        row = present.index[present == cell].tolist()[0]
+        raise DataError(
+            f"{path}: the target {values.name} holds lists of tags, and {cell!r} in row {row!r} is none",
+            remedy="Write every cell as a list: ['a', 'b'].",
+        ) from None
+
+
 def _tags(values: pd.Series, separator: str, path: Path, notes: tuple[str, ...]) -> Target:
     codes, cells = pd.factorize(values)
-    split = [split_cell(cell, separator) for cell in cells]
+    form = _list_form(values, path)
+    split = [split_cell(cell, separator) if form is None else cell_tags(str(cell), separator) for cell in cells]
+    if form is not None:
+        notes = (*notes, f"target {values.name}: its cells are read as lists of tags, such as {form}")
     labels = sorted({tag for cell in split for tag in cell})
     if not labels:
         raise DataError(f"{path}: the target {values.name} holds no tags at all")
@@ -130,4 +150,4 @@ def _tags(values: pd.Series, separator: str, path: Path, notes: tuple[str, ...])
     for row, cell in enumerate(split):
         hot[row, [place[tag] for tag in cell]] = 1
     # a missing cell has the code -1: the last row, which has no tags
-    return Target("multilabel", labels, labels, hot[codes], notes)
+    return Target("multilabel", labels, labels, hot[codes], notes, tag_list=form)

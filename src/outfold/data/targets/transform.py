@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +91,7 @@ def _sigmoid(learnt: Array) -> Array:
 
 
 TRANSFORMS: dict[TransformName, Transform] = {
-    one.name: one
+    cast(TransformName, one.name): one
     for one in (
         Transform("log", np.log, np.exp, least=0.0, instead="log1p takes 0, too"),
         Transform("log1p", np.log1p, np.expm1, least=-1.0, instead="asinh takes any number"),

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from outfold.data.reading.column_types import MISSING_WORDS, is_text
+from outfold.data.targets.tag_lists import list_form
 from outfold.errors import DataError, some
 from outfold.precision import exact_number
 
@@ -92,9 +93,19 @@ def zeros_and_ones(values: pd.Series, path: Path) -> np.ndarray:
 
 def looks_like_tags(values: pd.Series, separator: str) -> bool:
     """Cells made of fewer parts than there are different cells, of which some hold more parts than others."""
-    cells = [split_cell(cell, separator) for cell in values.unique()]
+    texts = [str(value) for value in values.unique()]
+    if _are_lists(texts):
+        return True
+    cells = [split_cell(cell, separator) for cell in texts]
     parts = {part for cell in cells for part in cell}
     return len(parts) < len(cells) and len({len(cell) for cell in cells}) > 1
+
+
+def _are_lists(texts: list[str]) -> bool:
+    try:
+        return list_form(texts) is not None
+    except ValueError:
+        return True  # most are; reading them says which is none
 
 
 def split_cell(cell: Any, separator: str) -> list[str]:
