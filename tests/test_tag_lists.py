@@ -156,7 +156,7 @@ def test_rows_above_no_threshold_get_the_likeliest_tag_where_every_training_row_
     metric = get_metric("f1_samples", task="multilabel")
     build_with = {"task": "multilabel", "targets": ["tags"], "classes": ["a", "b"], "metric": metric}
     assert build(sample, outputs, **build_with)["tags"].tolist() == ["", "a"]
-    assert build(sample, outputs, always_tagged=True, **build_with)["tags"].tolist() == ["b", "a"]
+    assert build(sample, outputs, untagged=0.0, **build_with)["tags"].tolist() == ["b", "a"]
 
 
 @pytest.mark.parametrize(("usual", "warned"), [(0.0, True), (0.5, False)])

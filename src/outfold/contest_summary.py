@@ -11,7 +11,6 @@ from outfold.contest import Contest
 from outfold.errors import SubmissionError, some
 from outfold.metrics import to_labels
 from outfold.submission.binary_column import is_truth
-from outfold.submission.contents import empty_tags
 from outfold.submission.explain import doubts, meaning
 from outfold.submission.form import Form, form_of
 from outfold.submission.labels import written_labels
@@ -89,20 +88,18 @@ def submission_meaning(contest: Contest) -> str | None:
     return f"{form.columns[0]}: {said} ({reason})"
 
 
-def submission_doubts(contest: Contest, frame: pd.DataFrame | None = None) -> list[str]:
-    """Warnings about what the submission holds, and about the rows of ``frame``, where it is built."""
+def submission_doubts(contest: Contest) -> list[str]:
+    """Warnings about what the submission holds."""
     form = submission_form(contest)
     if form is None or contest.classes is None:
         return []
-    found = doubts(form, contest.classes, contest.metric)
-    return found if frame is None else found + empty_tags(frame, form, untagged_share(contest) or 0.0)
+    return doubts(form, contest.classes, contest.metric)
 
 
-def submission_facts(contest: Contest, frame: pd.DataFrame, outputs: pd.DataFrame, thresholds: Any) -> list[str]:
+def submission_facts(contest: Contest, outputs: pd.DataFrame, thresholds: Any) -> list[str]:
     """What was guessed in a submission: the class of a number, and tags of rows that no threshold gives one.
 
     Args:
-        frame: the submission.
         outputs, thresholds: what it was built from.
     """
     form, holds = submission_form(contest), submission_meaning(contest)
@@ -112,7 +109,7 @@ def submission_facts(contest: Contest, frame: pd.DataFrame, outputs: pd.DataFram
         bare = int((labels.sum(axis=1) == 0).sum())
         if bare:
             facts.append(
-                f"{bare} of {len(frame)} rows have no tag above its threshold, and no training row is without one: "
+                f"{bare} of {len(outputs)} rows have no tag above its threshold, and no training row is without one: "
                 "their likeliest tag is sent"
             )
     return facts

@@ -169,9 +169,9 @@ def _check_values(contest: Contest, scales: Scales, where: Path | str) -> None:
         values = table[:, scales.columns[name]]
         bad = ~transform.takes(values)
         if bad.any():
-            ids, first = contest.train.index[bad], values[bad][0]
+            ids, first = contest.train.index[bad].tolist(), values[bad][0]
             raise DataError(
-                f"{where}: target_transform: {transform.name}: the target {name} is {first:g} in row {ids.tolist()[0]!r} "
+                f"{where}: target_transform: {transform.name}: the target {name} is {first:g} in row {ids[0]!r} "
                 f"({int(bad.sum()):,} rows: {some(ids)}); expected {transform.domain}",
                 remedy=f"Choose another ({transform.instead}), or leave such rows out: `train_where` in "
                 f"{contest.layout.competition}.",

@@ -53,9 +53,9 @@ def submit(
     contest = context.contest
     outputs = mean_by_id(read_test(layout, manifest, contest.test.index))
     frame = submission_of(contest, outputs, manifest.extra.get("thresholds"))
-    for warning in [*submission_doubts(contest, frame), *check(frame, contest.sample, **form_arguments(contest))]:
+    for warning in [*submission_doubts(contest), *check(frame, contest.sample, **form_arguments(contest))]:
         reporter.warn(f"submission: {warning}")
-    for fact in submission_facts(contest, frame, outputs, manifest.extra.get("thresholds")):
+    for fact in submission_facts(contest, outputs, manifest.extra.get("thresholds")):
         reporter.note(f"submission: {fact}")
     data = csv_bytes(frame)
     sha256 = hashlib.sha256(data).hexdigest()
@@ -108,7 +108,6 @@ def submission_of(contest: Contest, outputs: pd.DataFrame, thresholds: Any) -> p
         thresholds=thresholds,
         span=_span(contest),
         clip=contest.config.submission.clip or None,
-        always_tagged=untagged_share(contest) == 0,
         tag_list=contest.tag_list,
         **form_arguments(contest),
     )
@@ -134,6 +133,7 @@ def form_arguments(contest: Contest) -> dict[str, Any]:
         "written": submission_labels(contest),
         "positive_is_said": contest.config.positive is not None,
         "file_format": contest.sample_format,
+        "untagged": untagged_share(contest),
     }
 
 

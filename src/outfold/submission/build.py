@@ -34,7 +34,7 @@ def build(
     written: Sequence[Any] | None = None,
     positive_is_said: bool = False,
     file_format: SampleFormat | None = None,
-    always_tagged: bool = False,
+    untagged: float | None = None,
     tag_list: TagList | None = None,
 ) -> pd.DataFrame:
     """The submission in the form that the sample asks for (see :class:`outfold.submission.Form`).
@@ -58,7 +58,7 @@ def build(
             :func:`outfold.submission.labels.written_labels`.
         positive_is_said: as for :func:`outfold.submission.form_of`.
         file_format: how the sample submission writes a plain table; None: as such.
-        always_tagged: in a column of tags, a row without any gets its likeliest one.
+        untagged: the share of training rows without a tag; where it is 0, a row without any gets its likeliest one.
         tag_list: how the training table writes lists of tags; taken where the sample has lists in such brackets, too.
 
     Returns:
@@ -99,7 +99,7 @@ def build(
         lists = tag_list
     float64 = [types.get(name, outputs.dtypes.iloc[0]) == np.float64 for name in names]
     columns = _columns(
-        form, values, names, task, labels, metric, thresholds, span, tag_separator, float64, always_tagged, lists
+        form, values, names, task, labels, metric, thresholds, span, tag_separator, float64, untagged == 0, lists
     )
     columns[form.id_column] = sample[form.id_column].to_numpy()
     table = pd.DataFrame({name: columns[name] for name in map(str, sample.columns)})

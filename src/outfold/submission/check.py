@@ -29,6 +29,7 @@ def check(
     written: Sequence[Any] | None = None,
     positive_is_said: bool = False,
     file_format: SampleFormat | None = None,
+    untagged: float | None = None,
 ) -> list[str]:
     """Refuse a submission that the host would refuse, or that would waste a try.
 
@@ -38,6 +39,7 @@ def check(
             :func:`outfold.submission.build`.
         sample: the sample submission as a plain table.
         file_format: how the sample submission writes a plain table; None: as such.
+        untagged: the share of training rows without a tag.
 
     Returns:
         what looks odd and may still be meant, in plain words.
@@ -70,7 +72,8 @@ def check(
     if problems:
         listed = "".join(f"\n  - {problem}" for problem in problems)
         raise SubmissionError(f"the submission must not be sent:{listed}")
-    return contents.oddities(frame, form, task)
+    warnings = contents.oddities(frame, form, task)
+    return warnings if untagged is None else warnings + contents.empty_tags(frame, form, untagged)
 
 
 def _plain(frame: pd.DataFrame, file_format: SampleFormat) -> pd.DataFrame:

@@ -12,7 +12,8 @@ from typing import Any, Literal
 Quotes = Literal["json", "python", "none"]
 
 _BRACKETS = {"[": "]", "{": "}", "(": ")"}
-_ADJACENT = re.compile(r"""(['"])\s+['"]""")
+_QUOTED = r"""(?:'[^'\\]*'|"[^"\\]*")"""
+_ADJACENT = re.compile(rf"\s*{_QUOTED}(?:\s+{_QUOTED})+\s*")
 """NumPy prints ``['a' 'b']``, which Python reads as one string."""
 
 
@@ -94,7 +95,7 @@ def _read(cell: str) -> tuple[Quotes, list[str]] | None:
     """The quotes and the tags of a list; None for a text that is none."""
     text = cell.strip()
     inner = text[1:-1]
-    if _ADJACENT.search(inner) and "," not in inner:
+    if _ADJACENT.fullmatch(inner):
         return "python", _words(first or second for first, second in re.findall(r"""'([^']*)'|"([^"]*)\"""", inner))
     for quotes, reader in _READERS:
         value = _value(reader, text)
