@@ -101,7 +101,7 @@ def _blend(context: Context, names: list[str], manifests: dict[str, Manifest], m
     test_frame = prediction_frame(test_ids, -1, BLEND, outputs, result.predict(test_values), precise)
     test_sha = write_predictions(layout.test(BLEND), test_frame)
     manifest = _manifest(context, result, versus, targets, manifests, made_of, oof_sha, test_sha)
-    write_manifest(layout.manifest(BLEND), manifest)
+    manifest = write_manifest(layout.manifest(BLEND), manifest)
     if result.weights is not None:
         weights = dict(zip(members, map(float, result.weights), strict=True))
         bars(layout.pipeline(BLEND) / "weights.png", weights, title="Weights of the blend", xlabel="effective weight")

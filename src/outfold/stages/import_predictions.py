@@ -83,7 +83,7 @@ def import_predictions(context: Context, name: str, oof: Path, test: Path, *, sa
             oof_sha256=write_predictions(layout.oof(name), frame),
             test_sha256=write_predictions(layout.test(name), predicted),
         )
-        write_manifest(layout.manifest(name), manifest)
+        manifest = write_manifest(layout.manifest(name), manifest)
         sources = {"oof": _relative(oof, context.root), "test": _relative(test, context.root)}
         _write_config(path, sources, same_folds)
     _warn_of_the_truth(context, name, frame)

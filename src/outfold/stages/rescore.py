@@ -29,5 +29,4 @@ def rescored(context: Context, name: str, manifest: Manifest) -> Manifest:
     scores = score_oof(context.contest, frame, context.folds.numbers())
     update = {"metric": context.contest.metric.name, **score_fields(context, manifest.inference, scores)}
     manifest = manifest.model_copy(update=update)
-    write_manifest(context.layout.manifest(name), manifest)
-    return manifest
+    return write_manifest(context.layout.manifest(name), manifest)

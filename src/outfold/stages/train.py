@@ -80,7 +80,7 @@ def train(context: Context, name: str, *, only_folds: Sequence[int] | None = Non
         if before is not None and before.trained == manifest.trained:
             kept = {"test_sha256": before.test_sha256, "test_inference": before.test_inference}
             manifest = manifest.model_copy(update=kept)
-        write_manifest(layout.manifest(name), manifest)
+        manifest = write_manifest(layout.manifest(name), manifest)
         if not manifest.complete:
             os.utime(layout.oof(name), (0, 0))  # so that make does not take a part for the whole
         learner.summarise(shelves, layout.pipeline(name))

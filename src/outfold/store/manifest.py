@@ -173,8 +173,11 @@ def _span(values: Sequence[float], form: str) -> str:
     return least if least == most else f"{least} to {most}"
 
 
-def write_manifest(path: Path, manifest: Manifest) -> None:
+def write_manifest(path: Path, manifest: Manifest) -> Manifest:
     """Replace the manifest, whole or not at all, with the hash of its fields.
+
+    Returns:
+        the manifest as :func:`read_manifest` gives it back.
 
     Raises:
         DataError: a score is not a finite number though the metric is defined.
@@ -186,6 +189,7 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
     manifest = Manifest.model_validate_json(json.dumps(manifest.model_dump()))
     manifest = manifest.model_copy(update={"content_sha256": _content_sha256(manifest)})
     write_text(path, json.dumps(manifest.model_dump(), indent=2) + "\n")
+    return manifest
 
 
 def read_manifest(path: Path) -> Manifest | None:
