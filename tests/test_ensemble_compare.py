@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from outfold.ensemble import paired_bootstrap
+from outfold.ensemble.compare import explain_disagreement
 from outfold.errors import DataError
 from outfold.metrics import Metric, get_metric
 
@@ -110,3 +111,19 @@ def test_draws_without_both_classes_are_left_out() -> None:
 def test_rows_of_one_class_have_no_auc() -> None:
     with pytest.raises(DataError, match="not defined on any"):
         paired_bootstrap(get_metric("auc", task="binary"), np.zeros(5, int), np.ones((5, 1)), np.ones((5, 1)), draws=9)
+
+
+def test_a_gain_that_rests_on_one_row_is_explained() -> None:
+    n = 200
+    y, a = np.zeros(n), np.full((n, 1), 3.0)
+    b = a + 0.01 + 0.1 * np.random.default_rng(0).normal(size=(n, 1))
+    b[0] = a[0] - (b[1:] - a[1:]).sum() - 0.001
+    found = paired_bootstrap(get_metric("mae", task="regression"), y, a, b, draws=2000)
+    assert found.difference > 0 and found.p_better < 0.5
+    told = explain_disagreement(found.difference, found.p_better)
+    assert told is not None and "disagree" in told and "most draws of the rows are worse" in told
+
+
+@pytest.mark.parametrize(("gain", "p"), [(0.1, 0.9), (-0.1, 0.2), (0.0, 0.3), (0.1, 0.5)])
+def test_where_gain_and_share_of_draws_agree_nothing_is_said(gain: float, p: float) -> None:
+    assert explain_disagreement(gain, p) is None

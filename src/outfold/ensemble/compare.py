@@ -95,6 +95,22 @@ def paired_bootstrap(
     return Comparison(difference, float(low), float(high), p_better, len(found))
 
 
+def explain_disagreement(gain: float, p_better: float) -> str | None:
+    """A sentence where the gain on all rows and the share of draws point in different directions; None otherwise.
+
+    Args:
+        gain: on the rows as they are, positive where better.
+        p_better: share of the bootstrap's draws that are better.
+    """
+    if gain == 0 or p_better == 0.5 or (gain > 0) == (p_better > 0.5):
+        return None
+    gained, most = ("gain", "worse") if gain > 0 else ("loss", "better")
+    return (
+        f"the {gained} and P(better) disagree: a few rows make the {gained}, and most draws of the rows are {most}; "
+        "take the two models as equal"
+    )
+
+
 def _units(n: int, groups: Array | None) -> tuple[int, Array]:
     if groups is None:
         return n, np.arange(n)

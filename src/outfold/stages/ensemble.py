@@ -10,7 +10,7 @@ import pandas as pd
 
 from outfold.contest import Contest
 from outfold.ensemble.blend import BlendResult, blend
-from outfold.ensemble.compare import Comparison, paired_bootstrap
+from outfold.ensemble.compare import Comparison, explain_disagreement, paired_bootstrap
 from outfold.ensemble.decision import nested_thresholds
 from outfold.ensemble.thresholds import needs_thresholds
 from outfold.plots import bars
@@ -212,6 +212,9 @@ def _tell(context: Context, result: BlendResult, versus: Comparison | None, targ
             f"honest gain over the best member ({result.best_name}): {result.gain:+.5f}; "
             f"P(better) {versus.p_better:.2f} by a paired bootstrap"
         )
+        disagreement = explain_disagreement(result.gain, versus.p_better)
+        if disagreement is not None:
+            context.reporter.note(disagreement)
         if result.gain < 0 and versus.p_better < 0.25:
             pipeline = result.best_name.partition("/")[0]
             context.reporter.note(
