@@ -150,3 +150,81 @@ def test_postprocess_changes_the_submission_and_must_return_one(tmp_path: Path) 
 def test_without_hooks_nothing_is_changed(tmp_path: Path) -> None:
     found = load_contest(write_contest(tmp_path, *iris_tables(), target="species"))
     assert found.hooks.postprocess(found.sample) is found.sample
+
+
+ROWS = "def features(train, test):\n    {}\n    return train, test\n"
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("exit(3)", r"line 2: features: asked the process to exit: SystemExit: 3"),
+        ("raise BaseException('oh')", r"line 2: features: BaseException: oh"),
+        ("raise GeneratorExit", r"line 2: features: GeneratorExit"),
+        ("import sys; sys.stdout.close()", r"features: it closed an output stream"),
+        ("import sys; sys.stderr.close()", r"features: it closed an output stream"),
+        (
+            "train.columns = pd.MultiIndex.from_product([['a'], train.columns])",
+            r"features returned 2 levels of columns",
+        ),
+        ("train = train.set_index('petal width (cm)', append=True)", r"features returned 2 levels of index for train"),
+        ("train = train.rename(columns={'petal width (cm)': 0})", r"whose names are no text: 0"),
+        ("train = pd.concat([train, train])", r"features returned ids of train twice"),
+        ("train['petal width (cm)'] = 1; test = pd.concat([test, test], axis=1)", r"twice for test"),
+        ("train = train.to_numpy()", r"features returned ndarray for train"),
+        (
+            "(inputs / 'train.csv').write_text('gone')",
+            r"features changed files in .*inputs: train.csv; a hook may only",
+        ),
+        ("(inputs / 'new.csv').touch()", r"features changed files in .*inputs: new.csv"),
+        ("(inputs / 'test.csv').unlink()", r"features changed files in .*inputs: test.csv"),
+    ],
+)
+def test_what_a_hook_must_not_do_is_told_by_its_file_and_name(tmp_path: Path, statement: str, said: str) -> None:
+    hooks = "import pandas as pd\nfrom pathlib import Path\ninputs = Path(__file__).parents[1] / 'inputs'\n"
+    with pytest.raises(ConfigError, match=r"hooks\.py: .*" + said.replace("line 2", "line 5")):
+        contest(tmp_path, hooks + ROWS.format(statement))
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfed\x00e\x00f\x00", b"\x89PNG\r\n\x1a\n\x00", b"x = 1\x00"])
+def test_a_file_that_is_no_text_is_named(tmp_path: Path, content: bytes) -> None:
+    root = write_contest(tmp_path, *iris_tables(), target="species", hooks="")
+    (root / "competition" / "hooks.py").write_bytes(content)
+    with pytest.raises(ConfigError, match=r"hooks\.py: .*expected Python source"):
+        load_contest(root)
+
+
+def test_a_file_that_exits_as_it_is_loaded_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"hooks\.py: line 2: asked the process to exit"):
+        contest(tmp_path, "import sys\nsys.exit()\n")
+
+
+def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    assert contest(tmp_path, "\ufeff" + METRIC, metric="hooks.py:top_miss").metric.name == "top_miss"
+
+
+def test_what_a_hook_prints_mixes_with_no_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    contest(tmp_path, "print('loaded')\n" + ROWS.format("print('called' * 10_000)"))
+    out, err = capsys.readouterr()
+    assert out == "" and "loaded" in err and "called" in err
+
+
+def test_a_hook_that_changes_its_arguments_changes_nothing_else(tmp_path: Path) -> None:
+    hooks = """
+def spoil(y, p):
+    y[:] = 0
+    p[:] = 1
+    return 0.5
+def worse(train, rows):
+    train.iloc[:, 0] = rows.iloc[:, 0] = -1
+    train.drop(columns=train.columns[1:], inplace=True)
+    return rows
+"""
+    found = contest(tmp_path, hooks, metric="hooks.py:spoil")
+    y, p = np.array([0, 1, 2]), np.eye(3)
+    found.metric.score(y, p)
+    found.hooks.function("spoil")(y, p)
+    assert y.tolist() == [0, 1, 2] and (p == np.eye(3)).all()
+    before = found.train.copy()
+    found.hooks.made("worse", found.train, found.train)
+    pd.testing.assert_frame_equal(found.train, before)

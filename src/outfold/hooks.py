@@ -12,21 +12,26 @@ The first two get the folder of the contest's files, too, where they name a furt
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import os
 import sys
 import traceback
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
+import numpy as np
 import pandas as pd
 
 from outfold.config.competition import Task
 from outfold.errors import ConfigError, OutfoldError, nearest, quoted, some
 from outfold.metrics import Metric, custom_metric
+from outfold.store.inputs import data_files
 
+_MEND = "Mend the hook; --debug shows more."
 _LOADED: dict[tuple[str, str], types.ModuleType] = {}
 
 
@@ -40,16 +45,16 @@ class HookFunction:
     def __call__(self, *args: Any, **named: Any) -> Any:
         """Call it.
 
+        Arrays and tables are given as copies: what the function does to its arguments stays its own.
+
         Raises:
-            ConfigError: it raised: with the file, the line and the message.
+            ConfigError: it raised, asked the process to exit or closed an output stream: with the file, the line and
+                the message.
         """
         function = _function(self.path, self.name)
-        try:
-            return function(*args, **named)
-        except OutfoldError:
-            raise
-        except Exception as error:
-            raise _told(self.path, f"{self.name}: ", error) from error
+        copies = [arg.copy() if isinstance(arg, np.ndarray | pd.DataFrame | pd.Series) else arg for arg in args]
+        with _guarded(self.path, self.name):
+            return function(*copies, **named)
 
     def attribute(self, name: str) -> Any:
         """What the user has set on the function under this name; None where there is nothing."""
@@ -80,7 +85,7 @@ class Hooks:
         """
         if not self.has("features"):
             return train, test
-        result = self._call("features", train.copy(), test.copy())
+        result = self._call("features", train, test)
         if not (isinstance(result, tuple | list) and len(result) == 2):
             raise ConfigError(
                 f"{self.path}: features returned {type(result).__name__}, expected two DataFrames: train, test"
@@ -97,16 +102,38 @@ class Hooks:
         Raises:
             ConfigError: it raised, or did not return each row once.
         """
-        return self._same_ids(rows, self._call(name, train.copy(), rows.copy()), "rows", name)
+        return self._same_ids(rows, self._call(name, train, rows), "rows", name)
 
     def _call(self, name: str, *args: Any) -> Any:
         wanted = inspect.signature(_function(self.path, name)).parameters
-        return HookFunction(self.path, name)(*args, **({"inputs": self.inputs} if "inputs" in wanted else {}))
+        before = _states(self.inputs)
+        result = HookFunction(self.path, name)(*args, **({"inputs": self.inputs} if "inputs" in wanted else {}))
+        after = _states(self.inputs)
+        changed = sorted(file for file in before.keys() | after.keys() if before.get(file) != after.get(file))
+        if changed:
+            raise ConfigError(
+                f"{self.path}: {name} changed files in {self.inputs}: {some(changed)}; a hook may only read there",
+                remedy="Let it write to another folder, and run `outfold download` or put the files back.",
+            )
+        return result
 
     def _same_ids(self, before: pd.DataFrame, after: Any, part: str, name: str = "features") -> pd.DataFrame:
         remedy = "It may add columns, and must keep the rows and the index (merge on the index, or use .map)."
         if not isinstance(after, pd.DataFrame):
             raise ConfigError(f"{self.path}: {name} returned {type(after).__name__} for {part}, expected a DataFrame")
+        for axis, names in (("columns", after.columns), ("index", after.index)):
+            if isinstance(names, pd.MultiIndex):
+                raise ConfigError(
+                    f"{self.path}: {name} returned {names.nlevels} levels of {axis} for {part}, expected one",
+                    remedy=remedy if axis == "index" else "Join the levels into one name a column.",
+                )
+        odd_names = [column for column in after.columns if not isinstance(column, str)]
+        if odd_names:
+            raise ConfigError(
+                f"{self.path}: {name} returned columns for {part} whose names are no text: "
+                f"{some(map(repr, odd_names))}",
+                remedy="Name them, for instance with `frame.add_prefix('pca_')`.",
+            )
         if not after.index.is_unique:
             twice = after.index[after.index.duplicated()].unique()
             raise ConfigError(f"{self.path}: {name} returned ids of {part} twice: {some(twice)}", remedy=remedy)
@@ -130,7 +157,7 @@ class Hooks:
         """
         if not self.has("postprocess"):
             return submission
-        result = self._call("postprocess", submission.copy())
+        result = self._call("postprocess", submission)
         if not isinstance(result, pd.DataFrame):
             raise ConfigError(f"{self.path}: postprocess returned {type(result).__name__}, expected a DataFrame")
         return result
@@ -173,7 +200,17 @@ def _function(path: Path, name: str) -> Callable[..., Any]:
 
 def _load(path: Path) -> types.ModuleType:
     """The user's file as a module; run once for each content that it has had."""
-    source = path.read_text(encoding="utf-8")
+    try:
+        source = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path}: not UTF-8 text ({error.reason} at byte {error.start}); expected Python source",
+            remedy="Save it as UTF-8.",
+        ) from None
+    except IsADirectoryError:
+        raise ConfigError(f"{path}: a folder; expected a file of Python source") from None
+    if "\0" in source:
+        raise ConfigError(f"{path}: not a text (it has null bytes); expected Python source")
     key = (str(path.absolute()), source)
     if key not in _LOADED:
         # compiled here: Python's own cache of modules goes by time stamps, and would miss a quick edit
@@ -182,17 +219,73 @@ def _load(path: Path) -> types.ModuleType:
         module.__file__ = str(path)
         sys.modules[name] = module
         try:
-            exec(compile(source, str(path), "exec"), module.__dict__)
+            code = compile(source, str(path), "exec")
         except SyntaxError as error:
             raise ConfigError(f"{path}: line {error.lineno}: {error.msg}") from error
-        except Exception as error:
-            raise _told(path, "", error) from error
+        with _guarded(path, ""):
+            exec(code, module.__dict__)
         _LOADED[key] = module
     return _LOADED[key]
 
 
-def _told(path: Path, what: str, error: Exception) -> ConfigError:
+class _Output:
+    """Standard output for a hook: what it prints goes to standard error, so that it mixes with no result.
+
+    ``close`` closes nothing, and is remembered.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self.was_closed = stream, False
+
+    def close(self) -> None:
+        self.was_closed = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextlib.contextmanager
+def _guarded(path: Path, name: str) -> Iterator[None]:
+    """The user's code runs in the block: whatever it does ends in a result or in one error that names it.
+
+    Raises:
+        ConfigError: it raised, asked the process to exit, or closed an output stream.
+    """
+    label = f"{name}: " if name else ""
+    output, errors = _Output(sys.stderr), _Output(sys.stderr)
+    were_open = [number for number in (1, 2) if _is_open(number)]
+    try:
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):  # type: ignore[type-var]
+            yield
+    except (OutfoldError, KeyboardInterrupt):
+        raise
+    except SystemExit as error:
+        raise _told(path, f"{label}asked the process to exit: ", error) from error
+    except BaseException as error:
+        raise _told(path, label, error) from error
+    if output.was_closed or errors.was_closed or not all(map(_is_open, were_open)):
+        raise ConfigError(f"{path}: {label}it closed an output stream, which is not its own", remedy=_MEND)
+
+
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
+
+
+def _states(inputs: Path) -> dict[str, tuple[int, int]]:
+    """Size and modification time of every file of the data, by name."""
+    try:
+        states = ((file.name, file.path.stat()) for file in data_files(inputs))
+        return {name: (state.st_size, state.st_mtime_ns) for name, state in states}
+    except (OutfoldError, OSError):
+        return {}
+
+
+def _told(path: Path, what: str, error: BaseException) -> ConfigError:
     """The user's own exception, by the last line of the user's file that it passed through."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     where = f"{path}: line {lines[-1]}" if lines else str(path)
-    return ConfigError(f"{where}: {what}{type(error).__name__}: {error}", remedy="Mend the hook; --debug shows more.")
+    return ConfigError(f"{where}: {what}{type(error).__name__}: {error}", remedy=_MEND)
