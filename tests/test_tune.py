@@ -32,9 +32,11 @@ from outfold.stages.context import Context
 from outfold.stages.scores import pooled_score
 from outfold.stages.train import train
 from outfold.stages.tune import Plan, tune
-from outfold.stages.tuning import race
+from outfold.stages.tuning import race, written
 from outfold.stages.tuning.bench import Bench, Outcome, Task
 from outfold.stages.tuning.crew import Alone
+from outfold.store.atomic import write_text
+from outfold.store.layout import Layout
 from outfold.store.predictions import prediction_frame
 from outfold.store.shelf import Shelf
 
@@ -536,3 +538,30 @@ def _as_row(search: Range | list[Any]) -> tuple[str, str, str]:
     if isinstance(search, Range):
         return str(search.low), str(search.high), "log" if search.log else ""
     return ", ".join(f"`{choice}`" if isinstance(choice, str) else str(choice) for choice in search), "", ""
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before the file", "after the file"])
+@pytest.mark.parametrize("again", [False, True], ids=["first", "again"])
+def test_a_kill_while_the_file_is_written_leaves_one_that_the_same_command_may_replace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: bool, again: bool
+) -> None:
+    layout = Layout(tmp_path)
+
+    def output() -> written.Output:
+        return written.Output(layout, "ridge-tuned", "ridge", force=False)
+
+    def killed(path: Path, text: str) -> None:
+        if not before:
+            write_text(path, text)
+        raise KeyboardInterrupt
+
+    if again:
+        output().write("learner: linear\n")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(written, "write_text", killed)
+        output().write("learner: linear\nseed: 1\n")
+    output().write("learner: linear\nseed: 2\n")
+    assert layout.pipeline_config("ridge-tuned").read_text().endswith("seed: 2\n")
+    layout.pipeline_config("ridge-tuned").write_text("learner: linear\nseed: 3\n")
+    with pytest.raises(ConfigError, match="is there already"):
+        output()

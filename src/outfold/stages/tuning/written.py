@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Mapping
@@ -43,21 +44,32 @@ class Output:
             )
         self.path, self.source = layout.pipeline_config(name), source
         self._record = layout.tune(source) / _WRITTEN
-        if self.path.exists() and not force and self._written().get(name) != file_sha256(self.path):
+        if self.path.exists() and not force and file_sha256(self.path) not in self._written(name):
             raise ConfigError(
                 f"{self.path}: is there already, and was not written by `outfold tune {source}` as it stands",
                 remedy="Say --force to replace it, or --output NAME for another name.",
             )
 
     def write(self, text: str) -> None:
-        """Replace the file, and remember its content."""
-        write_text(self.path, text)
-        write_json(self._record, {**self._written(), self.path.stem: file_sha256(self.path)})
+        """Replace the file, and remember its content.
 
-    def _written(self) -> dict[str, str]:
+        A kill at any moment leaves a file that the same command may replace: the record names the new content before
+        the file has it, and keeps the old one until then.
+        """
+        name, new = self.path.stem, hashlib.sha256(text.encode("utf-8")).hexdigest()
+        write_json(self._record, {**self._all(), name: [*self._written(name), new]})
+        write_text(self.path, text)
+        write_json(self._record, {**self._all(), name: [new]})
+
+    def _written(self, name: str) -> list[str]:
+        """The hashes of what a search has written, or was about to write, under a name."""
+        found = self._all().get(name, [])
+        return [found] if isinstance(found, str) else [str(one) for one in found]
+
+    def _all(self) -> dict[str, Any]:
         try:
             return dict(json.loads(self._record.read_text(encoding="utf-8")))
-        except (OSError, ValueError):
+        except (OSError, ValueError, TypeError):
             return {}
 
 
