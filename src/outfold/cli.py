@@ -13,7 +13,7 @@ import typer
 
 import outfold
 from outfold.command_help import HelpfulCommand, HelpfulGroup
-from outfold.exits import exit_code, stop_on_sigterm
+from outfold.exits import end_with_parent, exit_code, stop_on_sigterm
 from outfold.progress import Reporter
 from outfold.redaction import redact_streams
 from outfold.threads import pin_threads
@@ -460,6 +460,7 @@ def doctor() -> None:
 
 def main() -> None:
     """Run the command line and exit: 0 well, 2 what the user can mend, 1 a bug, 130 and 143 stopped."""
+    end_with_parent()
     stop_on_sigterm()
     redact_streams()
     app()

@@ -7,6 +7,8 @@ import os
 import shlex
 import signal
 import sys
+import threading
+import time
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +17,8 @@ from outfold.errors import OutfoldError, bounded
 from outfold.plain_text import printable
 from outfold.redaction import redact
 
+PARENT = "OUTFOLD_PARENT"
+"""The variable in which a process leaves its number for those that it starts."""
 USER_ERROR, BUG, INTERRUPTED, TERMINATED = 2, 1, 130, 143
 
 
@@ -25,6 +29,22 @@ class _Terminated(KeyboardInterrupt):
 def stop_on_sigterm() -> None:
     """Let SIGTERM end this process as Ctrl-C does, with an exit code of its own."""
     signal.signal(signal.SIGTERM, _raise)
+
+
+def end_with_parent() -> None:
+    """Let this process, where it is one of several ranks, end within a second after the one that started it.
+
+    The first thing that a process does: later, a parent that was killed cannot be told from one that never was.
+    """
+    parent = os.environ.get(PARENT, str(os.getppid()))
+    if "RANK" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1" and parent.isdigit():
+        threading.Thread(target=_end_after, args=(int(parent),), daemon=True).start()
+
+
+def _end_after(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(BUG)
 
 
 def _raise(*_: Any) -> None:

@@ -13,7 +13,6 @@ import os
 import signal
 import sys
 import tempfile
-import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from outfold.config.neural import NeuralPipeline
 from outfold.config.pipeline import ModelPipeline
 from outfold.errors import ConfigError, OutfoldError
-from outfold.exits import BUG, USER_ERROR
+from outfold.exits import BUG, PARENT, USER_ERROR
 from outfold.progress import Reporter
 from outfold.redaction import redact
 from outfold.stages.compute import Compute
@@ -110,25 +109,18 @@ class _ReadShelf(Shelf):
 
 @contextlib.contextmanager
 def _group() -> Iterator[None]:
-    """The ranks' group; a rank ends with the process that started it, and at once when it is told to."""
+    """The ranks' group; a rank ends at once when it is told to."""
     import torch
     from torch import distributed as dist
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     on_gpus = torch.cuda.is_available()
     dist.init_process_group("cpu:gloo,cuda:nccl" if on_gpus else "gloo", timeout=_PATIENCE)
     try:
         yield
     finally:
         dist.destroy_process_group()
-
-
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
 
 
 @contextlib.contextmanager
@@ -169,6 +161,7 @@ def start_ranks(processes: int, arguments: Sequence[str]) -> None:
 
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
     os.environ[VARIABLE] = str(max(1, thread_count() // processes))
+    os.environ[PARENT] = str(os.getpid())
     with tempfile.TemporaryDirectory(prefix="outfold-") as logs:
         config = LaunchConfig(
             min_nodes=1,
@@ -182,7 +175,10 @@ def start_ranks(processes: int, arguments: Sequence[str]) -> None:
             monitor_interval=0.2,
             logs_specs=DefaultLogsSpecs(log_dir=logs),
         )
-        _launch(config, arguments)
+        try:
+            _launch(config, arguments)
+        finally:
+            os.environ.pop(PARENT)
 
 
 def _most_processes() -> int:
