@@ -255,7 +255,7 @@ def _guarded(path: Path, name: str) -> Iterator[None]:
     output, errors = _Output(sys.stderr), _Output(sys.stderr)
     were_open = [number for number in (1, 2) if _is_open(number)]
     try:
-        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):  # type: ignore[type-var]
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
             yield
     except (OutfoldError, KeyboardInterrupt):
         raise
