@@ -139,6 +139,21 @@ def test_ids_that_the_sample_writes_in_another_form(tmp_path: Path, written: Any
     assert sent(read)["id"].tolist() == ids[::-1]
 
 
+def test_an_id_column_behind_the_target(tmp_path: Path) -> None:
+    train, test = halves(rows())
+    read = contest(tmp_path, train, test, pd.DataFrame({"y": 0.5, "id": test["id"]}), target="y")
+    assert read.id_column == "id" and list(sent(read).columns) == ["y", "id"]
+
+
+def test_a_column_of_the_same_name_but_other_values_is_not_numbered_over(tmp_path: Path) -> None:
+    train, test = halves(rows())
+    sample = pd.DataFrame({"ID": range(1, 13), "y": 0.5})
+    with pytest.raises(DataError, match=r"there is no id column 'ID' .* did you mean id") as refused:
+        contest(tmp_path, train, test, sample, target="y")
+    assert "`test_id: row_number`" in str(refused.value.remedy)
+    assert contest(tmp_path, train, test, sample, target="y", test_id="row_number").test.index[0] == 1
+
+
 def test_an_id_column_with_one_wrong_id_is_not_numbered_instead(tmp_path: Path) -> None:
     train, test = halves(rows())
     sample = pd.DataFrame({"id": range(30, 42), "y": 0.5})

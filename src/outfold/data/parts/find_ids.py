@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from outfold.data.parts.ids import as_text
+from outfold.data.parts.ids import as_text, repeated_ids
 from outfold.data.parts.row_ids import RowIds, joined
 from outfold.data.reading.look_up import places_of
 
@@ -21,12 +21,12 @@ _NUMBERED = re.compile(r"(\D*)(\d+)(\D*)")
 
 
 def same_ids(ids: pd.Index, wanted: pd.Index) -> bool:
-    """Whether both hold the same ids, each once, in any order."""
+    """Whether both hold the same ids: in the same order, or each once in any order."""
     if len(ids) != len(wanted):
         return False
     if ids.equals(wanted):
-        return ids.is_unique
-    return bool(ids.is_unique and wanted.is_unique and (places_of(ids, wanted) >= 0).all())
+        return True
+    return bool(not len(repeated_ids(ids)) and not len(repeated_ids(wanted)) and (places_of(ids, wanted) >= 0).all())
 
 
 def translated_ids(ids: pd.Index, wanted: pd.Index) -> tuple[pd.Index, str] | None:
@@ -100,7 +100,7 @@ def find_ids(frame: pd.DataFrame, wanted: pd.Index, avoid: Collection[str], like
     Returns:
         Nothing where no rule does; one rule; or several, which give the rows different ids: the user must choose.
     """
-    if len(frame) != len(wanted) or not wanted.is_unique:
+    if len(frame) != len(wanted):
         return []
     columns = [str(name) for name in frame.columns if name not in avoid]
     alone = [RowIds((name,)) for name in sorted(columns, key=lambda name: plain(name) != plain(like))]
@@ -109,6 +109,8 @@ def find_ids(frame: pd.DataFrame, wanted: pd.Index, avoid: Collection[str], like
         found = [rule for rule in _several(frame[columns[:MOST_COLUMNS]], wanted) if _gives(rule, frame, wanted)]
     if found:
         return _different(found, frame)
+    if any(plain(name) == plain(like) for name in columns):
+        return []  # a column of that name with other values is a fault, and no reason to count rows
     numbers = row_numbers(wanted)
     in_order = numbers is not None and list(numbers) == [str(value) for value in wanted]
     return [RowIds(numbers=numbers)] if in_order else []

@@ -10,6 +10,8 @@ import pandas as pd
 from outfold.submission.sample_format import LongRows
 
 SEPARATORS = ("_", "-", "|", ":", " ", "/", ".", "__", "")
+MOST_UNSEPARATED = 100
+"""Labels up to which ids without a separator are looked at."""
 
 
 def find_long_rows(frame: pd.DataFrame, id_column: str, labels: Sequence[str]) -> LongRows | None:
@@ -37,14 +39,24 @@ def find_long_rows(frame: pd.DataFrame, id_column: str, labels: Sequence[str]) -
 
 def _by_id(ids: np.ndarray, labels: Sequence[str], value: str) -> LongRows | None:
     texts = pd.Series(ids, dtype=object).astype(str)
-    for separator in SEPARATORS:
+    # without a separator a number ends like many labels, and each would be looked for
+    for separator in SEPARATORS if len(labels) <= MOST_UNSEPARATED else SEPARATORS[:-1]:
         for first in (False, True):
+            if not all(_is_made_of(str(one), labels, separator, first) for one in (ids[0], ids[-1])):
+                continue
             # of labels of which one ends like another, the longer one goes first; then the shorter one
             for longest in (True, False):
                 found = _split(texts, sorted(labels, key=len, reverse=longest), separator, first)
                 if found is not None:
                     return LongRows(*found, value, None)
     return None
+
+
+def _is_made_of(one: str, labels: Sequence[str], separator: str, label_first: bool) -> bool:
+    """Whether an id has one of the labels: a look at single ids spares the search through all of them."""
+    if label_first:
+        return any(one.startswith(f"{label}{separator}") for label in labels)
+    return any(one.endswith(f"{separator}{label}") for label in labels)
 
 
 def _split(

@@ -93,7 +93,7 @@ def match_test(
     forms = [None, *longs()] if index is None or not same_ids(index, sample.ids) else [None]
     for long in forms:
         wanted = _wanted(sample, long)
-        if not wanted.is_unique:
+        if len(forms) > 1 and len(repeated_ids(wanted)):
             continue
         if named is not None and index is not None:
             if same_ids(index, wanted):
@@ -108,7 +108,7 @@ def match_test(
                 own = _exactly(rule.of(written(), table.path), wanted)
                 return TestIds(rule, own, long, (_guessed(table.path, sample, rule), *long_note(sample, long)))
     repeated = repeated_ids(sample.ids)
-    if len(repeated) and len(forms) == 1:
+    if len(repeated) and all(long is None for long in forms):
         raise repeated_in_sample(sample, repeated)
     if named is None or index is None:
         raise _no_ids(table, sample)

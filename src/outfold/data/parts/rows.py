@@ -228,7 +228,8 @@ class _Reader:
             found = TestIds(rule, self._unique_ids(long), long, long_note(sample, long))
             return Part(sample.path, pd.DataFrame(index=found.index), id_names=names), found
         images = folder_images(self.layout.inputs, self.config.test or "")
-        forms: list[LongRows | None] = [None, *longs]
+        whole = _overlap(images, sample.ids) == len(images.ids)
+        forms: list[LongRows | None] = [None] if whole else [None, *longs]
         # of equals the first
         long = max(forms, key=lambda one: _overlap(images, self._ids(one)))
         images = name_test_images(images, self._unique_ids(long))

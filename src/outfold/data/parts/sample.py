@@ -50,7 +50,7 @@ def read_sample(config: CompetitionConfig, layout: Layout, others: Sequence[Path
     if path.is_dir():
         raise DataError(f"{path}: this is a folder; sample_submission must name a file")
     names = column_names(path)
-    id_column, notes = _id_column(config.id, names, path, others)
+    id_column, notes = _id_column(config.id or _after_targets(config, names, others), names, path, others)
     table = read_table(path, verbatim={id_column}, cache=layout.cache)
     ids = as_text(table.frame[id_column])
     missing = np.flatnonzero(ids.isna())
@@ -62,6 +62,15 @@ def read_sample(config: CompetitionConfig, layout: Layout, others: Sequence[Path
     if len(names) < 2:
         raise DataError(f"{path}: there is no column beside {id_column}; expected the columns to be predicted")
     return Sample(path, table.frame.assign(**{id_column: ids}), id_column, (*table.notes, *notes))
+
+
+def _after_targets(config: CompetitionConfig, names: Sequence[str], others: Sequence[Path]) -> str | None:
+    """The id column where the first column is a target: the first one that every table has; None where it is not."""
+    if names[0] not in config.target:
+        return None
+    known = [column_names(other) for other in others]
+    shared = [name for name in names[1:] if name not in config.target and all(name in each for each in known)]
+    return shared[0] if shared and known else None
 
 
 def _id_column(

@@ -192,10 +192,10 @@ def _unmatched(columns: list[str], wanted: list[str], target: Target, id_column:
     if lacking:
         parts.append(f"the {what} {some(lacking)} have no column in it")
     either = "" if target.task not in PER_CLASS and target.task != "binary" else ", or one column alone"
-    first = (lacking or wanted)[0]
+    first, other = (lacking or wanted)[0], extra[0] if extra else "<column>"
     return DataError(
         f"{path}: {'; '.join(parts)}",
         remedy=f"Check `target` and `task`: beside {id_column}, it needs one column for each of the {what}{either}, or "
         f"a row for each id and one of them. Where they are called otherwise, name each: "
-        f"`submission: {{columns: {{{first}: {(extra or columns)[0]}, ...}}}}`.",
+        f"`submission: {{columns: {{{first}: {other}, ...}}}}`.",
     )
