@@ -75,7 +75,7 @@ def test_a_key_without_effect_for_a_kind_is_refused_by_name_and_line(tmp_path: P
     ("keys", "told"),
     [
         ("kind: time_series", "folds.kind: kind time_series needs a date column"),
-        ("span: 7D", "folds.span: kind time_series needs a date column; add date:"),
+        ("span: 7D", "folds.span: has no effect without a date column; add date:"),
         ("kind: column", "folds.kind: column needs a column"),
         ("kind: holdout, span: 7D", "folds.span: has no effect without a date column"),
         ("kind: column, column: a, date: b", "folds.date: has no effect with kind: column but for a gap"),

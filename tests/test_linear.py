@@ -206,7 +206,7 @@ def test_the_penalty_is_the_one_that_does_best_on_rows_inside_the_training_part(
     folds = split(contest)
     scores = {}
     for name, C in (("weak", 100), ("strong", 1e-6), ("several", [1e-6, 0.003, 100])):
-        learner, shelves = trained(contest, folds, name, C=C, **inner)
+        learner, shelves = trained(contest, folds, name, C=C, **(inner if isinstance(C, list) else {}))
         scores[name] = np.mean((oof(contest, folds, learner, shelves)[:, 0] - contest.y) ** 2)
     assert [(shelf.done or {})["strengths"] for shelf in shelves.values()] == [[0.003]] * 3
     assert scores["several"] < min(scores["weak"], scores["strong"])

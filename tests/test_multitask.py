@@ -86,7 +86,7 @@ def test_metrics_of_two_directions_are_refused_by_name(blended: Path, tmp_path: 
 
 def test_an_error_of_one_target_says_which(blended: Path, tmp_path: Path) -> None:
     root = copied(blended, tmp_path, "order: [low, medium, high], ", "task: ordinal, ")
-    with pytest.raises(ConfigError, match=r"target grade: .*words"):
+    with pytest.raises(ConfigError, match=r"competition.yaml:\d+: targets.grade.task: ordinal: .*words"):
         load_contest(root)
     root = copied(blended, tmp_path, "metric: accuracy", "metric: rmse")
     with pytest.raises((ConfigError, DataError), match="target size: "):

@@ -113,7 +113,7 @@ def test_without_the_key_no_row_is_left_out(tmp_path: Path) -> None:
     ],
 )
 def test_a_condition_that_says_nothing_of_the_rows_is_refused(tmp_path: Path, condition: str, message: str) -> None:
-    with pytest.raises(ConfigError, match=r"competition\.yaml: train_where: ") as told:
+    with pytest.raises(ConfigError, match=r"competition\.yaml:\d+: train_where: ") as told:
         load_contest(shops(tmp_path, train_where=condition))
     assert message in told.value.message
 

@@ -38,7 +38,9 @@ A contest is `competition/competition.yaml` and one file a model in `pipelines/`
   the key, and the nearest key that exists.
 - An empty default means that the key may be left out; its meaning says what happens then.
 - `outfold config` prints your files with every default filled in, `outfold check` tries them on the data, and
-  `outfold schema` writes JSON Schema files, by which an editor completes keys as you type.
+  `schemas/` holds JSON Schema files, by which an editor completes keys as you type (see
+  [fork.md](fork.md#completion-in-an-editor)).
+- A key that has no effect beside the others is an error, too, such as `warmup` with `schedule: one_cycle`.
 """
 NAMES_NOTE = """
 ## Tables that name rows and columns differently

@@ -430,18 +430,16 @@ def config() -> None:
     print(stage(_context(Reporter())))
 
 
-@_stage(
-    "Write JSON Schema files, so that editors complete YAML.", "outfold schema --to .schemas", page="configuration.md"
-)
+@_stage("Write JSON Schema files, so that editors complete YAML.", "outfold schema", page="configuration.md")
 def schema(
-    to: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the files.")] = Path(".schemas"),
+    to: Annotated[Path, typer.Option(metavar="DIR", help="Folder, from the contest's.")] = Path("schemas"),
 ) -> None:
     """Write JSON Schema files, so that editors complete the YAML."""
     from outfold.stages.next_step import tell_next
     from outfold.stages.show_config import write_schemas as stage
     from outfold.terminal import reporter_for
 
-    stage(to, reporter := reporter_for())
+    stage(SETTINGS.root / to, reporter := reporter_for(), SETTINGS.root)
     tell_next(SETTINGS.root, reporter, "schema")
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from outfold.config.competition import CompetitionConfig
+from outfold.config.competition import CompetitionConfig, Task
 from outfold.config.load import load_competition
 from outfold.contest import Contest
 from outfold.data.parts.ids import check_test_ids, settle_ids
@@ -21,7 +22,7 @@ from outfold.data.parts.train_where import rows_to_learn
 from outfold.data.reading.look_up import places_of
 from outfold.data.targets.asked import read_asked
 from outfold.data.targets.targets import Target, raw_targets, target_columns
-from outfold.errors import ConfigError, nearest, some
+from outfold.errors import ConfigError, in_contest_file, nearest, some
 from outfold.hooks import Hooks
 from outfold.memory import give_back
 from outfold.metrics import Metric
@@ -42,7 +43,8 @@ def load_contest(root: Path, config: CompetitionConfig | None = None) -> Contest
         ConfigError: the contest file or the hooks are wrong.
         DataError: a file is missing or damaged, or contradicts the contest file.
     """
-    contest = _read(Path(root), config)
+    with in_contest_file(Layout(Path(root)).competition):
+        contest = _read(Path(root), config)
     give_back()
     return contest
 
@@ -65,6 +67,8 @@ def _read(root: Path, config: CompetitionConfig | None) -> Contest:
     whole, train = train, _learnt(config, train, notes)
     images, assumed = find_images(config, layout.inputs, id_column, train, test)
     notes += assumed
+    if not images and config.on_bad_image == "drop":
+        raise ConfigError("on_bad_image: has no effect: the contest has no images (columns.image)")
     if images and config.on_bad_image == "drop":
         there, images, dropped = drop_missing(train, images)
         whole, train = whole.without(train.frame.index.difference(there.frame.index)), there
@@ -72,6 +76,7 @@ def _read(root: Path, config: CompetitionConfig | None) -> Contest:
     raw = target_columns(train.frame, config.target, train.path)
     target, metric = read_asked(config, hooks, raw, train.path)
     notes += target.notes
+    _check_task_keys(config, [one.task for one in metric.subtasks] or [target.task])
     sample_format, said = _sample_format(config, parts, target, metric)
     notes += said
     rows, test_rows = _features(config, hooks, whole, test, parts.kept_ids)
@@ -104,6 +109,16 @@ def _read(root: Path, config: CompetitionConfig | None) -> Contest:
         written=target.written,
         tag_list=target.tag_list,
     )
+
+
+def _check_task_keys(config: CompetitionConfig, tasks: Sequence[Task]) -> None:
+    """Raises ConfigError for a key that none of the targets' tasks has a use for."""
+    if config.submission.clip and set(tasks) == {"regression"}:
+        raise ConfigError("submission.clip: is for probabilities; this contest's task is regression")
+    if config.tag_separator != " " and "multilabel" not in tasks:
+        raise ConfigError(
+            f"tag_separator: is for task: multilabel; this contest's task is {some(dict.fromkeys(tasks))}"
+        )
 
 
 def _learnt(config: CompetitionConfig, train: Part, notes: list[str]) -> Part:

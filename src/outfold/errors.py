@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
-from outfold.yaml_lines import with_line
+from outfold.yaml_lines import in_file, with_line
+
+CONTEST_FILE = "competition/competition.yaml"
+"""What messages of code that knows no paths call the contest file."""
 
 LONGEST_QUOTE = 200
 """Characters of a value from outside (a cell, a name, a key) that a message shows."""
@@ -78,6 +83,27 @@ class OutfoldError(Exception):
 
 class ConfigError(OutfoldError):
     """A YAML file is not what its schema says."""
+
+
+@contextlib.contextmanager
+def under(key: str) -> Iterator[None]:
+    """ConfigErrors raised within begin with this key, or file and key: ``pipelines/x.yaml: objective``."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(f"{key}: {error.message}", remedy=error.remedy) from error
+
+
+@contextlib.contextmanager
+def in_contest_file(path: Path) -> Iterator[None]:
+    """ConfigErrors raised within that begin with a key of the contest file name the file and the key's line."""
+    try:
+        yield
+    except ConfigError as error:
+        message = in_file(error.message.removeprefix(f"{CONTEST_FILE}: "), path)
+        if message == error.message:
+            raise
+        raise ConfigError(message, remedy=error.remedy) from error
 
 
 class DataError(OutfoldError):

@@ -57,17 +57,28 @@ def with_line(message: str) -> str:
     found = _IN_A_FILE.match(message)
     if found is None:
         return message
-    path = Path(found["file"])
+    content = _content(Path(found["file"]))
+    keys, _ = keys_at_start(content, found["rest"])
+    return f"{found['file']}:{line_of(content, keys)}: {found['rest']}" if keys else message
+
+
+def in_file(message: str, path: Path) -> str:
+    """A message ``key: ...`` as ``path:7: key: ...``, where the file has the key; any other as it is."""
+    content = _content(path)
+    keys, _ = keys_at_start(content, message)
+    return f"{path}:{line_of(content, keys)}: {message}" if keys else message
+
+
+def _content(path: Path) -> Any:
+    """The file with its lines; None where it cannot be read: a line is a help, the message itself is what counts."""
     try:
         if path.stat().st_size > _MOST_BYTES:
-            return message
+            return None
         from ruamel.yaml import YAML
 
-        content = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
-        keys, _ = keys_at_start(content, found["rest"])
-    except Exception:  # a line is a help; the message itself must be told whatever the file holds by now
-        return message
-    return f"{path}:{line_of(content, keys)}: {found['rest']}" if keys else message
+        return YAML(typ="rt").load(path.read_text(encoding="utf-8"))
+    except Exception:  # whatever the file holds by now
+        return None
 
 
 def _next(here: Any, text: str, *, first: bool) -> tuple[str | int, str] | None:

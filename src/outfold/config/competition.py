@@ -12,15 +12,12 @@ from outfold.config.features import Feature
 from outfold.config.folds import FoldKind as FoldKind
 from outfold.config.folds import FoldsConfig
 from outfold.config.model import StrictModel
+from outfold.config.shorthand import listed
 from outfold.config.slug import as_slug
 
 Role = Literal["categorical", "continuous", "dates", "text", "ignore"]
 TargetTask = Literal["binary", "multiclass", "ordinal", "multilabel", "regression"]
 Task = Literal["binary", "multiclass", "ordinal", "multilabel", "regression", "multitask"]
-
-
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
 
 
 DATE_UNITS = ("excel", "D", "s", "ms", "us", "ns")
@@ -40,7 +37,7 @@ def _check_date_format(name: str, written: str) -> None:
         raise ValueError(f"date_formats: {name}: expected a form such as %d%m%Y, or {', '.join(DATE_UNITS)}")
 
 
-Columns = Annotated[list[str], BeforeValidator(_listed)]
+Columns = Annotated[list[str], BeforeValidator(listed)]
 
 
 class ImageSource(StrictModel):
@@ -141,7 +138,7 @@ class CompetitionConfig(StrictModel):
     """How the training rows get their ids: the columns that together name a row (`[Store, Date]`, or `[id, visit]` where ids repeat), or row_number. Left out: the id column; without one the columns that name the test rows, else the row's number from 0."""
     test_id: Literal["row_number"] | Columns | None = None
     """How the test rows get the ids of the sample submission: a column, columns whose values make an id when joined by `_` (`[Store, Dept, Date]`), or row_number, counted from the least number of the sample. Left out: the id column; without one whatever gives the ids of the sample, which `outfold check` tells."""
-    target: Annotated[list[str], BeforeValidator(_listed)] = Field(default=["target"], min_length=1)
+    target: Annotated[list[str], BeforeValidator(listed)] = Field(default=["target"], min_length=1)
     """The target column, or a list of them. For class folders: the name to give to the class."""
     task: Task | None = None
     """Inferred from the target: two values are binary, text or few whole numbers multiclass, several 0/1 columns or tags multilabel; `order` makes it ordinal, `targets` multitask."""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+from outfold.config.shorthand import listed
 
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-Names = Annotated[list[str], BeforeValidator(_listed), Field(min_length=1)]
+Names = Annotated[list[str], BeforeValidator(listed), Field(min_length=1)]
 """Columns."""
-Keys = Annotated[list[str | Annotated[list[str], Field(min_length=2)]], BeforeValidator(_listed), Field(min_length=1)]
+Keys = Annotated[list[str | Annotated[list[str], Field(min_length=2)]], BeforeValidator(listed), Field(min_length=1)]
 """Columns, each by itself; a list among them is the combination of its columns."""

@@ -27,18 +27,24 @@ from outfold.config.row_features import (
     TextLength,
     Transform,
 )
+from outfold.config.shorthand import TEXT, JsonSchema, short_form
 from outfold.config.time_features import Elapsed, History, Lags, Rolling
 
+_NAMES: JsonSchema = {"type": "array", "items": {"type": ["string", "array"]}, "minItems": 1}
 
+
+@short_form(TEXT, _NAMES)
 def _columns(value: Any) -> Any:
     """A name or a list is short for the columns alone."""
     return {"columns": value} if isinstance(value, str | list) else value
 
 
+@short_form(TEXT, _NAMES)
 def _columns_or_all(value: Any) -> Any:
     return {} if value == "all" else _columns(value)
 
 
+@short_form(TEXT)
 def _hook(value: Any) -> Any:
     return {"hook": value} if isinstance(value, str) else value
 

@@ -101,33 +101,42 @@ class FoldsConfig(StrictModel):
         made.__pydantic_fields_set__.discard("kind")
         return made
 
+    def idle(self) -> dict[str, str]:
+        """The keys that the kind has no use for."""
+        if self.kind is None:
+            return {key: "" for key, kinds in USED_BY.items() if "kfold" not in kinds}
+        why = f"has no effect with kind: {self.kind}" + f" (inferred from {self.implied_by}:)" * bool(self.implied_by)
+        idle = {
+            key: f"{why}; it belongs to kind: {_joined(kinds)}"
+            for key, kinds in USED_BY.items()
+            if self.kind not in kinds
+        }
+        if self.date is None:
+            dateless = "has no effect without a date column; add date: <column>"
+            idle |= {key: dateless for key in ("span", "gap") if key not in idle}
+        elif self.kind == "column" and self.gap is None:
+            idle["date"] = f"{why} but for a gap; leave it out, or add gap:"
+        if self.kind == "holdout" and self.date is not None:
+            idle["seed"] = "has no effect with date: the latest rows are scored, none are drawn"
+        if self.span is not None:
+            idle.setdefault("fraction", "has no effect with span:, which says what the holdout scores; keep one")
+        return idle
+
+    @model_validator(mode="after")
+    def _no_idle_keys(self) -> Self:
+        return self  # a base's validator comes before the kind is known to be inferred
+
     @model_validator(mode="after")
     def _keys_of_the_kind(self) -> Self:
-        if self.kind is None:
-            return self
-        why = f"kind: {self.kind}" + (f" (inferred from {self.implied_by}:)" if self.implied_by else "")
-        for key, kinds in USED_BY.items():
-            if self.sets(key) and self.kind not in kinds:
-                raise ValueError(f"{key}: has no effect with {why}; it belongs to kind: {_listed(kinds)}")
+        self.refuse_idle()
         if self.kind == "time_series" and self.date is None:
             raise ValueError(f"{self.implied_by or 'kind'}: kind time_series needs a date column; add date: <column>")
         if self.kind == "column" and self.column is None:
             raise ValueError("kind: column needs a column; add column: <column of the training table>")
-        if self.date is None:
-            for key in ("span", "gap"):
-                if self.sets(key):
-                    raise ValueError(f"{key}: has no effect without a date column; add date: <column>")
-        elif self.kind == "column" and self.gap is None:
-            raise ValueError(f"date: has no effect with {why} but for a gap; leave it out, or add gap:")
-        if self.kind == "holdout" and self.date is not None:
-            if self.sets("seed"):
-                raise ValueError("seed: has no effect with date: the latest rows are scored, none are drawn")
-            if self.sets("fraction") and self.span is not None:
-                raise ValueError("fraction: has no effect with span:, which says what the holdout scores; keep one")
         return self
 
 
-def _listed(kinds: tuple[str, ...]) -> str:
+def _joined(kinds: tuple[str, ...]) -> str:
     return (
         " or ".join(kinds) if len(kinds) < len(get_args(FoldKind)) // 2 else f"{', '.join(kinds[:-1])} or {kinds[-1]}"
     )

@@ -32,7 +32,7 @@ class GbdtPipeline(TablePipelineBase):
     rounds: int = Field(default=2000, ge=1)
     """The most rounds of boosting."""
     early_stopping: int = Field(default=100, ge=0)
-    """Stop when the inner split has not got better for so many rounds; 0 takes all rounds, and so does boosting by dart, which cannot stop."""
+    """Stop when the inner split has not got better for so many rounds; 0 takes all rounds. Boosting by dart cannot stop: it takes all of them, and the key is refused."""
     stop_by: str | None = None
     """The metric that chooses the rounds: contest (the contest's own), hooks.py:function (written as a metric), or one of the library's, by its name. Left out: the library's loss; with an objective of your own, contest."""
     inner_fraction: float = Field(default=0.2, gt=0, lt=1)
@@ -55,6 +55,14 @@ class GbdtPipeline(TablePipelineBase):
     """Write shap.png and shap.csv: how far each feature moves the predictions of some test rows. Left out: for tables without images, since test images would have to be looked at before they are predicted."""
     pseudo: Pseudo | None = None
     """Learn from test rows, too, as other pipelines predict them."""
+
+    def idle(self) -> dict[str, str]:
+        """What chooses the rounds where all are taken."""
+        if self.early_stopping:
+            return {}
+        return dict.fromkeys(
+            ("inner_fraction", "refit"), "has no effect with early_stopping: 0, which takes all rounds"
+        )
 
     @model_validator(mode="after")
     def _something_stops(self) -> GbdtPipeline:

@@ -18,6 +18,7 @@ from outfold.config.model import StrictModel
 from outfold.config.neural import NeuralPipeline, as_pairs, checked_pairs
 from outfold.config.phase import BatchSize, Phase
 from outfold.config.ramp import Amount
+from outfold.config.shorthand import listed
 
 ViewSet = Literal["flips", "dihedral", "crops", "scales"]
 DEFAULT_PS = 0.5
@@ -46,6 +47,15 @@ class ImagePhase(Phase):
     erase: float | None = Field(default=None, ge=0, le=1)
     """Random erasing: the share of rows of which a rectangle becomes the mean colour."""
 
+    def idle(self) -> dict[str, str]:
+        """What a phase of any network has no use for, and the strength of an augmentation that there is not."""
+        idle = super().idle()
+        if self.precompute:
+            idle["strength"] = "has no effect with precompute:, which takes the images as they are"
+        elif self.augment == "none":
+            idle["strength"] = "has no effect with augment: none"
+        return idle
+
     @model_validator(mode="after")
     def _precomputed(self) -> ImagePhase:
         if self.precompute and self.train != "head":
@@ -56,16 +66,12 @@ class ImagePhase(Phase):
         return self
 
 
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
 class Tta(StrictModel):
     """Test-time augmentation: the original and n augmented passes, or views of it."""
 
     n: int = Field(default=4, ge=0, le=64)
     """Augmented passes beside the original; 0 is none."""
-    views: Annotated[list[ViewSet], BeforeValidator(_listed)] | None = Field(default=None, min_length=1)
+    views: Annotated[list[ViewSet], BeforeValidator(listed)] | None = Field(default=None, min_length=1)
     """In place of n: flips (the original and its mirror image), dihedral (8), crops (the centre and four corners), scales. Several are combined: flips with crops are ten."""
     scales: list[Annotated[float, Field(ge=0.25, le=4)]] = Field(default=[0.9, 1.0, 1.1], min_length=1)
     """Of views: scales: the image sizes to predict at, by the size that the member was trained at."""
@@ -74,13 +80,20 @@ class Tta(StrictModel):
     average: Literal["probabilities", "logits"] = "probabilities"
     """What is averaged over the passes."""
 
+    def idle(self) -> dict[str, str]:
+        """Passes beside views, sizes of no view, and means of one pass."""
+        idle = {"n": "has no effect with views:, which take its place"} if self.views else {}
+        if "scales" not in (self.views or ()):
+            idle["scales"] = "goes with views: scales"
+        if not self.views and not self.n:
+            idle |= dict.fromkeys(("beta", "average"), "has no effect with n: 0, where the original is the only pass")
+        return idle
+
     @model_validator(mode="after")
     def _passes_or_views(self) -> Tta:
         views, given = self.views or [], self.model_fields_set
         if views and "n" in given:
             raise ValueError("give n: or views:, not both")
-        if "scales" in given and "scales" not in views:
-            raise ValueError("scales: goes with views: scales")
         if len(set(views)) < len(views) or {"flips", "dihedral"} <= set(views):
             raise ValueError("views: each once; dihedral has the flips in it")
         return self
@@ -89,6 +102,12 @@ class Tta(StrictModel):
     def _as_before_views(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # without views, predictions made before there were any keep their fingerprint
         return {key: value for key, value in handler(self).items() if self.views or key not in ("views", "scales")}
+
+
+def _or_native(schema: dict[str, Any]) -> None:
+    """The word beside the number, for ``size``."""
+    number = {key: schema.pop(key) for key in ("type", "minimum") if key in schema}
+    schema["anyOf"] = [number, {"const": "native"}]
 
 
 class ImagePipeline(NeuralPipeline):
@@ -113,7 +132,7 @@ class ImagePipeline(NeuralPipeline):
     """Mean of each channel, for pixels in [0, 1], that the weights were trained with. Left out: the model's own, or with channels other than 1 and 3, that of the fold's training rows."""
     std: list[float] | None = None
     """Standard deviation of each channel. Left out: as mean."""
-    size: int = Field(default=224, ge=8)
+    size: int = Field(default=224, ge=8, json_schema_extra=_or_native)
     """Image size: images become squares of so many pixels a side. native is resize: native at 224 pixels."""
     resize: Literal["crop", "squash", "native"] = "crop"
     """crop keeps the aspect and cuts the longer side; squash keeps all and changes the aspect; native keeps both: rectangles of about size * size pixels, like ones in one batch. For models of any image size."""
@@ -173,6 +192,20 @@ class ImagePipeline(NeuralPipeline):
         if self.head == "timm":
             return self.dropout
         return DEFAULT_PS if self.ps is None else self.ps
+
+    def idle(self) -> dict[str, str]:
+        """What any network has no use for, dropout of the other head, and the strength of no augmentation."""
+        idle = super().idle()
+        if not any((phase.augment or self.augment) != "none" and not phase.precompute for phase in self.phases):
+            idle["strength"] = "has no effect with augment: none"
+        return idle
+
+    @model_validator(mode="after")
+    def _strength_of_something(self) -> ImagePipeline:
+        for number, phase in enumerate(self.phases):
+            if phase.sets("strength") and phase.augment is None and self.augment == "none":
+                raise ValueError(f"phases[{number}].strength: has no effect with augment: none")
+        return self
 
     @model_validator(mode="after")
     def _one_dropout(self) -> ImagePipeline:

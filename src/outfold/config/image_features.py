@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from outfold.config.model import StrictModel
+from outfold.config.shorthand import TEXT, short_form
 
 
 class Backbone(StrictModel):
@@ -37,6 +38,7 @@ class PipelineBackbone(StrictModel):
     """One of its members, such as snapshot-2. Left out: the last one."""
 
 
+@short_form(TEXT)
 def _named(value: Any) -> Any:
     return {"model": value} if isinstance(value, str) else value
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
 from outfold.config.pseudo import Pseudo
+from outfold.config.shorthand import listed_item
 from outfold.config.table_pipeline import TablePipelineBase
 
-
-def _listed(value: object) -> object:
-    return value if isinstance(value, list) else [value]
-
-
-Strengths = Annotated[list[Annotated[float, Field(gt=0)]], BeforeValidator(_listed), Field(min_length=1)]
+Strengths = Annotated[list[Annotated[float, Field(gt=0)]], BeforeValidator(listed_item), Field(min_length=1)]
 
 
 class LinearPipeline(TablePipelineBase):
@@ -47,9 +43,10 @@ class LinearPipeline(TablePipelineBase):
     pseudo: Pseudo | None = None
     """Learn from test rows, too, as other pipelines predict them."""
 
-    @model_validator(mode="after")
-    def _keys_of_an_encoding(self) -> LinearPipeline:
-        for key, encoding in (("min_count", "one_hot"), ("smoothing", "target")):
-            if key in self.model_fields_set and self.encoding != encoding:
-                raise ValueError(f"{key}: belongs to encoding: {encoding}")
-        return self
+    def idle(self) -> dict[str, str]:
+        """Keys of the encoding that is not taken, and of the inner split that is not made."""
+        of = {"min_count": "one_hot", "smoothing": "target"}
+        idle = {key: f"belongs to encoding: {own}" for key, own in of.items() if self.encoding != own}
+        if self.inner_folds not in (None, 1):
+            idle["inner_fraction"] = f"has no effect with inner_folds: {self.inner_folds}; it belongs to inner_folds: 1"
+        return idle

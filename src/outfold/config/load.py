@@ -14,7 +14,7 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from outfold.config.competition import CompetitionConfig
-from outfold.config.pipeline import MODEL, PIPELINE, ModelPipeline, Pipeline
+from outfold.config.pipeline import MODEL, PIPELINE, BlendConfig, ModelPipeline, Pipeline
 from outfold.errors import ConfigError, nearest
 from outfold.yaml_lines import keys_at_start, line_of
 
@@ -83,6 +83,19 @@ def load_pipeline(path: Path) -> Pipeline:
     return _validate(path, PIPELINE)
 
 
+def load_blend(path: Path) -> BlendConfig:
+    """``pipelines/blend.yaml``, checked; its ``learner`` may be left out.
+
+    Raises:
+        ConfigError: with every problem in it, a line each.
+    """
+    content = read_yaml(path)
+    if (learner := content.get("learner", "blend")) != "blend":
+        line = line_of(content, ["learner"])
+        raise ConfigError(f"{path}:{line}: learner: {learner}; expected learner: blend in this file")
+    return _checked(path, content, TypeAdapter(BlendConfig))
+
+
 def pipeline_of(path: Path, content: Mapping[str, Any]) -> ModelPipeline:
     """The model whose file would have this content.
 
@@ -118,7 +131,7 @@ def _tell(path: Path, content: Mapping[str, Any], adapter: TypeAdapter[Any], det
         name = _dotted([*keys, *_missing(detail, keys)])
         return line, f"{path}{f':{line}' if keys else ''}: the key '{name}' is missing"
     if kind in ("union_tag_not_found", "union_tag_invalid") and not keys:
-        return _no_learner(path, content, detail)
+        return _no_learner(path, content)
     message = detail["msg"].removeprefix("Value error, ")
     if kind == "value_error":  # a model says it of one of its keys, by "key: what is wrong"
         below, rest = keys_at_start(_at(content, keys), message)
@@ -138,10 +151,9 @@ def _tell(path: Path, content: Mapping[str, Any], adapter: TypeAdapter[Any], det
     return line, f"{where}: {name + ': ' if name else ''}{message[:1].lower()}{message[1:]}{shown}"
 
 
-def _no_learner(path: Path, content: Mapping[str, Any], detail: ErrorDetails) -> tuple[int, str]:
+def _no_learner(path: Path, content: Mapping[str, Any]) -> tuple[int, str]:
     """What to say where ``learner`` is missing or unknown."""
-    known = [tag.strip("'\" ") for tag in str(detail.get("ctx", {}).get("expected_tags", "")).split(",")]
-    known = known if known != [""] else learners()
+    known = learners()
     given = content.get("learner")
     if given is None:
         return 1, f"{path}: the key 'learner' is missing; one of {', '.join(known)}"
@@ -151,8 +163,9 @@ def _no_learner(path: Path, content: Mapping[str, Any], detail: ErrorDetails) ->
 
 
 def learners() -> list[str]:
-    """What ``learner`` may be in a pipeline's file."""
-    return [get_args(model.model_fields["learner"].annotation)[0] for model in _models(PIPELINE._type)]
+    """What ``learner`` may be in the file of a pipeline."""
+    tags = [get_args(model.model_fields["learner"].annotation)[0] for model in _models(PIPELINE._type)]
+    return [tag for tag in tags if tag != "blend"]
 
 
 def _at(content: Any, keys: Sequence[str | int]) -> Any:

@@ -87,11 +87,18 @@ class NeuralPipeline(ModelPipelineBase):
             raise ValueError("gamma: belongs to loss: focal and asymmetric")
         return self
 
-    @model_validator(mode="after")
-    def _beta_of_adam(self) -> NeuralPipeline:
-        if self.optimizer == "sgd" and "beta2" in self.model_fields_set:
-            raise ValueError("beta2: belongs to optimizer: adam and adamw")
-        return self
+    def idle(self) -> dict[str, str]:
+        """What the optimizer or the phases leave without effect."""
+        idle = {"beta2": "belongs to optimizer: adam and adamw"} if self.optimizer == "sgd" else {}
+        if not self.by_engine:
+            return idle
+        if all(phase.kind == "one_cycle" for phase in self.phases):
+            idle["momentum"] = "has no effect with schedule: one_cycle, which moves it; say it in a phase"
+        if all(phase.swa for phase in self.phases):
+            idle["ema"] = "has no effect with swa:, which takes its place in every phase"
+        if all(phase.train == "all" for phase in self.phases):
+            idle["train_bn"] = "has no effect where no phase freezes a layer (train: head, or a number of groups)"
+        return idle
 
     @field_validator("target_range")
     @classmethod

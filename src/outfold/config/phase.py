@@ -80,6 +80,22 @@ class Phase(StrictModel):
             raise ValueError("lr_ratio: goes with a single lr, not with a list")
         return self
 
+    def idle(self) -> dict[str, str]:
+        """Lengths of cycles without cycles, warm-up of schedules that have their own, rates of frozen groups."""
+        idle: dict[str, str] = {}
+        if self.cycles is None:
+            for key in ("cycle_len", "cycle_mult"):
+                idle[key] = "has no effect without cycles:; with epochs: the phase is one cycle of that length"
+        elif self.cycles == 1:
+            idle["cycle_mult"] = "has no effect with cycles: 1; it makes each cycle after the first longer"
+        if self.kind not in ("sgdr", "cosine"):
+            idle["warmup"] = f"has no effect with schedule: {self.kind}; it belongs to sgdr and cosine"
+        if self.train in ("head", 1):
+            idle["lr_ratio"] = f"has no effect with train: {self.train}, where one layer group learns"
+        if self.train == "all":
+            idle["train_bn"] = "has no effect with train: all, where no layer is frozen"
+        return idle
+
     @model_validator(mode="after")
     def _one_average(self) -> Phase:
         if self.swa and self.ema:

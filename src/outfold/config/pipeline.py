@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import BeforeValidator, Field, TypeAdapter
 
 from outfold.config.gbdt import GbdtPipeline
 from outfold.config.image import ImagePipeline
 from outfold.config.imported import ImportedPipeline
 from outfold.config.linear import LinearPipeline
 from outfold.config.model import StrictModel
+from outfold.config.shorthand import listed
 from outfold.config.sklearn_pipeline import SklearnPipeline
 from outfold.config.tabular import TabularPipeline
 
@@ -22,7 +23,7 @@ class BlendConfig(StrictModel):
     """blend: combines the other pipelines."""
     combiner: Literal["mean3", "ges", "simplex", "stack", "mean", "rank_mean", "hill_climb"] = "mean3"
     """mean3 is the mean of greedy selection, simplex weights and a stacker; each is there by name, too."""
-    pipelines: list[str] | None = None
+    pipelines: Annotated[list[str], BeforeValidator(listed)] | None = Field(default=None, min_length=1)
     """Blend these pipelines only. Left out: all."""
     seed: int = 0
     """Seed of whatever the combiner draws."""

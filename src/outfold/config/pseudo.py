@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from outfold.config.model import StrictModel
+from outfold.config.shorthand import listed
 
 CONFIDENCE = 0.95
 """Of classes, where neither ``confidence`` nor ``share`` is said."""
 
 
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
 class Pseudo(StrictModel):
     """Test rows beside the training rows: those on which the teachers are sure, labelled by what they predict."""
 
-    pipelines: Annotated[list[str], BeforeValidator(_listed)] = Field(min_length=1)
+    pipelines: Annotated[list[str], BeforeValidator(listed)] = Field(min_length=1)
     """The teachers: other pipelines of the contest. The model of fold k learns from what their models of fold k predict, each pipeline counting the same."""
     confidence: float | None = Field(default=None, gt=0, le=1)
     """Classes: take the test rows whose likeliest class has at least this probability (of tags: each of them, on or off). Left out, and without share: 0.95."""

@@ -46,7 +46,7 @@ class Ramp(StrictModel):
 
 def _below_one(ramp: Ramp) -> Ramp:
     if max(ramp.start, ramp.end) >= 1:
-        raise ValueError("from: and to: must be less than 1")
+        raise ValueError("from and to must be less than 1")
     return ramp
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag
 
 from outfold.config.model import StrictModel
 from outfold.config.pseudo import Pseudo
@@ -67,11 +67,10 @@ class SklearnPipeline(TablePipelineBase):
             return [Estimator(estimator=self.estimator, params=self.params)]
         return [step if isinstance(step, Estimator) else Estimator(estimator=step) for step in self.estimator]
 
-    @model_validator(mode="after")
-    def _keys_of_an_encoding(self) -> SklearnPipeline:
-        for key, encoding in (("min_count", "one_hot"), ("smoothing", "target")):
-            if key in self.model_fields_set and self.encoding != encoding:
-                raise ValueError(f"{key}: belongs to encoding: {encoding}")
-        if self.params and not isinstance(self.estimator, str):
-            raise ValueError("params: belong to one estimator; of several, each has its own")
-        return self
+    def idle(self) -> dict[str, str]:
+        """Keys of the encoding that is not taken, and of one estimator where there are several."""
+        of = {"min_count": "one_hot", "smoothing": "target"}
+        idle = {key: f"belongs to encoding: {own}" for key, own in of.items() if self.encoding != own}
+        if not isinstance(self.estimator, str):
+            idle["params"] = "belong to one estimator; of several, each has its own"
+        return idle

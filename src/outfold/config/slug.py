@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from outfold.config.shorthand import short_form
 from outfold.errors import quoted
 
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -14,6 +15,7 @@ _ADDRESS = re.compile(
 _EXAMPLE = "the last part of the contest's address, such as titanic of https://www.kaggle.com/competitions/titanic"
 
 
+@short_form()
 def as_slug(value: Any) -> Any:
     """``value``, if it is a slug.
 

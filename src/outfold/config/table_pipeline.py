@@ -10,10 +10,7 @@ from outfold.config.embedding_feature import PipelineEmbeddings
 from outfold.config.features import ColumnOrFeature, Feature
 from outfold.config.image_features import ImageFeatures
 from outfold.config.pipeline_base import ModelPipelineBase
-
-
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str | dict) else value
+from outfold.config.shorthand import listed, listed_entry
 
 
 class TablePipelineBase(ModelPipelineBase):
@@ -22,9 +19,9 @@ class TablePipelineBase(ModelPipelineBase):
     learner: Any
     image_features: ImageFeatures = ImageFeatures()
     """Features from images, where the contest has them."""
-    features: Annotated[list[ColumnOrFeature], BeforeValidator(_listed)] | None = None
+    features: Annotated[list[ColumnOrFeature], BeforeValidator(listed_entry)] | None = None
     """Names of columns: use these only; `image` stands for the features from images. Mappings: features to make, after the contest's own, in order (see features.md)."""
-    drop: Annotated[list[str], BeforeValidator(_listed)] = []
+    drop: Annotated[list[str], BeforeValidator(listed)] = []
     """Columns, the contest's own or made, that the learner does not see; features may still be made of them."""
 
     @property

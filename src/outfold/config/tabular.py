@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from outfold.config.neural import NeuralPipeline
 from outfold.config.phase import Phase
 from outfold.config.table_pipeline import TablePipelineBase
-from outfold.config.tabular_models import TabularModel, check_model_keys, with_advice
+from outfold.config.tabular_models import TabularModel, idle_keys, with_advice
 
 OF_IMAGES = ("size", "resize", "augment", "strength", "mixup", "cutmix", "erase", "precompute", "tta", "workers")
 """Keys of an image pipeline and of its phases that a table has no use for."""
@@ -70,10 +70,9 @@ class TabularPipeline(NeuralPipeline, TablePipelineBase):
     def _no_images(cls, given: Any) -> Any:
         return with_advice(_without_images(given))
 
-    @model_validator(mode="after")
-    def _keys_of_the_model(self) -> TabularPipeline:
-        check_model_keys(self.model, self.model_fields_set)
-        return self
+    def idle(self) -> dict[str, str]:
+        """What any network, or this model, has no use for."""
+        return super().idle() | idle_keys(self.model, type(self).model_fields)
 
     @model_validator(mode="after")
     def _a_dropout_a_layer(self) -> TabularPipeline:

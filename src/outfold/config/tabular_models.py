@@ -30,19 +30,18 @@ def with_advice(given: Any) -> Any:
     return {**_ADVISED.get(str(given.get("model")), {}), **given}
 
 
-def check_model_keys(model: TabularModel, said: Collection[str]) -> None:
-    """Raises ValueError for a key that the model has no use for."""
-    for key, other in _OF_EMBEDDINGS.items():
-        if key in said and model != "embeddings":
-            raise ValueError(f"{key}: belongs to model: embeddings; for model: {model}, say it in params: ({other})")
-    if model == "embeddings" and "params" in said:
-        raise ValueError("params: belong to model: tabm and model: realmlp")
+def idle_keys(model: TabularModel, keys: Collection[str]) -> dict[str, str]:
+    """Of these keys of a pipeline, those that the model has no use for, and why."""
+    idle: dict[str, str] = {}
+    if model != "embeddings":
+        for key, other in _OF_EMBEDDINGS.items():
+            idle[key] = f"belongs to model: embeddings; for model: {model}, say it in params: ({other})"
+    else:
+        idle["params"] = "belong to model: tabm and model: realmlp"
     if model != "realmlp":
-        for key in _OF_REALMLP:
-            if key in said:
-                raise ValueError(
-                    f"{key}: belongs to model: realmlp, which stops early; the others end with their recipe"
-                )
-        return
-    for key in sorted(set(said) - _REALMLP_TAKES):
-        raise ValueError(f"{key}: is for networks that the engine trains; RealMLP has a recipe of its own, see params:")
+        idle |= dict.fromkeys(
+            _OF_REALMLP, "belongs to model: realmlp, which stops early; the others end with their recipe"
+        )
+        return idle
+    why = "is for networks that the engine trains; RealMLP has a recipe of its own, see params:"
+    return dict.fromkeys(sorted(set(keys) - _REALMLP_TAKES - set(idle)), why) | idle

@@ -8,10 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from outfold.config.model import StrictModel
-
-
-def _listed(value: Any) -> Any:
-    return value if isinstance(value, list) else [value]
+from outfold.config.shorthand import listed_item
 
 
 def _some_time(span: str | float) -> str | float:
@@ -44,11 +41,11 @@ Span = Annotated[
 """A length of time: ``7D``, ``12h``; of a column that counts, a number."""
 
 Statistic = Literal["count", "sum", "mean", "std", "min", "max"]
-Names = Annotated[list[str], BeforeValidator(_listed)]
-Spans = Annotated[list[Span], BeforeValidator(_listed)]
-Windows = Annotated[list[Literal["all"] | Span], BeforeValidator(_listed)]
-Statistics = Annotated[list[Statistic], BeforeValidator(_listed), Field(min_length=1)]
-Events = Annotated[list[Any], BeforeValidator(_listed), Field(min_length=1)]
+Names = Annotated[list[str], BeforeValidator(listed_item)]
+Spans = Annotated[list[Span], BeforeValidator(listed_item)]
+Windows = Annotated[list[Literal["all"] | Span], BeforeValidator(listed_item)]
+Statistics = Annotated[list[Statistic], BeforeValidator(listed_item), Field(min_length=1)]
+Events = Annotated[list[Any], BeforeValidator(listed_item), Field(min_length=1)]
 
 
 class InTime(StrictModel):
@@ -122,6 +119,10 @@ class History(InTime):
     """The target of exactly that long ago: `Sales.lag_364D_by_Store`."""
     horizon: Span | None = None
     """Look only at rows at least so long before: give the time from the last training row to the last test row, so that rows in training see no fresher past than those will. The windows end there: `Sales.mean_28D_48D_ago_by_Store`."""
+
+    def idle(self) -> dict[str, str]:
+        """Statistics of no window."""
+        return {} if self.windows else {"statistics": "has no effect without windows:, whose targets they are of"}
 
     @model_validator(mode="after")
     def _something(self) -> History:

@@ -14,7 +14,7 @@ from outfold.contest import Contest
 from outfold.data.encoding.by_column import ByColumn
 from outfold.data.images.features import image_features
 from outfold.ensemble.pseudo import PseudoLabels
-from outfold.errors import DataError, some
+from outfold.errors import ConfigError, DataError, some
 from outfold.learners.feature_plan import IMAGE, Columns, planned
 from outfold.learners.learner import Part
 from outfold.learners.made_features import FittedFeatures, MadeFeatures
@@ -43,6 +43,11 @@ class ContestTable:
         self._plan = planned(contest, config, str(self.where))
         self._waits_for = config.upstream()
         self._rehearsed: Columns | None = None
+        if config.changes("image_features") and not self.takes_images:
+            raise ConfigError(
+                f"{self.where}: image_features: has no effect: the learner sees no images",
+                remedy="Name them (columns.image in the contest file), and list `image` among named features.",
+            )
         self._told = False
         self._made = MadeFeatures(contest, self._plan, name, reporter)
         if isinstance(self.settings.backbone, PipelineBackbone) and self.takes_images:

@@ -10,12 +10,12 @@ from typing import Any
 import outfold
 from outfold.config.competition import CompetitionConfig
 from outfold.config.image_features import Backbone
-from outfold.config.load import load_competition, load_pipeline
+from outfold.config.load import load_blend, load_competition, load_pipeline
 from outfold.config.pipeline import BlendConfig, ImagePipeline, ImportedPipeline, ModelPipeline
 from outfold.config.table_pipeline import TablePipelineBase
 from outfold.contest import Contest
 from outfold.contest_files import load_contest
-from outfold.errors import ConfigError, is_utf8, quoted
+from outfold.errors import ConfigError, is_utf8, nearest, quoted, some
 from outfold.folds import Folds
 from outfold.hooks import Hooks
 from outfold.learners.registry import revision
@@ -155,14 +155,15 @@ class Context:
         """``pipelines/blend.yaml``, or the default where it is left out.
 
         Raises:
-            ConfigError: the file describes a model.
+            ConfigError: the file describes a model, or is wrong.
         """
         path = self.layout.blend_config
-        if not path.exists():
-            return BlendConfig()
-        config = load_pipeline(path)
-        if not isinstance(config, BlendConfig):
-            raise ConfigError(f"{path}: learner: {config.learner}; expected learner: blend in this file")
+        config = load_blend(path) if path.exists() else BlendConfig()
+        known = self.layout.pipeline_names()
+        for name in config.pipelines or ():
+            if name not in known:
+                hint = nearest(name, known) or f"there are {some(known)}"
+                raise ConfigError(f"{path}: pipelines: no such pipeline {name!r}; {hint}")
         return config
 
     def fit_fingerprint(self, config: ModelPipeline) -> str:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import io
-import json
+import os
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
 from ruamel.yaml import YAML
 
-from outfold.config.competition import CompetitionConfig
-from outfold.config.pipeline import PIPELINE
+from outfold.config.schema import schemas
 from outfold.progress import Reporter
 from outfold.stages.context import Context
 from outfold.stages.import_predictions import imported
@@ -21,12 +19,12 @@ from outfold.store.layout import BLEND
 
 def show_config(context: Context) -> str:
     """The contest and every pipeline as YAML, one document each, with all defaults filled in."""
-    documents = [("competition/competition.yaml", context.competition.model_dump(mode="json"))]
+    documents = [("competition/competition.yaml", context.competition.written())]
     documents += [
-        (f"pipelines/{name}.yaml", (imported(context, name) or context.model_config(name)).model_dump(mode="json"))
+        (f"pipelines/{name}.yaml", (imported(context, name) or context.model_config(name)).written())
         for name in context.layout.pipeline_names()
     ]
-    documents.append((f"pipelines/{BLEND}.yaml", context.blend_config().model_dump(mode="json")))
+    documents.append((f"pipelines/{BLEND}.yaml", context.blend_config().written()))
     return "".join(f"--- # {path}\n{_yaml(content)}" for path, content in documents)
 
 
@@ -40,11 +38,15 @@ def _yaml(content: Any) -> str:
     return text.getvalue()
 
 
-def write_schemas(folder: Path, reporter: Reporter) -> None:
-    """Write ``competition.json`` and ``pipeline.json`` (JSON Schema) into ``folder``."""
-    schemas = {"competition": TypeAdapter(CompetitionConfig).json_schema(), "pipeline": PIPELINE.json_schema()}
-    for name, content in schemas.items():
+def write_schemas(folder: Path, reporter: Reporter, root: Path = Path()) -> None:
+    """Write ``competition.json`` and ``pipeline.json`` (JSON Schema) into ``folder``.
+
+    Args:
+        root: the contest's folder, from whose files an editor finds them.
+    """
+    for name, content in schemas().items():
         write_json(folder / f"{name}.json", content)
         reporter.note(f"schema: {folder / f'{name}.json'}")
-    line = json.dumps(str((folder / "pipeline.json").as_posix()))[1:-1]
-    reporter.note(f"  First line of a YAML file, for editors: # yaml-language-server: $schema=../{line}")
+    where = Path(os.path.relpath(folder, root / "competition")).as_posix()
+    for kind, files in (("competition", "competition/competition.yaml"), ("pipeline", "pipelines/*.yaml")):
+        reporter.note(f"  First line of {files}, for editors: # yaml-language-server: $schema={where}/{kind}.json")

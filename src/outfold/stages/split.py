@@ -9,6 +9,7 @@ import pandas as pd
 
 from outfold.config.folds import FoldKind, FoldsConfig
 from outfold.contest import Contest
+from outfold.errors import in_contest_file
 from outfold.folds import Folds, duplicates_across, make_folds
 from outfold.folds.gap import in_words
 from outfold.folds.make import GROUPED
@@ -102,23 +103,24 @@ def make_split(context: Context) -> tuple[Folds, list[str]]:
     """
     contest, config = context.contest, context.competition.folds
     ids, asked = contest.train.index, contest.leading
-    folds, warnings = make_folds(
-        ids,
-        kind=fold_kind(contest, config),
-        n=config.n,
-        seed=config.seed,
-        repeats=config.repeats,
-        y=asked.y,
-        task=asked.task,
-        groups=contest.groups(ids),
-        dates=contest.dates(ids),
-        column=contest.fold_column(ids),
-        fraction=config.fraction,
-        bins=config.bins,
-        span=config.span,
-        gap=config.gap,
-        classes=asked.classes,
-    )
+    with in_contest_file(context.layout.competition):
+        folds, warnings = make_folds(
+            ids,
+            kind=fold_kind(contest, config),
+            n=config.n,
+            seed=config.seed,
+            repeats=config.repeats,
+            y=asked.y,
+            task=asked.task,
+            groups=contest.groups(ids),
+            dates=contest.dates(ids),
+            column=contest.fold_column(ids),
+            fraction=config.fraction,
+            bins=config.bins,
+            span=config.span,
+            gap=config.gap,
+            classes=asked.classes,
+        )
     return folds, [*warnings, *_duplicate_images(contest, folds, context), *random_over_time(contest)]
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from outfold.config.competition import CompetitionConfig, TargetConfig, Task
 from outfold.data.targets.targets import Target, read_target
-from outfold.errors import ConfigError, DataError
+from outfold.errors import CONTEST_FILE, ConfigError, DataError, under
 from outfold.hooks import Hooks
 from outfold.metrics import Metric, Subtask, combined, default_metric, get_metric, output_names
 
@@ -34,16 +34,16 @@ def read_asked(config: CompetitionConfig, hooks: Hooks, raw: pd.DataFrame, path:
         positive=config.positive,
         order=config.order,
         separator=config.tag_separator,
-        allowed=_allowed(config.metric),
+        allowed=_allowed(config.metric, "metric"),
     )
-    return target, _metric(config.metric, target.task, hooks)
+    return target, _metric(config.metric, target.task, hooks, "metric")
 
 
 def _several(config: CompetitionConfig, hooks: Hooks, raw: pd.DataFrame, path: Path) -> tuple[Target, Metric]:
     columns, subtasks, outputs, notes = list[np.ndarray](), list[Subtask](), list[str](), list[str]()
     for name in raw:
         one = config.targets.get(str(name), TargetConfig())
-        named = one.metric or config.metric
+        named, key = (one.metric, f"targets.{name}.metric") if one.metric else (config.metric, "metric")
         try:
             target = read_target(
                 raw[[name]],
@@ -52,10 +52,15 @@ def _several(config: CompetitionConfig, hooks: Hooks, raw: pd.DataFrame, path: P
                 positive=one.positive,
                 order=one.order,
                 separator=config.tag_separator,
-                allowed=_allowed(named),
+                allowed=_allowed(named, key),
             )
-            metric = _metric(named, target.task, hooks)
+            metric = _metric(named, target.task, hooks, key)
         except (ConfigError, DataError) as error:
+            if error.message.startswith(f"{key}: "):
+                raise
+            if error.message.startswith(f"{CONTEST_FILE}: "):
+                told = f"targets.{name}.{error.message.removeprefix(f'{CONTEST_FILE}: ')}"
+                raise type(error)(told, remedy=error.remedy) from None
             raise type(error)(f"target {name}: {error.message}", remedy=error.remedy) from None
         y = target.y.reshape(len(raw), -1)
         start, first = sum(part.shape[1] for part in columns), len(outputs)
@@ -87,12 +92,12 @@ def _hook(named: str | None) -> str | None:
     return text.removeprefix("hooks.py:").removeprefix("hooks:") if text.startswith(("hooks.py:", "hooks:")) else None
 
 
-def _allowed(named: str | None) -> tuple[Task, ...]:
-    return get_metric(named).tasks if named and _hook(named) is None else ()
+def _allowed(named: str | None, key: str) -> tuple[Task, ...]:
+    with under(key):
+        return get_metric(named).tasks if named and _hook(named) is None else ()
 
 
-def _metric(named: str | None, task: Task, hooks: Hooks) -> Metric:
+def _metric(named: str | None, task: Task, hooks: Hooks, key: str) -> Metric:
     hook = _hook(named)
-    if hook is not None:
-        return hooks.metric(hook, task)
-    return get_metric(named or default_metric(task), task=task)
+    with under(key):
+        return get_metric(named or default_metric(task), task=task) if hook is None else hooks.metric(hook, task)

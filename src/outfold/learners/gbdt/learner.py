@@ -61,6 +61,12 @@ class GbdtLearner:
         self._library = library_of(contest, config, self._where)
         self._metric = metric_of(contest, config, self._where)
         self._stops = config.early_stopping > 0 and self._library.stops
+        for key in ("stop_by", "early_stopping", "inner_fraction", "refit"):
+            if config.early_stopping > 0 and not self._library.stops and config.changes(key):
+                raise ConfigError(
+                    f"{self._where}: {key}: has no effect: boosting by dart cannot stop, and takes all rounds",
+                    remedy=f"Leave {key} out; rounds says how many there are.",
+                )
         if self._stops and self._metric is None and config.stop_by is None and self._library.says_no_metric:
             raise ConfigError(
                 f"{self._where}: params.metric: leaves nothing to choose the number of rounds by",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from outfold.config.gbdt import CONTEST, GbdtPipeline, hook_named
 from outfold.contest import Contest
-from outfold.errors import ConfigError
+from outfold.errors import ConfigError, under
 from outfold.learners.gbdt.booster import Library, Settings
 from outfold.learners.gbdt.objective import Objective
 from outfold.metrics import Metric, get_metric
@@ -54,7 +54,8 @@ def metric_of(contest: Contest, config: GbdtPipeline, where: Path) -> Metric | N
     """
     hook = hook_named(config.stop_by)
     if hook is not None:
-        return contest.hooks.metric(hook, "binary" if contest.task == "ordinal" else contest.task)
+        with under(f"{where}: stop_by"):
+            return contest.hooks.metric(hook, "binary" if contest.task == "ordinal" else contest.task)
     if config.stop_by == CONTEST and contest.task == "ordinal":
         raise ConfigError(
             f"{where}: stop_by: contest: each booster of an ordinal task is asked one step, of which "
@@ -72,8 +73,9 @@ def _objective(contest: Contest, config: GbdtPipeline, where: Path) -> Objective
         return None
     for key in ("objective", "loss_function"):
         if key in config.params:
-            raise ConfigError(f"{where}: objective and params.{key} are two objectives; keep one")
-    function = contest.hooks.function(hook)
+            raise ConfigError(f"{where}: objective: and params.{key} are two objectives; keep one")
+    with under(f"{where}: objective"):
+        function = contest.hooks.function(hook)
     if contest.task == "multiclass":
         return Objective(function, "classes")
     if contest.task == "regression":
@@ -87,7 +89,7 @@ def _of_library(config: GbdtPipeline, where: Path) -> str | None:
         return None
     for key in ("metric", "metrics", "eval_metric"):
         if key in config.params:
-            raise ConfigError(f"{where}: stop_by and params.{key} both name a metric; keep one")
+            raise ConfigError(f"{where}: stop_by: and params.{key} both name a metric; keep one")
     if config.objective is not None:
         raise ConfigError(
             f"{where}: stop_by: {config.stop_by}: the library's metrics do not know what raw scores of an objective of "

@@ -143,16 +143,25 @@ class LinearLearner:
         write_shares(by_fold, Path(folder), title=self.name)
 
     def _check_task(self, where: Path) -> None:
-        said, regression = self.config.model_fields_set, self.contest.task == "regression"
+        regression = self.contest.task == "regression"
         if self.contest.config.task == "multitask":  # of its targets, each takes the keys of its own kind
             return
-        if regression and "C" in said:
+        if regression and self.config.changes("C"):
             raise ConfigError(f"{where}: C: is for classes; this contest's task is regression", remedy="Say alpha.")
-        if not regression and "alpha" in said:
+        if not regression and self.config.changes("alpha"):
             raise ConfigError(
                 f"{where}: alpha: is for numbers; this contest's task is {self.contest.task}", remedy="Say C."
             )
         check_class_weight(self.config.class_weight, self.contest, where)
+        key = "alpha" if regression else "C"
+        for name in ("inner_folds", "inner_fraction"):
+            if len(getattr(self.config, key)) == 1 and self.config.changes(name):
+                raise ConfigError(
+                    f"{where}: {name}: has no effect: {key} is one number, and nothing is chosen",
+                    remedy=f"Leave {name} out, or give {key} several numbers to choose from.",
+                )
+        if regression and not self.config.l1_ratio and self.config.changes("max_iter"):
+            raise ConfigError(f"{where}: max_iter: has no effect with l1_ratio: 0: ridge is solved at once")
 
     def _splits(self, ids: pd.Index) -> list[Places]:
         """The splits inside a training part that choose how strong the penalty is."""

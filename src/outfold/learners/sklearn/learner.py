@@ -160,7 +160,7 @@ class SklearnLearner:
     def _check_keys(self, estimator: Any) -> None:
         check_kind(estimator, self.config.steps[-1].estimator, self.contest.task, self._where)
         regression = self.contest.task == "regression"
-        if "scale_target" in self.config.model_fields_set and not regression and not self._several:
+        if self.config.changes("scale_target") and not regression and not self._several:
             raise ConfigError(
                 f"{self._where}: scale_target: is for numbers; this contest's task is {self.contest.task}"
             )
