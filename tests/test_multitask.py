@@ -89,7 +89,9 @@ def test_an_error_of_one_target_says_which(blended: Path, tmp_path: Path) -> Non
     with pytest.raises(ConfigError, match=r"competition.yaml:\d+: targets.grade.task: ordinal: .*words"):
         load_contest(root)
     root = copied(blended, tmp_path, "metric: accuracy", "metric: rmse")
-    with pytest.raises((ConfigError, DataError), match="target size: "):
+    with pytest.raises(
+        (ConfigError, DataError), match=r"competition.yaml:\d+: targets.size.metric: metric rmse is not defined"
+    ):
         load_contest(root)
 
 

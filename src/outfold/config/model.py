@@ -27,7 +27,7 @@ class StrictModel(BaseModel):
         """The keys that have no effect beside the values of the others, and why; a file that sets one is refused."""
         return {}
 
-    def written(self) -> dict[str, Any]:
+    def effective_keys(self) -> dict[str, Any]:
         """All keys with their values as JSON, without those that have no effect: what a file may hold."""
         return _without_idle(self, self.model_dump(mode="json"))
 

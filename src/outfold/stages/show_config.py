@@ -19,12 +19,12 @@ from outfold.store.layout import BLEND
 
 def show_config(context: Context) -> str:
     """The contest and every pipeline as YAML, one document each, with all defaults filled in."""
-    documents = [("competition/competition.yaml", context.competition.written())]
+    documents = [("competition/competition.yaml", context.competition.effective_keys())]
     documents += [
-        (f"pipelines/{name}.yaml", (imported(context, name) or context.model_config(name)).written())
+        (f"pipelines/{name}.yaml", (imported(context, name) or context.model_config(name)).effective_keys())
         for name in context.layout.pipeline_names()
     ]
-    documents.append((f"pipelines/{BLEND}.yaml", context.blend_config().written()))
+    documents.append((f"pipelines/{BLEND}.yaml", context.blend_config().effective_keys()))
     return "".join(f"--- # {path}\n{_yaml(content)}" for path, content in documents)
 
 
