@@ -12,7 +12,7 @@ from outfold.config.features import Feature
 from outfold.config.folds import FoldKind as FoldKind
 from outfold.config.folds import FoldsConfig
 from outfold.config.model import StrictModel
-from outfold.config.shorthand import listed
+from outfold.config.shorthand import listed, short_form
 from outfold.config.slug import as_slug
 
 Role = Literal["categorical", "continuous", "dates", "text", "ignore"]
@@ -101,6 +101,7 @@ class TargetConfig(StrictModel):
     """The class that a binary probability speaks of."""
 
 
+@short_form()
 def _text_keys(value: Any) -> Any:
     """Classes as text: YAML reads 0 and true as what they are."""
     return {str(key): column for key, column in value.items()} if isinstance(value, dict) else value
