@@ -259,3 +259,30 @@ def test_data_that_is_all_there_is_left_alone(root: Path) -> None:
     before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
     get_host(config(), root, root / "inputs").download(root / "inputs", Reporter())
     assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("form", ["cr", "gzip", "utf-16", "semicolons", "fifo", "html"])
+def test_a_solution_is_read_as_any_table_or_refused(tmp_path: Path, form: str) -> None:
+    import gzip
+    import os
+
+    from outfold.errors import DataError
+    from outfold.hosts.folder import read_table
+
+    text, path = "id,label\n007,NA\n008,\n", tmp_path / "solution.csv"
+    forms = {
+        "cr": text.replace("\n", "\r").encode(),
+        "gzip": gzip.compress(text.encode()),
+        "utf-16": text.encode("utf-16"),
+        "semicolons": text.replace(",", ";").encode(),
+        "html": b"<!doctype html><html>",
+    }
+    if form == "fifo":
+        os.mkfifo(path)
+    else:
+        path.write_bytes(forms[form])
+    if form in ("fifo", "html"):
+        with pytest.raises(DataError, match="FIFO" if form == "fifo" else "web page"):
+            read_table(path, DataError)
+    else:
+        assert read_table(path, DataError).to_numpy().tolist() == [["007", "NA"], ["008", ""]]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from outfold.config.competition import CompetitionConfig
+from outfold.data.reading.csv_text import read_csv_text
 from outfold.errors import DataError, HostError, SubmissionError, some
 from outfold.hosts.host import Scored, Scoring
 from outfold.hosts.leaderboard import score_submission
@@ -103,11 +104,13 @@ def read_table(path: Path, error: type[DataError] | type[SubmissionError]) -> pd
     """A CSV with every cell as the text that it is: ``007`` stays an id and ``NA`` a label.
 
     Raises:
-        error: when the file is missing or is no CSV.
+        error: when the file is missing, no regular file, or no CSV.
     """
+    if not path.exists():
+        raise error(f"{path} is not there")
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise error(f"{path} is not there") from None
-    except (ValueError, OSError) as cause:
-        raise error(f"{path} is not a CSV that can be read: {cause}") from None
+        cells = read_csv_text(path).table
+    except DataError as cause:
+        raise error(cause.message, remedy=cause.remedy) from None
+    columns = {name: cells[name].to_pandas().astype(object) for name in cells.column_names}
+    return pd.DataFrame({name: column.where(column.notna(), "") for name, column in columns.items()}, dtype=str)
