@@ -151,3 +151,53 @@ def test_one_field_more_in_every_row_has_a_remedy_that_works(tmp_path: Path, con
     assert command is not None
     subprocess.run(command[1], shell=True, check=True)
     assert read_table(tmp_path / "train.csv").frame[["id", "a"]].to_numpy().tolist() == [[1, 2], [3, 4]]
+
+
+def test_marks_of_byte_order_and_blank_lines_before_the_names_are_skipped(tmp_path: Path) -> None:
+    table = read(tmp_path, "\ufeff\ufeff\n  \n" + PLAIN)
+    assert list(table.frame.columns) == ["id", "a", "text"] and cells(table) == cells(read(tmp_path, PLAIN))
+
+
+@pytest.mark.parametrize("mark", ["^", "~", "\x01"])
+def test_rare_separators_are_read_where_every_row_fits(tmp_path: Path, mark: str) -> None:
+    assert cells(read(tmp_path, PLAIN.replace(",", mark))) == cells(read(tmp_path, PLAIN))
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        ("# made in 2017\n" + PLAIN, "a title, or a comment"),
+        ("'id','a','text'\n'1','1.5','red'\n'2','2.5','blue'\n'3','','green'\n", "single quotes"),
+    ],
+)
+def test_what_stands_around_a_table_has_a_remedy_that_works(tmp_path: Path, content: str, kind: str) -> None:
+    import re
+    import subprocess
+
+    with pytest.raises(DataError, match=kind) as caught:
+        read(tmp_path, content)
+    command = re.search("`(.*)`", caught.value.remedy or "")
+    assert command is not None
+    subprocess.run(command[1], shell=True, check=True)
+    assert cells(read_table(tmp_path / "train.csv")) == cells(read(tmp_path, PLAIN))
+
+
+def test_columns_aligned_by_blanks_have_a_remedy_that_works(tmp_path: Path) -> None:
+    import re
+    import subprocess
+
+    with pytest.raises(DataError, match="aligned by blanks") as caught:
+        read(tmp_path, " id    a  text\n  1  1.5   red\n  2  2.5  blue\n")
+    command = re.search("`(.*)`", caught.value.remedy or "")
+    assert command is not None
+    subprocess.run(command[1], shell=True, check=True)
+    assert cells(read_table(tmp_path / "train.csv")) == [["1", "1.5", "red"], ["2", "2.5", "blue"]]
+
+
+def test_a_message_in_place_of_a_table_is_shown(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="a header and no rows: 'You must accept the rules'"):
+        read(tmp_path, "You must accept the rules\n")
+
+
+def test_a_csv_that_is_called_parquet_is_read(tmp_path: Path) -> None:
+    assert cells(read(tmp_path, PLAIN, "train.parquet")) == cells(read(tmp_path, PLAIN))

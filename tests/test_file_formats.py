@@ -92,6 +92,7 @@ def _npz() -> bytes:
 
 
 REFUSED = {
+    "a web page (HTML)": (b"\xef\xbb\xbf<div>404</div>\n", "sign in"),
     "a web page": (b"\n<!DOCTYPE html>\n<html><body>Sign in</body></html>", "sign in"),
     "JSON;": (FRAME.to_json(orient="records").encode(), "read_json"),
     "JSON; by columns": (FRAME.to_json().encode(), "read_json"),

@@ -15,7 +15,10 @@ import pyarrow as pa
 from outfold.errors import DataError, quoted, some
 
 DELIMITERS = (",", "\t", ";", "|")
-"""What may separate fields. Blanks are tried last, for tables that R and NumPy print."""
+"""What may separate fields."""
+
+RARE_DELIMITERS = ("^", "~", "\x01", " ")
+"""What separates them in few files (blanks where R and NumPy print tables): tried last, and only if every row fits."""
 
 LONGEST_NAME = 5_000
 """Characters of a column's name; more are no name, but a file of another form."""
@@ -117,20 +120,24 @@ def _decoded(start: bytes, *, whole: bool) -> tuple[str, UnicodeDecodeError | No
 
 def _header(path: Path, text: str, *, whole: bool) -> Header | None:
     """The header, if the text holds its end."""
-    mark = "\ufeff" if text.startswith("\ufeff") else ""
+    mark = "\ufeff" * (len(text) - len(text.lstrip("\ufeff")))
     lines = [found.group() for found in _LINE.finditer(text, len(mark)) if found.group()]
     wished = _EXCEL_SEPARATOR.fullmatch(lines[0].rstrip("\r\n")) if lines else None
     before = [mark, lines.pop(0)] if wished else [mark]
-    if not lines or not lines[0].strip():
-        raise DataError(f"{path}: line {len(before)}: blank; expected the names of the columns")
+    while lines and not lines[0].strip():
+        before.append(lines.pop(0))
+    if not lines:
+        return None
     readings = [_reading(lines, delimiter, whole) for delimiter in ((wished[1],) if wished else DELIMITERS)]
-    best = _best([reading for reading in readings if reading is not None], _reading(lines, " ", whole))
+    rare = [_reading(lines, delimiter, whole) for delimiter in RARE_DELIMITERS]
+    best = _best(*([reading for reading in several if reading is not None] for several in (readings, rare)))
     if best is None:
         return None
     names = [name.strip() or f"Unnamed: {position}" for position, name in enumerate(best.names)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise DataError(f"{path}: line 1: the column {some(twice)} stands more than once", remedy="Rename one of them.")
+    _refuse_odd_forms(path, names, lines)
     longest = max(names, key=len)
     if len(longest) > LONGEST_NAME:
         raise DataError(
@@ -161,14 +168,31 @@ class _Reading:
         return fitting / max(len(self.widths), 1), len(self.names), self.delimiter != ","
 
 
-def _best(readings: list[_Reading], by_blanks: _Reading | None) -> _Reading | None:
-    """The reading that fits best; by blanks only where no other mark is in the header and every row fits."""
+def _best(readings: list[_Reading], rare: list[_Reading]) -> _Reading | None:
+    """The reading that fits best; by a rare mark only where no other is in the header and every row fits."""
     several = [reading for reading in readings if len(reading.names) > 1]
     if several:
         return max(several, key=lambda reading: reading.rank)
-    if by_blanks is not None and by_blanks.fits_throughout:
-        return by_blanks
-    return readings[0] if readings else None
+    return next((reading for reading in rare if reading.fits_throughout), readings[0] if readings else None)
+
+
+def _refuse_odd_forms(path: Path, names: list[str], lines: list[str]) -> None:
+    """Tables that are none of the forms of CSV, by their first lines.
+
+    Raises:
+        DataError: names in single quotes, or columns that are aligned by several blanks.
+    """
+    if len(names) > 1 and all(len(name) > 1 and name[0] == name[-1] == "'" for name in names):
+        raise DataError(
+            f"{path}: line 1: the names stand in single quotes; a CSV has double ones",
+            remedy=f"Write them so: `sed -i \"s/'/\\\"/g\" '{path}'`.",
+        )
+    widths = {len(line.split()) for line in lines[:_ROWS] if line.strip()}
+    if len(names) == 1 and len(lines) > 1 and len(widths) == 1 and "  " in lines[0].strip() and widths != {1}:
+        raise DataError(
+            f"{path}: its columns are aligned by blanks; expected one separator between two fields",
+            remedy=f"Write commas: `sed -E -i 's/^ +//; s/ +$//; s/ +/,/g' '{path}'`.",
+        )
 
 
 def _reading(lines: list[str], delimiter: str, whole: bool) -> _Reading | None:

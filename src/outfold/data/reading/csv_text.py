@@ -70,7 +70,8 @@ def read_csv_text(path: Path) -> CsvText:
     end = data.size - bytes(data[-1:]).count(_END_OF_DOS)
     rows = data.slice(header.start, max(end - header.start, 0))
     if not any(piece.strip(_BLANK) for piece in _pieces(rows)):
-        raise DataError(f"{path}: there is a header and no rows", remedy="Download it again.")
+        told = f": {quoted(header.names[0])}" if len(header.names) == 1 else ""
+        raise DataError(f"{path}: there is a header and no rows{told}", remedy="Download it again.")
     table = _table(path, data, rows, header)
     return CsvText(table, tuple(_notes(path, rows, header, encoding)))
 
@@ -145,7 +146,10 @@ def _misfit(path: Path, line: int, header: Header, rows: list[list[str]]) -> Dat
     kind = "only " if fields < expected else ""
     message = f"{path}: line {line}: {kind}{fields} fields where the header has {expected}"
     remedy = _CUT_SHORT
-    if line == header.lines + 1 and len(rows) > 1 and all(len(row) == expected + 1 for row in rows if row):
+    if expected == 1 and line == header.lines + 1 and fields > 1:
+        message += f"; is {quoted(header.names[0])} a title, or a comment?"
+        remedy = f"The names of the columns come first: `sed -i '1,{header.lines}d' '{path}'`."
+    elif line == header.lines + 1 and len(rows) > 1 and all(len(row) == expected + 1 for row in rows if row):
         if all(not row[-1] for row in rows if row):
             message += ", and so has every row: each ends with a separator that the header lacks"
             remedy = f"Add one to the header: `sed -i '{header.lines}s/\\r*$/{header.delimiter}/' '{path}'`."

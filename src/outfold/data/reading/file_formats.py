@@ -47,7 +47,7 @@ _WITH_HEADER = "Save its table as a CSV with a line of column names, and name th
 _FORMATS = (
     _Format(
         "a web page (HTML)",
-        re.compile(rb"\s*<(!doctype\s+html|html|head|body)\b", re.IGNORECASE),
+        re.compile(rb"\s*<(!doctype\b|[a-z][a-z0-9]*[\s/>])", re.IGNORECASE),
         "A web page in its place is most often a request to sign in, or to accept the contest's rules: do that in a "
         "browser, remove the file, and download it again.",
     ),
@@ -114,6 +114,7 @@ def other_format(path: Path, start: bytes) -> DataError | None:
         path: for the message and its remedy.
         start: the first bytes, :data:`SNIFFED` of them where there are so many.
     """
+    start = start.removeprefix(b"\xef\xbb\xbf")
     for known in _FORMATS:
         if known.pattern.match(start):
             return refusal(path, known.name, known.remedy)

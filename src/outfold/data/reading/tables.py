@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import glob
 import json
 from collections.abc import Collection
@@ -67,7 +68,16 @@ def _is_columnar(path: Path) -> bool:
     refused = other_format(path, start)
     if refused is not None:
         raise refused
-    return True
+    return not _is_text(start)
+
+
+def _is_text(start: bytes) -> bool:
+    """Whether first bytes are UTF-8, but for a letter that the end cuts."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(start)
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in start
 
 
 def column_names(path: Path) -> list[str]:
