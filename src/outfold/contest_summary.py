@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from outfold.contest import Contest
+from outfold.data.encoding.categories import Categories, as_text
 from outfold.errors import SubmissionError, some
 from outfold.metrics import to_labels
 from outfold.submission.binary_column import is_truth
@@ -36,6 +40,82 @@ def target_facts(contest: Contest) -> list[list[str]]:
         if bare:
             rows.append([f"{of}rows without a label", f"{bare:,}"])
     return rows
+
+
+def date_facts(contest: Contest) -> list[list[str]]:
+    """A row for each column of dates: the first and the last in the training and the test rows."""
+    rows = []
+    for name in contest.roles.dates:
+        parts = {"train": contest.train[name].dropna(), "test": contest.test[name].dropna()}
+        spans = (f"{part} {_day(days.min())} to {_day(days.max())}" for part, days in parts.items() if len(days))
+        rows.append([f"dates of {name}", ", ".join(spans) or "none"])
+    return rows
+
+
+def _day(moment: Any) -> str:
+    return f"{moment:%Y-%m-%d}" if moment == moment.normalize() else f"{moment:%Y-%m-%d %H:%M}"
+
+
+@dataclass(frozen=True)
+class OneSided:
+    """Categories of a column that only one part has.
+
+    Attributes:
+        train, test: those of the training and of the test rows, with the count of their rows.
+        every: whether every test row with a value has one of them.
+        known: all categories of training.
+    """
+
+    name: str
+    train: dict[str, int]
+    test: dict[str, int]
+    every: bool
+    known: tuple[str, ...]
+
+
+def one_sided_categories(contest: Contest) -> list[OneSided]:
+    """The categorical columns with categories that only one part has."""
+    found = []
+    for name in contest.roles.categorical:
+        train, test = Categories.of(contest.train[name]), Categories.of(contest.test[name])
+        known = train.names()
+        unseen = np.isnan(test.among(known)) & ~test.missing
+        missed = np.isnan(train.among(test.names())) & ~train.missing
+        if unseen.any() or missed.any():
+            every = bool(unseen.any()) and int(unseen.sum()) == int((~test.missing).sum())
+            found.append(OneSided(name, _counts(train, missed), _counts(test, unseen), every, known))
+    return found
+
+
+def _counts(column: Categories, mask: NDArray[np.bool_]) -> dict[str, int]:
+    places, counts = np.unique(column.places[mask], return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    return {as_text(column.values[places[place]]): int(counts[place]) for place in order}
+
+
+def category_facts(columns: Sequence[OneSided]) -> list[list[str]]:
+    """Rows for the categories that only the test set, or only training has."""
+    rows = []
+    for label, part in (("only in the test set", "test"), ("only in training", "train")):
+        told = [
+            f"{one.name}: {some((f'{_name(value)} {count:,}' for value, count in getattr(one, part).items()), 3)}"
+            for one in columns
+            if getattr(one, part)
+        ]
+        if told:
+            rows.append([label, "; ".join(told[:MANY]) + (f"; {len(told) - MANY} more" if len(told) > MANY else "")])
+    return rows
+
+
+def category_alarms(columns: Sequence[OneSided]) -> list[str]:
+    """Warnings about columns of which every test row has a category that no training row has."""
+    return [
+        f"{one.name}: every test row has a category that no training row has (training: "
+        f"{some(map(_name, one.known), 3)}; test: {some(map(_name, one.test), 3)}): models learn nothing from it that "
+        f"helps there; write both tables alike, or leave it out: `columns: {{ignore: [{one.name}]}}`"
+        for one in columns
+        if one.every
+    ]
 
 
 def _name(value: Any) -> str:

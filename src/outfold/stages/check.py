@@ -7,7 +7,15 @@ from functools import partial
 from typing import TypeVar
 
 from outfold.contest import Contest
-from outfold.contest_summary import submission_doubts, submission_meaning, target_facts
+from outfold.contest_summary import (
+    category_alarms,
+    category_facts,
+    date_facts,
+    one_sided_categories,
+    submission_doubts,
+    submission_meaning,
+    target_facts,
+)
 from outfold.errors import ConfigError, OutfoldError, some
 from outfold.folds import Folds
 from outfold.stages.check_images import check_images, move_aside
@@ -34,7 +42,8 @@ def check(context: Context, *, fix: bool = False) -> None:
     context.warn_of_the_data()
     config = context.competition
     reporter.table(f"{config.slug} ({config.host})", ["", "found"], _facts(contest, context))
-    for warning in [*submission_doubts(contest), *suspicious_rows(contest)]:
+    alarms = category_alarms(one_sided_categories(contest))
+    for warning in [*submission_doubts(contest), *alarms, *suspicious_rows(contest)]:
         reporter.warn(warning)
     if contest.roles.image:
         found = check_images(context)
@@ -117,4 +126,5 @@ def _facts(contest: Contest, context: Context) -> list[list[str]]:
         names = getattr(roles, role)
         if names:
             rows.append([role, some(names, 8)])
+    rows += date_facts(contest) + category_facts(one_sided_categories(contest))
     return rows

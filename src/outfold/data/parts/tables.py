@@ -12,6 +12,7 @@ import pandas as pd
 
 from outfold.config.competition import CompetitionConfig
 from outfold.data.parts.roles import declared_columns
+from outfold.data.parts.truth_values import alike_truth_values
 from outfold.data.reading.column_types import MISSING_WORDS, is_text
 from outfold.data.reading.tables import Table, read_table
 from outfold.errors import DataError, nearest, some
@@ -94,6 +95,10 @@ def read_tables(
         both = f"{first.path.name} and {second.path.name}"
         note = f"{some(mixed)}: text in one of {both}, numbers in the other; read as text in both"
         first = replace(first, notes=(*first.notes, note))
+    train_frame, test_frame, notes = alike_truth_values(first.frame, second.frame, {*verbatim, *config.target})
+    if notes:
+        first = replace(first, frame=train_frame, notes=(*first.notes, *notes))
+        second = replace(second, frame=test_frame)
     # what is said of a column is said once
     second = replace(second, remarks={name: said for name, said in second.remarks.items() if name not in first.remarks})
     return Tables(first, second)

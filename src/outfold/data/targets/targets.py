@@ -15,7 +15,7 @@ from outfold.data.reading.column_types import is_text, typed_series
 from outfold.data.targets.classes import coded
 from outfold.data.targets.guess import infer_task
 from outfold.data.targets.tag_lists import TagList, cell_tags, list_form
-from outfold.data.targets.values import amounts, refuse_missing, spelled, split_cell, zeros_and_ones
+from outfold.data.targets.values import amounts, refuse_missing, refuse_odd_label, spelled, split_cell, zeros_and_ones
 from outfold.errors import ConfigError, DataError, nearest, quoted, some
 
 
@@ -96,6 +96,8 @@ def read_target(
     tags = inferred == "multilabel" and raw.shape[1] == 1
     if not tags:
         refuse_missing(raw, path)
+    if raw.shape[1] == 1 and (task is None or task == "binary"):
+        refuse_odd_label(raw.iloc[:, 0], path)
     if inferred == "regression":
         y = np.column_stack([amounts(raw[name], path) for name in raw])
         return Target("regression", None, list(raw.columns), y[:, 0] if y.shape[1] == 1 else y, notes)

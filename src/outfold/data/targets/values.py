@@ -12,12 +12,14 @@ import pandas as pd
 
 from outfold.data.reading.column_types import MISSING_WORDS, is_text
 from outfold.data.targets.tag_lists import list_form
-from outfold.errors import DataError, some
+from outfold.errors import DataError, quoted, some
 from outfold.precision import exact_number
 
 _INTEGER = re.compile(r"(0|[+-]?[1-9]\d{0,999})(\.0*)?", re.ASCII)
 LARGEST = 1e36
 """Amounts beyond it overflow float32, in which most models compute."""
+ODD_SHARE = 0.01
+"""Up to this share of rows, a third value among two truth values is a slip of the pen."""
 _BINARY_WORDS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
 
 
@@ -76,6 +78,24 @@ def amounts(values: pd.Series, path: Path) -> np.ndarray:
 def flag(value: Any) -> int:
     """1 or 0 for what says yes or no, -1 for anything else."""
     return _BINARY_WORDS.get(str(value).strip().lower(), -1)
+
+
+def refuse_odd_label(values: pd.Series, path: Path) -> None:
+    """DataError naming the rows of the few values among 0 and 1, false and true, or no and yes, that are neither."""
+    if not is_text(values):
+        return
+    keys = values.map({value: str(value).strip().casefold().removesuffix(".0") for value in values.unique()})
+    for pair in (("0", "1"), ("false", "true"), ("no", "yes")):
+        odd = ~keys.isin(pair)
+        few = 0 < odd.sum() <= max(len(values) >= 20, ODD_SHARE * len(values))
+        if few and keys[~odd].nunique() == 2:
+            rows = values.index[odd].tolist()
+            raise DataError(
+                f"{path}: the target {values.name} is {quoted(values[odd].iloc[0])} in row {quoted(rows[0])} "
+                f"({len(rows)} of {len(values)} rows: {some(rows)}); all others are {pair[0]} or {pair[1]}",
+                remedy="Correct the cells, or leave such rows out: `train_where` in competition.yaml. If it is a class "
+                "of its own, say `task: multiclass`.",
+            )
 
 
 def zeros_and_ones(values: pd.Series, path: Path) -> np.ndarray:
