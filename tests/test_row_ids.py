@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from named_contest import contest, rows, sent
+from named_contest import contest, rows, score, sent
 
 from outfold.contest_files import load_contest
 from outfold.errors import ConfigError, DataError
@@ -222,3 +222,13 @@ def test_a_contest_of_equal_names_is_read_without_a_word(tmp_path: Path) -> None
     assert read.warnings == () and read.sample_format.is_plain
     assert read.id_rules == {"train": "id", "test": "id"}
     assert load_contest(tmp_path).sample.equals(read.sample)
+
+
+def test_a_solution_may_call_the_id_as_the_tables_do(tmp_path: Path) -> None:
+    train, test = halves(rows())
+    solution = rows()[28:].rename(columns={"id": "customer"})[["customer", "y"]]
+    solution.to_csv(tmp_path / "solution.csv", index=False)
+    tables = (half.rename(columns={"id": "customer"}) for half in (train, test))
+    sample = pd.DataFrame({"Id": test["id"], "y": 0.5})
+    read = contest(tmp_path, *tables, sample, target="y", metric="log_loss", solution="solution.csv")
+    assert score(read) > 0

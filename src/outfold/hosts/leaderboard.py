@@ -59,8 +59,8 @@ def score_submission(
         DataError: the solution repeats an id, lacks a row of the submission, or cannot be read as truth.
     """
     scoring = Scoring(id_column, targets, classes, task, metric, tag_separator, column, positive, codes or {})
-    truth = _by_id(solution, id_column, SOLUTION)
     sent = _by_id(submission, id_column, SENT)
+    truth = _by_id(_with_id_of(solution, id_column, sent.index), id_column, SOLUTION)
     unknown = sent.index.difference(truth.index)
     if len(unknown):
         raise DataError(
@@ -82,6 +82,15 @@ def score_submission(
         rows[part] = int(mask.sum())
         scores[part] = float(metric.score(y[mask], outputs[mask])) if rows[part] and part != "ignored" else None
     return Leaderboard(scores["public"], scores["private"], rows["public"], rows["private"], rows["ignored"])
+
+
+def _with_id_of(solution: pd.DataFrame, id_column: str, sent: pd.Index) -> pd.DataFrame:
+    """The solution with its ids under the sample's name, where only one of its columns holds those of the file."""
+    if id_column in solution.columns:
+        return solution
+    wanted = set(sent)
+    found = [name for name in solution.columns if len(solution) == len(wanted) and set(solution[name]) == wanted]
+    return solution.rename(columns={found[0]: id_column}) if len(found) == 1 else solution
 
 
 def _by_id(table: pd.DataFrame, id_column: str, side: Side) -> pd.DataFrame:
