@@ -13,7 +13,7 @@ from conftest import TABULAR, outfold, outfold_process, write_contest
 from sklearn.metrics import roc_auc_score
 
 import outfold as package
-from outfold.errors import MismatchError
+from outfold.errors import DataError, MismatchError
 from outfold.stages.context import Context
 from outfold.stages.download import download
 from outfold.stages.ensemble import ensemble
@@ -174,6 +174,15 @@ def test_the_api_reads_what_the_stages_left(tabular: Path) -> None:
     assert work.class_scores()["rows"].sum() == len(oof)
     worst = work.worst(n=5)
     assert worst["loss"].is_monotonic_decreasing
+    columns = pd.read_csv(tabular / "inputs" / "train.csv", index_col=0)
+    shown = [name for name in columns if name not in work.contest.targets]
+    assert list(worst) == ["fold", "truth", "predicted", "loss", *shown]
+    assert worst[shown[0]].tolist() == work.contest.train.loc[worst.index, shown[0]].tolist()
+    assert list(work.worst(columns=[shown[1]]))[4:] == [shown[1]]
+    first = pd.read_csv(tabular / "artifacts" / "lightgbm" / "importance.csv")["feature"][0]
+    assert list(work.worst("lightgbm", columns=1))[4:] == [first]
+    with pytest.raises(DataError, match=f"no column '{shown[0]}x'; did you mean {shown[0]}"):
+        work.worst(columns=[f"{shown[0]}x"])
     assert len(work.test()) == len(pd.read_csv(tabular / "inputs" / "test.csv"))
     for draw in (work.figures.scores, work.figures.weights, work.figures.confusion):
         assert draw().get_axes()

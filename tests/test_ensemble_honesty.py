@@ -119,6 +119,26 @@ def test_a_real_gain_over_the_best_member_is_reported(task: str, metric: str) ->
     assert result.best_score == max(result.member_scores) or result.best_score == min(result.member_scores)
 
 
+def test_the_blend_is_compared_with_the_mean_of_a_pipeline_s_members_and_not_with_one_of_them() -> None:
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=400)
+    seeds = [y + rng.normal(0, 1.0, 400) for _ in range(5)]
+    alone = y + rng.normal(0, 0.8, 400)
+    P = np.stack([*seeds, alone])[:, :, None].astype(np.float32)
+    fold = np.where(np.arange(400) < 8, -1, np.arange(400) % 4)
+    names = [*(f"cnn/seed{number}" for number in range(5)), "gbdt/0"]
+    case = {"task": "regression", "metric": get_metric("rmse"), "combiner": "mean"}
+    result = blend(P, y, fold, names=names, pipelines=[*["cnn"] * 5, "gbdt"], **case)
+    mean = P[:5].mean(axis=0)
+    scored = fold >= 0
+    assert result.best_name == "cnn"
+    assert result.best_score == pytest.approx(np.sqrt(((mean[scored, 0] - y[scored]) ** 2).mean()), rel=1e-5)
+    assert result.best_score < min(result.member_scores)
+    assert result.best[scored] == pytest.approx(mean[scored], abs=1e-6) and np.isnan(result.best[~scored]).all()
+    assert result.gain == pytest.approx(result.best_score - result.honest)
+    assert blend(P, y, fold, names=names, **case).best_name == "gbdt/0"
+
+
 def test_the_honest_score_is_that_of_the_nested_predictions() -> None:
     case = members_for("multiclass", "log_loss")
     result = blend(**case)

@@ -74,6 +74,8 @@ def test_the_report_of_a_table(tmp_path: Path) -> None:
         assert markup not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "&lt;u onclick=alert(3)&gt;" in page
+    worst = page[page.index("The worst rows") :]
+    assert "&lt;b&gt;a&lt;/b&gt;$x_$" in worst[: worst.index("</table>")]
     assert HIDDEN not in page
     for table in re.findall(r"<table.*?</table>", page, re.DOTALL):
         assert "tex2jax_ignore" in page[page.index(table) - 120 : page.index(table)]

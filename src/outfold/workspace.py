@@ -12,7 +12,7 @@ import pandas as pd
 
 from outfold.contest import Contest
 from outfold.contest_files import load_contest
-from outfold.errors import DataError, nearest
+from outfold.errors import DataError, nearest, some
 from outfold.folds import Folds
 from outfold.judgement import guess, question, row_losses, said_and_true
 from outfold.store import ledger
@@ -205,17 +205,26 @@ class Workspace:
             index=pd.Index([str(name) for name in asked.classes], name="class"),
         )
 
-    def worst(self, pipeline: str = BLEND, n: int = 16) -> pd.DataFrame:
-        """The ``n`` training rows with the greatest out-of-fold loss, worst first: fold, truth, prediction, loss.
+    def worst(self, pipeline: str = BLEND, n: int = 16, columns: int | Sequence[str] | None = None) -> pd.DataFrame:
+        """The ``n`` training rows with the greatest out-of-fold loss, worst first.
 
-        The loss is the log loss of a row, or its absolute error; of several targets, the weighted mean of theirs.
+        Fold, truth, prediction and loss come first, then the columns of the table. The loss is the log loss of a row,
+        or its absolute error; of several targets, the weighted mean of theirs.
+
+        Args:
+            columns: which of the table's are shown, or how many: the most important ones by the pipeline's
+                importances, in the table's order. All by default. One that is called like one of the four carries
+                ``column`` before its name.
+
+        Raises:
+            DataError: a column that the table has not; the nearest name.
         """
         contest = self.contest
         oof = self.oof(pipeline)
         values, y = values_of(oof, contest.outputs), contest.truth(oof.index)
         loss = row_losses(contest, values, y)
         order = np.argsort(-loss, kind="stable")[:n]
-        return pd.DataFrame(
+        judged = pd.DataFrame(
             {
                 "fold": oof["fold"].to_numpy()[order],
                 "truth": [contest.word(y[i]) for i in order],
@@ -224,6 +233,32 @@ class Workspace:
             },
             index=oof.index[order],
         )
+        shown = contest.train.loc[judged.index, self._columns(pipeline, columns)]
+        return pd.concat([judged, shown.rename(columns={name: f"column {name}" for name in judged.columns})], axis=1)
+
+    def _columns(self, pipeline: str, asked: int | Sequence[str] | None) -> list[str]:
+        """Columns of the training table without the targets: those named, or the most important ones."""
+        known = [str(name) for name in self.contest.train.columns if name not in self.contest.targets]
+        if asked is None:
+            return known
+        if isinstance(asked, int):
+            places = self._importance_places(self.pipelines if pipeline == BLEND else [pipeline])
+            chosen = sorted(known, key=lambda name: places.get(name, np.inf))[:asked]
+            return [name for name in known if name in chosen]
+        for name in asked:
+            if name not in known:
+                raise DataError(f"worst: the table has no column {name!r}; {nearest(name, known) or some(known, 8)}")
+        return list(asked)
+
+    def _importance_places(self, pipelines: Sequence[str]) -> dict[str, float]:
+        """The place of each feature in the importances of these pipelines, the best one counting."""
+        places: dict[str, float] = {}
+        for pipeline in pipelines:
+            path = self.layout.pipeline(pipeline) / "importance.csv"
+            if path.exists():
+                for place, name in enumerate(pd.read_csv(path, dtype={"feature": str})["feature"]):
+                    places[name] = min(place, places.get(name, np.inf))
+        return places
 
     def ledger(self) -> pd.DataFrame:
         """Every submission sent, oldest first."""

@@ -41,9 +41,11 @@ class BlendResult:
     """What the in-sample score overstates: positive where it is too good, whichever way the metric goes."""
     best_name: str
     best_score: float
-    """The best single member, scored like ``honest``: its thresholds are nested, too."""
+    """The best single pipeline, the mean of its members, scored like ``honest``: its thresholds are nested, too."""
+    best: Array
+    """(n, outputs): the predictions of the best pipeline; NaN where fold is -1."""
     gain: float
-    """What the blend's honest score gains over the best member: positive where the blend is better."""
+    """What the blend's honest score gains over the best pipeline: positive where the blend is better."""
     member_scores: tuple[float, ...]
     """Every member's, in the order of ``names``."""
     weights: Array | None
@@ -98,6 +100,7 @@ def blend(
     seed: int = 0,
     groups: Array | None = None,
     precise: bool = False,
+    pipelines: Sequence[str] | None = None,
 ) -> BlendResult:
     """Combine members, and say honestly what that gains.
 
@@ -114,6 +117,8 @@ def blend(
         combiner: a key of :data:`outfold.ensemble.combiners.COMBINERS`. One member is itself, by any combiner.
         groups: (n,) rows of one group stay together wherever rows are split or drawn.
         precise: keep numbers as float64, for targets that float32 would blur; everything else is float32.
+        pipelines: whose each member is; the blend is compared with the mean of the best pipeline's members, which is
+            what would be sent in its place. Each member is its own by default.
 
     Raises:
         MismatchError: predictions that must not be combined; names the member and the row.
@@ -140,13 +145,12 @@ def blend(
         decision = Decision.tuned(metric, problem.y, fit_outputs, task=task)
         in_sample = metric.score(problem.y, decision(fit_outputs))
         singles = [nested_thresholds(metric, problem.y, member, problem.fold, task=task).score for member in members]
-
-    best = 0
-    for j, score in enumerate(singles):
-        best = j if metric.better(score, singles[best]) else best
+        best_name, best_score, best = _best_pipeline(members, singles, pipelines or names, problem)
     sign = 1.0 if metric.greater_is_better else -1.0
     oof = np.full(P.shape[1:], np.nan, dtype=outputs.dtype)
     oof[scored] = outputs
+    best_oof = np.full_like(oof, np.nan)
+    best_oof[scored] = best
     labels = oof.copy()
     labels[scored] = decided
     per_fold = {int(f): metric.score(problem.y[folds == f], decided[folds == f]) for f in np.unique(folds)}
@@ -160,9 +164,10 @@ def blend(
         honest=honest,
         honest_per_fold=per_fold,
         optimism=sign * (in_sample - honest),
-        best_name=names[best],
-        best_score=singles[best],
-        gain=sign * (honest - singles[best]),
+        best_name=best_name,
+        best_score=best_score,
+        best=best_oof,
+        gain=sign * (honest - best_score),
         member_scores=tuple(singles),
         weights=fitted.weights,
         weights_by_target=fitted.weights_by_target if isinstance(fitted, FittedByTarget) else {},
@@ -171,6 +176,23 @@ def blend(
         metric=metric,
         precise=precise,
     )
+
+
+def _best_pipeline(
+    members: Array, scores: Sequence[float], pipelines: Sequence[str], problem: Problem
+) -> tuple[str, float, Array]:
+    """The name, the score and the predictions (n, outputs) of the best pipeline, each the mean of its members."""
+    best: tuple[str, float, Array] | None = None
+    for name in dict.fromkeys(pipelines):
+        own = [number for number, pipeline in enumerate(pipelines) if pipeline == name]
+        outputs, score = members[own[0]], scores[own[0]]
+        if len(own) > 1:
+            outputs = members[own].mean(axis=0, dtype=np.float64).astype(members.dtype)
+            score = nested_thresholds(problem.metric, problem.y, outputs, problem.fold, task=problem.task).score
+        if best is None or problem.metric.better(score, best[1]):
+            best = name, score, outputs
+    assert best is not None
+    return best
 
 
 def check_blend(

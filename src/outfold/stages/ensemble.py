@@ -81,13 +81,15 @@ def _blend(context: Context, names: list[str], manifests: dict[str, Manifest], m
             seed=config.seed,
             groups=names_of_groups,
             precise=bool(precise),
+            pipelines=[member.partition("/")[0] for member in members],
         )
-        best = values[members.index(result.best_name)]
         scored = (fold >= 0).to_numpy()
         targets = target_scores(contest, y[scored], result.decided[scored])
         versus = None
         if len(members) > 1:
-            versus = _compare(contest, y, fold.to_numpy(np.int64), best, result.oof, names_of_groups, config.seed)
+            versus = _compare(
+                contest, y, fold.to_numpy(np.int64), result.best, result.oof, names_of_groups, config.seed
+            )
     test_ids, test_members, test_values = stack(
         {name: read_test(layout, manifests[name], contest.test.index) for name in names}, what="test"
     )
@@ -140,7 +142,7 @@ def _compare(
     groups: np.ndarray | None,
     seed: int,
 ) -> Comparison:
-    """Is the blend's gain over its best member real?"""
+    """Is the blend's gain over its best pipeline real?"""
     metric, task = contest.metric, contest.task
     if needs_thresholds(metric, task) and len(np.unique(fold)) > 1:
         best, both = (nested_thresholds(metric, y, outputs, fold, task=task).labels for outputs in (best, both))
@@ -186,7 +188,7 @@ def _manifest(
             "weights": None if weights is None else dict(zip(result.names, weights, strict=True)),
             "in_sample": result.in_sample,
             "optimism": result.optimism,
-            "best_member": result.best_name,
+            "best_pipeline": result.best_name,
             "gain": result.gain,
             "p_better": None if versus is None else versus.p_better,
             "thresholds": result.decide.facts(),
@@ -209,15 +211,20 @@ def _tell(context: Context, result: BlendResult, versus: Comparison | None, targ
     context.reporter.table("blend", ["", context.contest.metric.name, "weight"], rows)
     if versus is not None:
         context.reporter.note(
-            f"honest gain over the best member ({result.best_name}): {result.gain:+.5f}; "
+            f"honest gain over the best pipeline ({_in_words(result)}): {result.gain:+.5f}; "
             f"P(better) {versus.p_better:.2f} by a paired bootstrap"
         )
         disagreement = explain_disagreement(result.gain, versus.p_better)
         if disagreement is not None:
             context.reporter.note(disagreement)
         if result.gain < 0 and versus.p_better < 0.25:
-            pipeline = result.best_name.partition("/")[0]
             context.reporter.note(
-                f"the blend is worse than its best member: leave the weak ones out (pipelines: in "
-                f"{context.layout.blend_config}), or `{command(context.root, 'submit', pipeline)}`"
+                f"the blend is worse than its best pipeline: leave the weak ones out (pipelines: in "
+                f"{context.layout.blend_config}), or `{command(context.root, 'submit', result.best_name)}`"
             )
+
+
+def _in_words(result: BlendResult) -> str:
+    """The best pipeline, its score, and of how many members that is the mean."""
+    count = sum(name.partition("/")[0] == result.best_name for name in result.names)
+    return result.best_name + (f", the mean of its {count} members: {result.best_score:.5f}" if count > 1 else "")
