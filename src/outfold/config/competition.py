@@ -148,9 +148,9 @@ class CompetitionConfig(StrictModel):
     targets: dict[str, TargetConfig] = {}
     """What each target asks, by its column, where there are several of several kinds (task: multitask); what is left out is inferred."""
     positive: Any = None
-    """The class that a binary probability speaks of. Left out: the greater of the two (1, True, yes)."""
+    """The class that a binary probability speaks of. Left out: the greater of the two (1, True, yes); in the file, the class that the sample's single column is named after, if it is."""
     tag_separator: str = " "
-    """What separates the labels in one column of tags (task: multilabel)."""
+    """What separates the labels in one column of tags (task: multilabel). Lists (['a', 'b'], JSON's too) are read as such."""
     metric: str | None = None
     """By name, or hooks.py:function. Left out: auc, log_loss, qwk (ordinal), mean_columnwise_log_loss or rmse, by task."""
     columns: ColumnRoles = ColumnRoles()
