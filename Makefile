@@ -7,107 +7,135 @@
 #   make PROCESSES=2 train                       one fold at a time on two GPUs
 #   make PIPELINE=lightgbm TRIALS=50 tune        search its parameters; JOBS=4 for four fits at a time
 #
-# A result depends on the files that it is made of: contest, hooks, pipeline, folds and data. The toolkit's own code enters
-# by the revision numbers of its learners, so that an upgrade alone retrains nothing.
+# What must be run is found by tools/plan.py: a stage whose files differ, in size or time, from what it found when it last
+# made or confirmed its result, and the stages after it. The stage itself compares fingerprints, and does nothing where they
+# agree. No result is a target, so that make never removes one.
 
-REPO := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
+space := $(subst x,,x x)
+quote = '$(subst ','\'',$(1))'
+# a path as make's own lists need it
+path = $(subst $(space),\$(space),$(1))
+
+REPO := $(shell cd "$$(dirname $(call quote,$(subst ^ ,,^$(MAKEFILE_LIST))))" && pwd)
 ROOT ?= .
 VENV ?= $(REPO)/.venv
 PYTHON ?= python3
 
-A := $(ROOT)/artifacts
-CONTEST := $(ROOT)/competition/competition.yaml $(wildcard $(ROOT)/competition/*.py)
-INPUTS := $(wildcard $(ROOT)/inputs/*)
-WEIGHTS := $(wildcard $(ROOT)/weights/*)
-REVISIONS := $(REPO)/src/outfold/learners/revisions.json
-PIPELINES ?= $(filter-out blend,$(basename $(notdir $(wildcard $(ROOT)/pipelines/*.yaml))))
-READY := $(VENV)/.ready
-LEDGER := $(ROOT)/submissions/ledger.csv
-# pipeline/oof.parquet:other/test.parquet where a pipeline learns from another's results (pseudo)
-LEARNS := $(if $(wildcard $(ROOT)/pipelines/*.yaml),$(shell $(PYTHON) "$(REPO)/tools/needs.py" "$(ROOT)/pipelines"))
+R := $(value ROOT)
+READY := $(call path,$(VENV))/.ready
+RUN = PYTHONPATH=$(call quote,$(REPO)/src) $(call quote,$(VENV)/bin/outfold) --root $(call quote,$(R))
 
-RUN = PYTHONPATH="$(REPO)/src" "$(VENV)/bin/outfold" --root "$(ROOT)"
+# the plan is made for the goals that need it
+CHAIN := download split train predict ensemble submit tune report
+ifneq ($(filter $(CHAIN),$(MAKECMDGOALS)),)
+PLAN := $(shell $(PYTHON) -B $(call quote,$(REPO)/tools/plan.py) $(call quote,$(R)) || echo error)
+$(if $(filter error,$(PLAN)),$(error nothing was run))
+endif
+STALE := $(patsubst stale:%,%,$(filter stale:%,$(PLAN)))
+ALL := $(patsubst all:%,%,$(filter all:%,$(PLAN)))
+PIPELINES ?= $(ALL)
+NEEDS := $(patsubst need:%,%,$(filter need:%,$(PLAN)))
+ifneq ($(PLAN),)
+UNKNOWN := $(filter-out $(ALL),$(PIPELINES))
+$(if $(UNKNOWN),$(error PIPELINES: no such pipeline: $(UNKNOWN); there are: $(ALL)))
+endif
 
 # tests side by side, one thread each; a worker that is done takes over from one that is not
 SIDE_BY_SIDE = --numprocesses=logical --maxprocesses=8 --dist=worksteal
 
 .DEFAULT_GOAL := help
-.DELETE_ON_ERROR:
 .PHONY: help setup download split train predict ensemble submit check tune report lint test test-slow bench clean clean-all
 
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' "$(REPO)/Makefile"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(call quote,$(REPO)/Makefile)
 	@echo
 	@echo "  From nothing to a scored submission:  make download train predict submit"
 
 setup: $(READY) ## Make the virtual environment (.venv, or VENV=...) with the pinned packages.
 
-download: $(A)/data.json ## Bring the contest's files to inputs/, verified.
+download: $(READY) ## Bring the contest's files to inputs/, verified.
 
-split: $(A)/folds.parquet ## Assign every training row to a fold.
+split: download ## Assign every training row to a fold.
 
-train: $(PIPELINES:%=$(A)/%/oof.parquet) ## Train every model in pipelines/ on every fold.
+train: $(PIPELINES:%=train/%) ## Train every model in pipelines/ on every fold.
 
-predict: $(PIPELINES:%=$(A)/%/test.parquet) ## Predict the test set with every model.
+predict: $(PIPELINES:%=predict/%) ## Predict the test set with every model.
 
-ensemble: $(A)/blend/test.parquet ## Blend the models, and score the blend honestly.
+ensemble: predict ## Blend the models, and score the blend honestly.
 
-submit: $(LEDGER) ## Build the submission file, check it, send it once, record its score.
+submit: ensemble ## Build the submission file, check it, send it once, record its score.
 
 check: $(READY) ## Read contest, images and pipelines; find what is wrong. FIX=1 moves junk images aside.
 	@$(RUN) check $(if $(FIX),--fix)
 
-tune: $(A)/folds.parquet ## Search parameters: PIPELINE=lightgbm TRIALS=50 writes pipelines/lightgbm-tuned.yaml.
-	@$(RUN) tune $(PIPELINE)$(if $(TRIALS), --trials $(TRIALS))$(if $(TIMEOUT), --timeout $(TIMEOUT))$(if $(JOBS), --jobs $(JOBS))$(if $(SHARED), --shared)
+tune: split ## Search parameters: PIPELINE=lightgbm TRIALS=50 writes pipelines/lightgbm-tuned.yaml.
+	@$(RUN) tune $(call quote,$(PIPELINE))$(if $(TRIALS), --trials $(call quote,$(TRIALS)))$(if $(TIMEOUT), --timeout $(call quote,$(TIMEOUT)))$(if $(JOBS), --jobs $(call quote,$(JOBS)))$(if $(SHARED), --shared)
 
-report: $(A)/blend/test.parquet ## Write artifacts/report.html: scores, weights, worst rows.
+report: ensemble ## Write artifacts/report.html: scores, weights, worst rows.
 	@$(RUN) report
 
 lint: $(READY) ## Style, types and the order of the rooms.
-	cd "$(REPO)" && "$(VENV)/bin/ruff" check . && "$(VENV)/bin/ruff" format --check .
-	cd "$(REPO)" && "$(VENV)/bin/mypy"
-	cd "$(REPO)" && PYTHONPATH=src "$(VENV)/bin/lint-imports"
+	cd $(call quote,$(REPO)) && $(call quote,$(VENV))"/bin/ruff" check . && $(call quote,$(VENV))"/bin/ruff" format --check .
+	cd $(call quote,$(REPO)) && $(call quote,$(VENV))"/bin/mypy"
+	cd $(call quote,$(REPO)) && PYTHONPATH=src $(call quote,$(VENV))"/bin/lint-imports"
 
 test: $(READY) ## The test suite, on up to 8 cores (4 minutes on 2).
-	cd "$(REPO)" && PYTHONPATH=src "$(VENV)/bin/python" -m pytest $(SIDE_BY_SIDE)
+	cd $(call quote,$(REPO)) && PYTHONPATH=src $(call quote,$(VENV))"/bin/python" -m pytest $(SIDE_BY_SIDE)
 
 test-slow: $(READY) ## The longer tests, too.
-	cd "$(REPO)" && PYTHONPATH=src "$(VENV)/bin/python" -m pytest $(SIDE_BY_SIDE) -m "slow or not slow"
+	cd $(call quote,$(REPO)) && PYTHONPATH=src $(call quote,$(VENV))"/bin/python" -m pytest $(SIDE_BY_SIDE) -m "slow or not slow"
 
 bench: $(READY) ## Measure what the README states.
-	cd "$(REPO)" && PYTHONPATH=src "$(VENV)/bin/python" benchmarks/chain.py
+	cd $(call quote,$(REPO)) && PYTHONPATH=src $(call quote,$(VENV))"/bin/python" benchmarks/chain.py
 
 clean: ## Remove caches; models and predictions stay.
-	rm -rf "$(A)/cache" "$(REPO)/.pytest_cache" "$(REPO)/.mypy_cache" "$(REPO)/.ruff_cache" "$(REPO)/.hypothesis"
+	rm -rf -- $(call quote,$(R)/artifacts/cache)
+	cd $(call quote,$(REPO)) && rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 clean-all: clean ## Remove artifacts/ too: every model and prediction of this contest.
-	rm -rf "$(A)"
+	rm -rf -- $(call quote,$(R)/artifacts)
 
-$(READY): $(REPO)/requirements.lock $(REPO)/pyproject.toml
-	@VENV="$(VENV)" PYTHON="$(PYTHON)" sh "$(REPO)/tools/setup.sh"
+$(READY): $(call path,$(REPO)/requirements.lock) $(call path,$(REPO)/pyproject.toml)
+	@VENV=$(call quote,$(VENV)) PYTHON="$(PYTHON)" sh $(call quote,$(REPO)/tools/setup.sh)
 
-$(A)/data.json: $(CONTEST) $(INPUTS) | $(READY)
+.PHONY: $(ALL:%=train/%) $(ALL:%=predict/%)
+
+# who must come first; these targets have a recipe only where the stage must be run
+$(foreach name,$(ALL),$(eval train/$(name): split))
+$(foreach name,$(ALL),$(eval predict/$(name): train/$(name)))
+$(foreach need,$(NEEDS),$(eval train/$(firstword $(subst :, ,$(need))): $(lastword $(subst :, ,$(need)))))
+
+ifneq ($(filter download,$(STALE)),)
+download:
 	@$(RUN) download
+endif
 
-$(A)/folds.parquet: $(A)/data.json $(CONTEST)
+ifneq ($(filter split,$(STALE)),)
+split:
 	@$(RUN) split
+endif
 
-$(A)/%/oof.parquet: $(ROOT)/pipelines/%.yaml $(A)/folds.parquet $(A)/data.json $(CONTEST) $(WEIGHTS) $(REVISIONS)
-	@$(RUN) train $*$(if $(JOBS), --jobs $(JOBS))$(if $(DEVICES), --devices $(DEVICES))$(if $(PROCESSES), --processes $(PROCESSES))
+ifneq ($(filter train/%,$(STALE)),)
+$(filter train/%,$(STALE)): train/%:
+	@$(RUN) train $*$(if $(JOBS), --jobs $(call quote,$(JOBS)))$(if $(DEVICES), --devices $(call quote,$(DEVICES)))$(if $(PROCESSES), --processes $(call quote,$(PROCESSES)))
+endif
 
-$(A)/%/test.parquet: $(A)/%/oof.parquet
+ifneq ($(filter predict/%,$(STALE)),)
+$(filter predict/%,$(STALE)): predict/%:
 	@$(RUN) predict $*
+endif
 
-# what a teacher leaves stays, though only its student was asked for
-.PRECIOUS: $(A)/%/oof.parquet $(A)/%/test.parquet
+ifeq ($(ALL),)
+train predict: # says that there are no pipelines
+	@$(RUN) $@
+endif
 
-define needs
-$(A)/$(firstword $(1)): $(A)/$(lastword $(1))
-endef
-$(foreach pair,$(LEARNS),$(eval $(call needs,$(subst :, ,$(pair)))))
-
-$(A)/blend/test.parquet: $(PIPELINES:%=$(A)/%/test.parquet) $(wildcard $(ROOT)/pipelines/blend.yaml) $(CONTEST)
+ifneq ($(filter ensemble,$(STALE)),)
+ensemble:
 	@$(RUN) ensemble
+endif
 
-$(LEDGER): $(A)/blend/test.parquet
+ifneq ($(filter submit,$(STALE)),)
+submit:
 	@$(RUN) submit
+endif

@@ -29,6 +29,7 @@ from outfold.store.layout import BLEND, Layout
 from outfold.store.layout import command as command
 from outfold.store.outside_inputs import outside_inputs
 from outfold.store.pipeline_names import check_name
+from outfold.store.stamps import contest_files, states
 
 # keys of the contest that no model depends on; of the folds, the split's own hash and the columns that it takes from
 # the features are what counts
@@ -59,6 +60,7 @@ class Context:
                 remedy="Rename the folder.",
             )
         self.layout = Layout(self.root)
+        self.contest_states = states(self.root, contest_files(self.root))
 
     @property
     def version(self) -> str:
@@ -222,13 +224,18 @@ class Context:
         own = any(name is not None and name.startswith("hooks") for name in self._metrics())
         return self.hooks_hash if own else None
 
-    def weights_hash(self, config: ModelPipeline) -> str | None:
-        """SHA-256 of a file of weights: another file under the same name is another model."""
+    def weights_file(self, config: ModelPipeline) -> Path | None:
+        """The file of weights that a pipeline names, relative to the contest folder; None where it names none."""
         source = config.image_features.backbone if isinstance(config, TablePipelineBase) else config
         if not isinstance(source, ImagePipeline | Backbone) or source.weights in ("none", "pretrained"):
             return None
-        path = self.root / source.weights
-        return file_sha256(path) if path.is_file() else None
+        return Path(source.weights)
+
+    def weights_hash(self, config: ModelPipeline) -> str | None:
+        """SHA-256 of a file of weights: another file under the same name is another model."""
+        source = self.weights_file(config)
+        path = None if source is None else self.root / source
+        return file_sha256(path) if path is not None and path.is_file() else None
 
     def inference_fingerprint(self, config: ModelPipeline, fit: str) -> str:
         """What its predictions are made of, beside the models, whose fingerprint ``fit`` is."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 from outfold.hosts.registry import get_host
 from outfold.stages.context import Context
+from outfold.stages.stamped import Stamp
 from outfold.store.fingerprint import fingerprint
 from outfold.store.inputs import data_hash, recorded
 from outfold.store.outside_inputs import outside_inputs
@@ -18,6 +17,7 @@ def download(context: Context) -> None:
         HostError: the host refused or did not answer.
         DataError: files that the contest names are not there.
     """
+    stamp = Stamp(context, "download")
     config, layout, reporter = context.competition, context.layout, context.reporter
     source = fingerprint(host=config.host, slug=config.slug)
     before = recorded(layout.data_manifest)
@@ -25,11 +25,13 @@ def download(context: Context) -> None:
     if layout.inputs.is_dir() and before.get("source") == source:
         now = data_hash(layout.inputs, layout.data_manifest, reporter, outside=outside, write=False)
         if now == before.get("data_hash"):
-            os.utime(layout.data_manifest)
+            data_hash(layout.inputs, layout.data_manifest, reporter, outside=outside, source=source)
+            stamp.write()
             reporter.note(f"download: up to date ({len(before['files'])} files)")
             return
     get_host(config, layout.root, layout.inputs).download(layout.inputs, reporter)
     data_hash(layout.inputs, layout.data_manifest, reporter, outside=outside, source=source)
     files = recorded(layout.data_manifest)["files"]
+    stamp.write()
     size = sum(item["size"] for item in files.values())
     reporter.note(f"download: {len(files)} files, {size / 1e6:,.1f} MB in {layout.inputs}")

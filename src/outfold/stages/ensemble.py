@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
 
 import numpy as np
@@ -17,6 +16,7 @@ from outfold.plots import bars
 from outfold.stages.context import Context, command
 from outfold.stages.current import BLEND_REVISION, blend_fingerprint, blend_members
 from outfold.stages.scores import TargetScore, target_scores
+from outfold.stages.stamped import Stamp
 from outfold.store.damage import DamagedError
 from outfold.store.layout import BLEND
 from outfold.store.lock import only_writer
@@ -32,6 +32,7 @@ def ensemble(context: Context) -> Manifest:
         MismatchError: a pipeline is missing, partial, stale, or on other folds than the others; named.
     """
     layout, reporter = context.layout, context.reporter
+    stamp = Stamp(context, "ensemble")
     manifests = blend_members(context)
     for manifest in manifests.values():
         check_hashes(layout, manifest)
@@ -39,10 +40,12 @@ def ensemble(context: Context) -> Manifest:
     with only_writer(layout.pipeline(BLEND)):
         before = replaceable_manifest(layout.manifest(BLEND), reporter)
         if before is not None and before.fingerprint == made_of and _intact(context, before):
-            os.utime(layout.test(BLEND))
+            stamp.write()
             reporter.note(f"ensemble: up to date (honest {before.metric} {before.score:.5f})")
             return before
-        return _blend(context, list(manifests), manifests, made_of)
+        manifest = _blend(context, list(manifests), manifests, made_of)
+        stamp.write()
+        return manifest
 
 
 def _intact(context: Context, manifest: Manifest) -> bool:

@@ -17,6 +17,7 @@ from outfold.errors import ConfigError, DataError, MismatchError, nearest, some
 from outfold.stages.context import Context, command
 from outfold.stages.rescore import rescored
 from outfold.stages.scores import score_oof
+from outfold.stages.stamped import Stamp
 from outfold.store.atomic import atomic_path
 from outfold.store.damage import DamagedError
 from outfold.store.fingerprint import file_sha256, fingerprint
@@ -140,9 +141,9 @@ def leave_alone(context: Context, name: str, config: ImportedPipeline, stage: st
         MismatchError, DamagedError: as :func:`current_import`.
     """
     with only_writer(context.layout.pipeline(name)):
+        stamp = Stamp(context, stage, name)
         manifest = rescored(context, name, current_import(context, name, config))
-        for path in (context.layout.oof(name), context.layout.test(name)):
-            os.utime(path)
+        stamp.write(present=[f"artifacts/{name}/manifest.json"])
     context.reporter.note(f"{stage} {name}: imported ({manifest.metric} {manifest.score:.5f}); nothing to {stage}")
     return manifest
 

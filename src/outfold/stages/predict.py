@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 from outfold.errors import MismatchError
 from outfold.learners.registry import make_learner
 from outfold.stages.context import Context, command
 from outfold.stages.current import changed, refused
 from outfold.stages.import_predictions import imported, leave_alone
+from outfold.stages.stamped import Stamp
 from outfold.store.fingerprint import file_sha256
 from outfold.store.lock import only_writer
 from outfold.store.manifest import read_manifest, write_manifest
@@ -29,6 +28,7 @@ def predict(context: Context, name: str) -> None:
     config = context.model_config(name)
     layout, reporter = context.layout, context.reporter
     path = layout.test(name)
+    stamp = Stamp(context, "predict", name)
     with only_writer(layout.pipeline(name)):
         manifest = read_manifest(layout.manifest(name))
         made_of = context.fit_fingerprint(config)
@@ -40,7 +40,7 @@ def predict(context: Context, name: str) -> None:
         if manifest.inference != inference:
             raise refused(context, name, "", "has predicted with other settings than its file has now", ["train"])
         if manifest.test_inference == inference and path.is_file() and file_sha256(path) == manifest.test_sha256:
-            os.utime(path)
+            stamp.write()
             reporter.note(f"predict {name}: up to date")
             return
         folds = [fold for fold, done in zip(context.folds.numbers(), manifest.trained, strict=True) if done]
@@ -62,5 +62,6 @@ def predict(context: Context, name: str) -> None:
         digest = write_predictions(path, frame)
         update = {"test_sha256": digest, "test_inference": inference}
         write_manifest(layout.manifest(name), manifest.model_copy(update=update))
+        stamp.write()
     rows, votes = frame["id"].nunique(), len(frame.groupby(["fold", "member"]))
     reporter.note(f"predict {name}: {rows:,} test rows, {votes} models voted on each")

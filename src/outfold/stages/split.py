@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 import pandas as pd
 
@@ -15,6 +13,7 @@ from outfold.folds.gap import in_words
 from outfold.folds.make import GROUPED
 from outfold.metrics import PER_CLASS
 from outfold.stages.context import Context
+from outfold.stages.stamped import Stamp
 from outfold.store.folds_file import folds_fingerprint, read_folds, write_folds
 from outfold.store.inputs import content_hashes
 
@@ -29,10 +28,11 @@ def split(context: Context) -> Folds:
         ConfigError: the contest's ``folds:`` cannot be carried out.
     """
     config, layout, reporter = context.competition, context.layout, context.reporter
+    stamp = Stamp(context, "split")
     made_of = context.split_fingerprint
     if folds_fingerprint(layout.folds) == made_of:
         folds = read_folds(layout.folds)
-        os.utime(layout.folds)
+        stamp.write()
         reporter.note(f"split: up to date ({len(folds.numbers())} folds, {folds.kind})")
         return folds
     contest = context.contest
@@ -43,6 +43,7 @@ def split(context: Context) -> Folds:
     for warning in warnings:
         reporter.warn(warning)
     write_folds(layout.folds, folds, made_of)
+    stamp.write()
     reporter.table(
         f"{len(folds.numbers())} folds, {folds.kind}",
         ["fold", "train rows", *(["in the gap"] if folds.purged is not None else []), "scored rows", *_what(contest)],

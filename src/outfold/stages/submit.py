@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -25,9 +24,10 @@ from outfold.hosts.registry import get_host
 from outfold.redaction import redact
 from outfold.stages.context import Context, command
 from outfold.stages.current import current, current_blend
+from outfold.stages.stamped import Stamp
 from outfold.store import ledger
 from outfold.store.atomic import write_bytes
-from outfold.store.layout import BLEND
+from outfold.store.layout import BLEND, Layout
 from outfold.store.manifest import Manifest
 from outfold.store.prediction_files import read_test
 from outfold.store.predictions import mean_by_id
@@ -49,6 +49,7 @@ def submit(
     _check_options(message, wait_s)
     layout, reporter = context.layout, context.reporter
     layout.chosen(None if name == BLEND else [name])
+    stamp = Stamp(context, "submit")
     manifest = current_blend(context) if name == BLEND else current(context, name)
     contest = context.contest
     outputs = mean_by_id(read_test(layout, manifest, contest.test.index))
@@ -69,7 +70,9 @@ def submit(
         known = ledger.read(layout.ledger)
         earlier = known[(known["sha256"] == sha256) & (known["status"] != "error")]
         if len(earlier):
-            return _again(context, host, earlier.iloc[-1], sha256)
+            scored = _again(context, host, earlier.iloc[-1], sha256)
+            _stamp(stamp, layout, name, scored)
+            return scored
         write_bytes(file, data)
         reporter.note(f"submit: {file.name} is checked: {len(frame):,} rows, ids and columns as in the sample")
         words = redact(_message(message, manifest))
@@ -87,6 +90,7 @@ def submit(
             private_score=scored.private,
             message=words,
         )
+    _stamp(stamp, layout, name, scored)
     _tell(context, manifest, scored)
     return scored
 
@@ -182,6 +186,12 @@ def _message(message: str | None, manifest: Manifest) -> str:
     return f"{' + '.join(members)}: honest {manifest.metric} {manifest.score:.5f}"
 
 
+def _stamp(stamp: Stamp, layout: Layout, name: str, scored: Scored) -> None:
+    """Record that the blend was sent; one that is not scored yet is asked for again."""
+    if name == BLEND and scored.status != "pending":
+        stamp.write(present=[layout.ledger.relative_to(layout.root).as_posix()])
+
+
 def _again(context: Context, host: Host, row: pd.Series, sha256: str) -> Scored:
     """A file that was sent before."""
     reporter, path = context.reporter, context.layout.ledger
@@ -191,7 +201,6 @@ def _again(context: Context, host: Host, row: pd.Series, sha256: str) -> Scored:
         if asked is not None:
             scored = asked
             ledger.update(path, sha256, status=asked.status, public_score=asked.public, private_score=asked.private)
-    os.utime(path)
     reporter.note(f"submit: up to date ({row['file']} was sent {row['time']}, {scored.status}{_parts(scored)})")
     return scored
 

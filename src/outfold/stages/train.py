@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from outfold.stages.import_predictions import imported, leave_alone
 from outfold.stages.ranks import call_ranks, place, started_by_torchrun
 from outfold.stages.rescore import rescored, score_fields
 from outfold.stages.scores import score_oof
+from outfold.stages.stamped import Stamp
 from outfold.stages.teachers import pseudo_facts
 from outfold.store.fingerprint import file_sha256
 from outfold.store.lock import only_writer
@@ -43,6 +43,7 @@ def train(context: Context, name: str, *, only_folds: Sequence[int] | None = Non
         return leave_alone(context, name, outside, "train")
     config = context.model_config(name)
     layout, reporter = context.layout, context.reporter
+    stamp = Stamp(context, "train", name, _also_read(context, config))
     folds = sorted({context.checked_fold(fold) for fold in only_folds}) if only_folds else context.folds.numbers()
     check_folds(config, context.folds, layout.pipeline_config(name))
     with only_writer(layout.pipeline(name)):
@@ -51,8 +52,7 @@ def train(context: Context, name: str, *, only_folds: Sequence[int] | None = Non
         before = replaceable_manifest(layout.manifest(name), reporter)
         if before is not None and _is_fresh(context, name, before, inference, folds):
             manifest = rescored(context, name, before)
-            if manifest.complete:
-                os.utime(layout.oof(name))
+            _stamp(stamp, manifest)
             reporter.note(f"train {name}: up to date ({manifest.metric} {manifest.score:.5f})")
             return manifest
         devices = compute.devices_for(config, str(layout.pipeline_config(name)))
@@ -81,11 +81,25 @@ def train(context: Context, name: str, *, only_folds: Sequence[int] | None = Non
             kept = {"test_sha256": before.test_sha256, "test_inference": before.test_inference}
             manifest = manifest.model_copy(update=kept)
         manifest = write_manifest(layout.manifest(name), manifest)
-        if not manifest.complete:
-            os.utime(layout.oof(name), (0, 0))  # so that make does not take a part for the whole
+        _stamp(stamp, manifest)
         learner.summarise(shelves, layout.pipeline(name))
     _tell(context, manifest)
     return manifest
+
+
+def _also_read(context: Context, config: ModelPipeline) -> list[str]:
+    """Files of other pipelines and of weights that a pipeline is made of, by path relative to the contest folder."""
+    results = [f"artifacts/{name}/{file}" for name in config.upstream() for file in ("oof.parquet", "test.parquet")]
+    weights = context.weights_file(config)
+    return results if weights is None else [*results, str(weights)]
+
+
+def _stamp(stamp: Stamp, manifest: Manifest) -> None:
+    """Record the result; a quick look at some folds counts as none."""
+    if manifest.complete:
+        stamp.write(present=[f"artifacts/{manifest.pipeline}/manifest.json"])
+    else:
+        stamp.remove()
 
 
 def _is_fresh(context: Context, name: str, before: Manifest, inference: str, folds: list[int]) -> bool:

@@ -152,7 +152,8 @@ def data_hash(
     Raises:
         DataError: as :func:`data_files`.
     """
-    known: dict[str, dict[str, Any]] = recorded(manifest).get("files", {})
+    earlier, outside = recorded(manifest), list(outside)
+    known: dict[str, dict[str, Any]] = earlier.get("files", {})
     found: dict[str, dict[str, Any]] = {}
     stale: list[DataFile] = []
     for file in data_files(inputs, outside):
@@ -166,9 +167,29 @@ def data_hash(
                 found[file.name]["sha256"] = file_sha256(file.path)
                 bar.advance(1)
     total = fingerprint(files={name: item["sha256"] for name, item in found.items()})
-    if write and (found != known or facts or not manifest.exists()):
-        write_json(manifest, {"data_hash": total, "files": found, **facts})
+    content: dict[str, Any] = {"data_hash": total, "files": found, **({"outside": outside} if outside else {})}
+    if earlier.get("data_hash") == total and "source" in earlier:
+        content["source"] = earlier["source"]  # other time stamps, and still what was downloaded
+    content |= facts
+    if write and content != earlier:
+        write_json(manifest, content)
     return total
+
+
+def known_data(inputs: Path, manifest: Path) -> tuple[str | None, bool]:
+    """The hash of the data in the manifest, and whether its files are those on disk, by size and time stamp."""
+    before = recorded(manifest)
+    outside = before.get("outside", [])
+    states = {}
+    try:
+        for file in data_files(inputs, outside if isinstance(outside, list) else []):
+            state = file.path.stat()
+            states[file.name] = (state.st_size, state.st_mtime_ns)
+    except (DataError, OSError):
+        return None, False  # the stage says what is wrong
+    known = {name: (one["size"], one["mtime_ns"]) for name, one in before.get("files", {}).items()}
+    total = before.get("data_hash")
+    return total, total is not None and states == known
 
 
 def content_hashes(inputs: Path, manifest: Path) -> dict[Path, str]:

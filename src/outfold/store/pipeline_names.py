@@ -13,6 +13,7 @@ _ALLOWED = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,62}[A-Za-z0-9_])?", flags=
 _RESERVED = {
     BLEND: "it is the name of the blend",
     "cache": "artifacts/cache holds decoded inputs, and `make clean` removes it",
+    "check": "artifacts/check holds the findings of `outfold check`",
     "tune": "artifacts/tune holds the trials of `outfold tune`",
     "con": "Windows has no such file",
     "nul": "Windows has no such file",
