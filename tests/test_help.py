@@ -88,12 +88,12 @@ def test_the_shell_completes_commands_and_pipelines(tabular: Path, words: str, c
     assert set(done.stdout.split()) == completed
 
 
-def on_a_terminal(root: Path, **environment: str) -> str:
-    """What `outfold split` prints where there is no contest, on a terminal of its own."""
+def on_a_terminal(root: Path, stage: str = "split", **environment: str) -> str:
+    """What a command prints where there is no contest, on a terminal of its own."""
     ours, theirs = pty.openpty()
     variables = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
     variables |= {"TERM": "xterm-256color", "PYTHONPATH": str(REPO / "src"), "COLUMNS": "80", **environment}
-    words = [sys.executable, "-m", "outfold", "--root", str(root), "split"]
+    words = [sys.executable, "-m", "outfold", "--root", str(root), stage]
     process = subprocess.Popen(words, stdout=theirs, stderr=theirs, env=variables)
     os.close(theirs)
     said = b""
@@ -109,6 +109,7 @@ def on_a_terminal(root: Path, **environment: str) -> str:
 
 def test_an_error_is_red_on_a_terminal_unless_colours_are_refused(tmp_path: Path) -> None:
     assert "\x1b[1;31merror: " in on_a_terminal(tmp_path)
+    assert "\x1b[1;31mError: No such command" in on_a_terminal(tmp_path, "splitt")
     plain = on_a_terminal(tmp_path, NO_COLOR="1")
     assert "error: " in plain
     assert "31m" not in plain

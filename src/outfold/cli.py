@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,12 +14,11 @@ import typer
 
 import outfold
 from outfold.command_help import HelpfulCommand, HelpfulGroup
-from outfold.exits import end_with_parent, exit_code, stop_on_sigterm
-from outfold.progress import Reporter
-from outfold.redaction import redact_streams
+from outfold.exits import INTERRUPTED, end_with_parent, exit_code, say, stop_on_sigterm
 from outfold.threads import pin_threads
 
 if TYPE_CHECKING:
+    from outfold.progress import Reporter
     from outfold.stages.context import Context
 
 app = typer.Typer(
@@ -89,6 +89,9 @@ def _stage(summary: str, *examples: str, page: str) -> Callable[[Callable[..., N
     def register(function: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(function)
         def guarded(*args: Any, **options: Any) -> None:
+            from outfold.redaction import redact_streams  # here, so that --help starts fast
+
+            redact_streams()
             code = exit_code(lambda: function(*args, **options), SETTINGS.debug)
             if code:
                 sys.exit(code)
@@ -277,6 +280,7 @@ def columns(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")] = False,
 ) -> None:
     """Show each column: its role, its type, what is missing, how the test set differs, and what to distrust."""
+    from outfold.progress import Reporter
     from outfold.stages.columns import columns as stage
 
     pin_threads()
@@ -425,6 +429,7 @@ def demo(
 @_stage("Print the contest and the pipelines after all defaults.", "outfold config", page="configuration.md")
 def config() -> None:
     """Print the contest and the pipelines as they are after all defaults."""
+    from outfold.progress import Reporter
     from outfold.stages.show_config import show_config as stage
 
     print(stage(_context(Reporter())))
@@ -460,5 +465,19 @@ def main() -> None:
     """Run the command line and exit: 0 well, 2 what the user can mend, 1 a bug, 130 and 143 stopped."""
     end_with_parent()
     stop_on_sigterm()
-    redact_streams()
-    app()
+    try:
+        code = app(standalone_mode=False)
+    except _WRONG_ARGUMENTS as error:
+        text = io.StringIO()
+        error.show(text)
+        usage, found, words = text.getvalue().rstrip().rpartition("Error: ")
+        say(usage.rstrip()) if usage else None
+        say(f"{found}{words}")
+        code = error.exit_code
+    except typer.Abort:
+        code = INTERRUPTED
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+_WRONG_ARGUMENTS: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+"""What Typer raises for arguments that it does not take; its own name for it differs from version to version."""

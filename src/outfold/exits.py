@@ -14,8 +14,6 @@ from collections.abc import Callable
 from typing import Any
 
 from outfold.errors import OutfoldError, bounded
-from outfold.plain_text import printable
-from outfold.redaction import redact
 
 PARENT = "OUTFOLD_PARENT"
 """The variable in which a process leaves its number for those that it starts."""
@@ -60,13 +58,13 @@ def exit_code(run: Callable[[], Any], debug: bool = False) -> int:
     try:
         run()
     except KeyboardInterrupt as stop:
-        _say("stopped: what was finished is kept, and a fold goes on from its last epoch")
-        _say(f"  Run `{shlex.join(['outfold', *sys.argv[1:]])}` to go on.")
+        say("stopped: what was finished is kept, and a fold goes on from its last epoch")
+        say(f"  Run `{shlex.join(['outfold', *sys.argv[1:]])}` to go on.")
         return TERMINATED if isinstance(stop, _Terminated) else INTERRUPTED
     except OutfoldError as error:
         if debug:
-            _say(traceback.format_exc().rstrip())
-        _say(f"error: {error}")
+            say(traceback.format_exc().rstrip())
+        say(f"error: {error}")
         return USER_ERROR
     except BrokenPipeError:
         # the reader of a pipe went away (`outfold config | head`): that is no error, and nothing more can be said
@@ -90,24 +88,31 @@ def _system_error(error: OSError, debug: bool) -> int:
     if remedy is None:
         return _bug(error, debug)
     if debug:
-        _say(traceback.format_exc().rstrip())
-    _say(f"error: {error.filename or 'a file'}: {error.strerror}\n  {remedy}")
+        say(traceback.format_exc().rstrip())
+    say(f"error: {error.filename or 'a file'}: {error.strerror}\n  {remedy}")
     return USER_ERROR
 
 
 def _bug(error: Exception, debug: bool) -> int:
     if debug:
-        _say(traceback.format_exc().rstrip())
+        say(traceback.format_exc().rstrip())
     else:
-        _say(bounded(f"internal error: {type(error).__name__}: {error}"))
-        _say("  This is a bug in outfold. Run again with --debug and report what it prints.")
+        from outfold.redaction import redact
+
+        # before it is cut: half a secret would not be recognised
+        say(bounded(redact(f"internal error: {type(error).__name__}: {error}")))
+        say("  This is a bug in outfold. Run again with --debug and report what it prints.")
     return BUG
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
     """Print on stderr; what comes after ``error:`` in red where a person reads it on a terminal."""
+    # imported here, so that --help starts fast
+    from outfold.plain_text import printable
+    from outfold.redaction import redact
+
     text = printable(redact(text))
-    if not (text.startswith(("error:", "internal error:")) and sys.stderr.isatty()):
+    if not (text.startswith(("error:", "internal error:", "Error:")) and sys.stderr.isatty()):
         print(text, file=sys.stderr, flush=True)
         return
     from rich.console import Console

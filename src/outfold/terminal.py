@@ -42,7 +42,8 @@ class RichReporter(Reporter):
         right = numeric_columns(rows, len(columns))
         kept, gone = list(range(len(columns))), list[str]()
         for name in less:
-            if sum(_width([names[i], *(row[i] for row in cells)]) + 2 for i in kept) <= self.console.width:
+            # a blank on each side of a cell, and one between columns and at the edges
+            if sum(_width([names[i], *(row[i] for row in cells)]) + 3 for i in kept) + 1 <= self.console.width:
                 break
             if name in columns:
                 kept.remove(list(columns).index(name))
