@@ -199,6 +199,24 @@ def test_a_credential_renewed_while_the_program_runs_is_hidden_too(
     assert redact("first-secret-token second-secret-token") == f"{HIDDEN} {HIDDEN}"
 
 
+def test_a_secret_is_hidden_before_a_long_message_is_cut(
+    server: KaggleServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KAGGLE_KEY", KEY)
+
+    def fail(error: Exception) -> None:
+        raise error
+
+    for before in range(0, 3000, 7):
+        long = f"{'x' * before} {KEY} {'y' * 3000}"
+        shown = str(HostError(long, remedy=long))
+        assert KEY[:6] not in shown
+        assert KEY[-6:] not in shown
+    exit_code(lambda: fail(ValueError("x" * 1490 + KEY + "y" * 3000)))
+    exit_code(lambda: fail(HostError("x" * 1490 + KEY + "y" * 3000)))
+    assert KEY[:6] not in "".join(capsys.readouterr())
+
+
 def test_a_large_page_is_searched_fast(server: KaggleServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAGGLE_KEY", KEY)
     picture = "iVBORw0KGgo" * 70_000

@@ -73,9 +73,12 @@ class OutfoldError(Exception):
     """
 
     def __init__(self, message: str, *, remedy: str | None = None) -> None:
-        self.message = bounded(with_line(message))
+        from outfold.redaction import redact  # here, so that --help starts fast
+
+        # before it is cut: half a secret would not be recognised
+        self.message = bounded(redact(with_line(message)))
         super().__init__(self.message)
-        self.remedy = None if remedy is None else bounded(remedy)
+        self.remedy = None if remedy is None else bounded(redact(remedy))
 
     def __str__(self) -> str:
         return self.message if self.remedy is None else f"{self.message}\n  {self.remedy}"
