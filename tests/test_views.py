@@ -164,7 +164,7 @@ def test_each_row_is_read_once_however_many_views_vote(
             "{views: flip}",
             r"cnn\.yaml:2: tta\.views\[0\]: 'flip' is not one of .*did you mean flips|'flip' is not one of",
         ),
-        ("{views: flips, n: 4}", "give n: or views:, not both"),
+        ("{views: flips, n: 4}", "n: has no effect with views:"),
         ("{views: [flips, dihedral]}", "dihedral has the flips in it"),
         ("{views: flips, scales: [1, 2]}", "scales: goes with views: scales"),
         ("{views: []}", "views"),

@@ -45,7 +45,7 @@ class GbdtPipeline(TablePipelineBase):
     """balanced: each class weighs the same, however rare; in a multilabel task, the two sides of each label."""
     monotone: dict[str, Literal["increasing", "decreasing"]] = {}
     """By feature, the one way in which a prediction may follow it: {Age: increasing}."""
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, le=2**32 - 1)
     """Seed of bagging and of the inner split."""
     seeds: int = Field(default=1, ge=1, le=100)
     """Boosters by so many seeds from `seed` on, each a member of the blend: seed-0, seed-1 ... The first chooses the rounds of all; with refit: false, each its own."""

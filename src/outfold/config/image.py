@@ -6,8 +6,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     BeforeValidator,
+    Discriminator,
     Field,
     SerializerFunctionWrapHandler,
+    Tag,
     field_validator,
     model_serializer,
     model_validator,
@@ -34,7 +36,7 @@ class ImagePhase(Phase):
     """Rows a batch. auto: the largest that trains in the memory there is, found once for all folds."""
     precompute: bool = False
     """With train: head: what the frozen layers make of the images is computed once, without augmentation, and shared on disk; an epoch then takes a second."""
-    size: int | None = Field(default=None, ge=8)
+    size: int | None = Field(default=None, ge=8, le=10_000)
     """Image size of this phase (progressive resizing)."""
     augment: Augment | None = None
     """Augmentation: a preset, or transforms of albumentations."""
@@ -91,9 +93,7 @@ class Tta(StrictModel):
 
     @model_validator(mode="after")
     def _passes_or_views(self) -> Tta:
-        views, given = self.views or [], self.model_fields_set
-        if views and "n" in given:
-            raise ValueError("give n: or views:, not both")
+        views = self.views or []
         if len(set(views)) < len(views) or {"flips", "dihedral"} <= set(views):
             raise ValueError("views: each once; dihedral has the flips in it")
         return self
@@ -104,9 +104,14 @@ class Tta(StrictModel):
         return {key: value for key, value in handler(self).items() if self.views or key not in ("views", "scales")}
 
 
+def _tta_form(value: Any) -> str:
+    """Which of the two is meant: an error then speaks of that one alone."""
+    return "settings" if isinstance(value, dict | Tta) else "passes"
+
+
 def _or_native(schema: dict[str, Any]) -> None:
     """The word beside the number, for ``size``."""
-    number = {key: schema.pop(key) for key in ("type", "minimum") if key in schema}
+    number = {key: schema.pop(key) for key in ("type", "minimum", "maximum") if key in schema}
     schema["anyOf"] = [number, {"const": "native"}]
 
 
@@ -130,9 +135,9 @@ class ImagePipeline(NeuralPipeline):
     """Further arguments of timm's create_model, by timm's own names (`pad_type: same` for weights that come from TensorFlow)."""
     mean: list[float] | None = None
     """Mean of each channel, for pixels in [0, 1], that the weights were trained with. Left out: the model's own, or with channels other than 1 and 3, that of the fold's training rows."""
-    std: list[float] | None = None
+    std: list[Annotated[float, Field(gt=0)]] | None = None
     """Standard deviation of each channel. Left out: as mean."""
-    size: int = Field(default=224, ge=8, json_schema_extra=_or_native)
+    size: int = Field(default=224, ge=8, le=10_000, json_schema_extra=_or_native)
     """Image size: images become squares of so many pixels a side. native is resize: native at 224 pixels."""
     resize: Literal["crop", "squash", "native"] = "crop"
     """crop keeps the aspect and cuts the longer side; squash keeps all and changes the aspect; native keeps both: rectangles of about size * size pixels, like ones in one batch. For models of any image size."""
@@ -162,7 +167,9 @@ class ImagePipeline(NeuralPipeline):
         default=[ImagePhase(cycles=3, cycle_len=1, cycle_mult=2, lr=1e-3, snapshots=True)], min_length=1
     )
     """The recipe."""
-    tta: int | Tta = 4
+    tta: Annotated[
+        Annotated[int, Field(ge=0, le=64), Tag("passes")] | Annotated[Tta, Tag("settings")], Discriminator(_tta_form)
+    ] = 4
     """Test-time augmentation: a number of augmented passes, or n or views, beta and average."""
 
     @model_validator(mode="before")

@@ -38,7 +38,7 @@ class LinearPipeline(TablePipelineBase):
     """balanced: each class weighs the same, however rare; in a multilabel task, the two sides of each label."""
     max_iter: int = Field(default=1000, ge=1)
     """The most iterations of a fit; one that needs more is told."""
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, le=2**32 - 1)
     """Seed of the splits inside the training part, and of the solver for L1."""
     pseudo: Pseudo | None = None
     """Learn from test rows, too, as other pipelines predict them."""

@@ -15,6 +15,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from outfold.config.competition import CompetitionConfig
 from outfold.config.pipeline import MODEL, PIPELINE, BlendConfig, ModelPipeline, Pipeline
+from outfold.config.plain_values import odd_values
 from outfold.errors import ConfigError, nearest
 from outfold.yaml_lines import keys_at_start, line_of
 
@@ -113,8 +114,12 @@ def _validate(path: Path, adapter: TypeAdapter[T]) -> T:
 
 
 def _checked(path: Path, content: Mapping[str, Any], adapter: TypeAdapter[T]) -> T:
+    given = plain(content)
     try:
-        return adapter.validate_python(plain(content))
+        made = adapter.validate_python(given)
+        if not (odd := list(odd_values(made, given))):
+            return made
+        told = [(line := line_of(content, keys), f"{path}:{line}: {_dotted(keys)}: {why}") for keys, why in odd]
     except ValidationError as error:
         told = [_tell(path, content, adapter, detail) for detail in error.errors()]
     # a union reports the same key once for each of its members: the reader wants it once

@@ -34,7 +34,7 @@ class NeuralPipeline(ModelPipelineBase):
 
     RUNTIME: ClassVar[frozenset[str]] = frozenset({"device", "devices", "jobs"})
 
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, le=2**32 - 1)
     """Seed of everything that is random in this pipeline."""
     optimizer: Literal["sgd", "adam", "adamw"] = "adamw"
     """adamw; adam, whose weight decay is a part of the gradient (L2); sgd, with momentum."""

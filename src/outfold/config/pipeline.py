@@ -25,7 +25,7 @@ class BlendConfig(StrictModel):
     """mean3 is the mean of greedy selection, simplex weights and a stacker; each is there by name, too."""
     pipelines: Annotated[list[str], BeforeValidator(listed)] | None = Field(default=None, min_length=1)
     """Blend these pipelines only. Left out: all."""
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, le=2**32 - 1)
     """Seed of whatever the combiner draws."""
 
 
