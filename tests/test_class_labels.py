@@ -34,6 +34,8 @@ LONG = {
     "with leading zeros": ["0001", "0010", "0100"],
     "small, with a point": ["0.0", "1.0", "2.0"],
     "signed": ["-1", "+1", "0"],
+    "with two decimals": ["0.00", "1.00", "2.00"],
+    "with an exponent": ["1e5", "2e5", "3e5"],
     "with blanks": ["red car", " red", "red"],
 }
 

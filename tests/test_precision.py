@@ -12,12 +12,15 @@ from chain import blended
 from contest_folder import write_contest
 from sklearn.datasets import load_diabetes, load_linnerud
 
+from outfold.config.linear import LinearPipeline
 from outfold.contest_files import load_contest
 from outfold.ensemble.blend import blend
 from outfold.ensemble.combiners import COMBINERS
 from outfold.errors import DataError
+from outfold.learners.registry import make_learner
 from outfold.metrics import get_metric
 from outfold.precision import exact_number, needs_float64
+from outfold.progress import Reporter
 from outfold.stages.context import Context
 from outfold.stages.submit import submit
 from outfold.store.layout import Layout
@@ -135,6 +138,16 @@ def test_every_combiner_keeps_what_tells_its_members_apart(combiner: str, metric
 )
 def test_which_values_need_float64(values: list[float], needed: bool) -> None:
     assert needs_float64(np.array(values)) is needed
+
+
+def test_a_tiny_target_has_a_learner_too(tmp_path: Path) -> None:
+    rows = "".join(f"{row},{row % 7},{row % 5 + 1}e-320\n" for row in range(30))
+    write_contest(
+        tmp_path, f"id,x,y\n{rows}", "id,x\n200,1\n201,2\n", "id,y\n200,0\n201,0\n", target="y", task="regression"
+    )
+    contest = load_contest(tmp_path)
+    assert contest.precise_outputs == {"y"}
+    make_learner(contest, LinearPipeline(learner="linear"), "linear", Reporter())
 
 
 def test_a_frame_keeps_only_the_precise_outputs_as_float64() -> None:

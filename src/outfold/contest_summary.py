@@ -19,6 +19,7 @@ from outfold.submission.explain import doubts, meaning
 from outfold.submission.form import Form, form_of
 from outfold.submission.labels import written_labels
 
+LONGEST_NAME = 60
 MANY = 10
 """So many classes or labels are shown with their counts."""
 
@@ -121,6 +122,7 @@ def category_alarms(columns: Sequence[OneSided]) -> list[str]:
 def _name(value: Any) -> str:
     """A class as it stands, in quotes where blanks around it would not be seen."""
     text = str(value)
+    text = text if len(text) <= LONGEST_NAME else f"{text[:LONGEST_NAME]}..."
     return text if text and text == text.strip() else repr(text)
 
 

@@ -59,7 +59,8 @@ def make_learner(contest: Contest, config: ModelPipeline, name: str, reporter: R
         from outfold.learners.transformed import Transformed, centred
 
         learnt, own, scales = centred(contest, config, where)
-        return Transformed(make_learner(learnt, own, name, reporter), scales)
+        if learnt.precise_outputs < contest.precise_outputs:  # what is tiny stays so wherever it is moved
+            return Transformed(make_learner(learnt, own, name, reporter), scales)
     if isinstance(config, ImagePipeline):
         from outfold.learners.image.learner import ImageLearner
 

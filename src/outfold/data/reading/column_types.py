@@ -105,11 +105,23 @@ def typed_target(column: pa.ChunkedArray) -> pa.ChunkedArray:
             return column
         if pc.all(pc.match_substring_regex(column, r"^[+-]?[0-9]+$"), min_count=0).as_py() and _signed(column):
             return column
+        if pa.types.is_floating(found.type) and _whole(found) and not _ends_in_zero(column):
+            return column
         if pa.types.is_floating(found.type) and _nan_or_huge(pc.drop_null(found)):
             long = pc.match_substring_regex(column, LONG_INTEGER)
             return column if pc.any(long, min_count=0).as_py() else found
         return found
     return column
+
+
+def _whole(numbers: pa.ChunkedArray) -> bool:
+    return bool(pc.all(pc.equal(pc.floor(numbers), numbers), min_count=0).as_py())
+
+
+def _ends_in_zero(column: pa.ChunkedArray) -> bool:
+    """Whether every cell is written ``1.0`` or, beside a gap, ``1``; others, such as ``1.00`` and ``1e5``, are not."""
+    usual = pc.match_substring_regex(column, r"^\s*-?[0-9]+(\.0)?\s*$|^[^0-9]*$")
+    return bool(pc.all(usual, min_count=0).as_py())
 
 
 def _signed(column: pa.ChunkedArray) -> bool:

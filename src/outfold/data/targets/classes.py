@@ -65,10 +65,10 @@ def _in_order(found: list[Any], order: Sequence[Any] | None, name: str) -> list[
                 remedy="Say their order, from the lowest to the highest: `order: [low, medium, high]`.",
             )
         return sorted(found)
-    said = {str(value): value for value in order}
+    said = {as_text(value): value for value in order}
     if len(said) < len(order):
         raise ConfigError(f"{where}: order: names a class twice: {some(order, len(order))}")
-    known = {str(value): value for value in found}
+    known = {as_text(value): value for value in found}
     lacking = [value for text, value in known.items() if text not in said]
     if lacking:
         raise ConfigError(
@@ -76,6 +76,15 @@ def _in_order(found: list[Any], order: Sequence[Any] | None, name: str) -> list[
             remedy="Name every class, from the lowest to the highest.",
         )
     return [known.get(text, value) for text, value in said.items()]
+
+
+def as_text(value: Any) -> str:
+    """A class as it is compared: ``1`` for 1 and for 1.0."""
+    return (
+        str(int(value))
+        if isinstance(value, float) and value.is_integer() and abs(value) < FLOAT_INTEGERS
+        else str(value)
+    )
 
 
 def _by_positive(classes: list[Any], positive: Any) -> list[Any]:

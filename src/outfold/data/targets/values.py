@@ -20,6 +20,7 @@ LARGEST = 1e36
 """Amounts beyond it overflow float32, in which most models compute."""
 ODD_SHARE = 0.01
 """Up to this share of rows, a third value among two truth values is a slip of the pen."""
+_ZEROS = re.compile(r"\.0*$", re.ASCII)
 _BINARY_WORDS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
 
 
@@ -77,7 +78,7 @@ def amounts(values: pd.Series, path: Path) -> np.ndarray:
 
 def flag(value: Any) -> int:
     """1 or 0 for what says yes or no, -1 for anything else."""
-    return _BINARY_WORDS.get(str(value).strip().lower(), -1)
+    return _BINARY_WORDS.get(_ZEROS.sub("", str(value).strip().lower()), -1)
 
 
 def refuse_odd_label(values: pd.Series, path: Path) -> None:
