@@ -151,7 +151,9 @@ def every_stage_is_right_or_refuses(root: Path, name: str, damage: str, stages: 
     assert submissions(root) == before, f"{name} {damage}"
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "folder"])
+@pytest.mark.parametrize(
+    "damage", ["flipped", *(pytest.param(one, marks=pytest.mark.slow) for one in ("cut", "folder"))]
+)
 def test_a_damaged_file_of_each_pipelines_models(tables: Path, tmp_path: Path, damage: str) -> None:
     """One file of the models of each pipeline; each is named, and trained again, before the test set is predicted."""
     root, before = tmp_path / "contest", submissions(tables)
