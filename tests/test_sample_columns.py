@@ -226,7 +226,14 @@ def test_a_training_table_in_the_long_form_and_images_without_a_test_table(tmp_p
     sample = pd.DataFrame({"ID": [f"{name}_{one}" for name in names[12:] for one in findings], "Label": 0.5})
     keys = {"target": findings, "task": "multilabel", "metric": "log_loss", "test": "test"}
     read = load_contest(
-        write_contest(tmp_path, train, None, sample, **keys, columns={"image": {"train": "train/{ID}.png", "test": ""}})
+        write_contest(
+            tmp_path,
+            train,
+            None,
+            sample,
+            **keys,
+            columns={"image": {"train": "train/{ID}.png", "test": "test/{ID}.png"}},
+        )
     )
     assert read.train.index.tolist() == names[:12] and read.test.index.tolist() == names[12:]
     assert read.train.loc["ID_0001", "any"] == train["Label"].iloc[5]
