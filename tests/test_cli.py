@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -158,3 +160,12 @@ def test_a_full_disk_is_told_and_loses_nothing(tabular: Path, monkeypatch: pytes
     assert "no space left on the disk" in done.stderr
     assert (tabular / "artifacts" / "folds.parquet").read_bytes() == folds
     assert "out of fold" in outfold(tabular, "train", "lightgbm").stdout
+
+
+def test_a_command_that_an_error_suggests_works_as_it_is_printed(tabular: Path) -> None:
+    root = tabular.rename(tabular.with_name("my contest"))
+    said = outfold(root, "train", check=False).stderr
+    (command,) = re.findall(r"`(outfold [^`]+)`", said)
+    words = shlex.split(command)
+    assert words[:3] == ["outfold", "--root", str(root)]
+    assert outfold(root, *words[3:]).returncode == 0

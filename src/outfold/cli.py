@@ -92,7 +92,7 @@ def _stage(summary: str, *examples: str, page: str) -> Callable[[Callable[..., N
             from outfold.redaction import redact_streams  # here, so that --help starts fast
 
             redact_streams()
-            code = exit_code(lambda: function(*args, **options), SETTINGS.debug)
+            code = exit_code(lambda: function(*args, **options), SETTINGS.debug, SETTINGS.root)
             if code:
                 sys.exit(code)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shlex
 import signal
 import sys
@@ -11,6 +12,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from outfold.errors import OutfoldError, bounded
@@ -49,11 +51,15 @@ def _raise(*_: Any) -> None:
     raise _Terminated
 
 
-def exit_code(run: Callable[[], Any], debug: bool = False) -> int:
-    """The exit code of ``run``, its error being told on stderr.
+def exit_code(run: Callable[[], Any], debug: bool = False, root: Path | None = None) -> int:
+    """Run a command; print its error on stderr.
 
     Args:
-        debug: show the traceback, too.
+        debug: print the traceback, too.
+        root: the contest's folder. Commands that an error suggests get it as ``--root``, to work as they are printed.
+
+    Returns:
+        the exit code of the process.
     """
     try:
         run()
@@ -64,7 +70,7 @@ def exit_code(run: Callable[[], Any], debug: bool = False) -> int:
     except OutfoldError as error:
         if debug:
             say(traceback.format_exc().rstrip())
-        say(f"error: {error}")
+        say(f"error: {with_root(str(error), root)}")
         return USER_ERROR
     except BrokenPipeError:
         # the reader of a pipe went away (`outfold config | head`): that is no error, and nothing more can be said
@@ -74,6 +80,13 @@ def exit_code(run: Callable[[], Any], debug: bool = False) -> int:
     except Exception as error:
         return _bug(error, debug)
     return 0
+
+
+def with_root(text: str, root: Path | None) -> str:
+    """The text, its commands in backticks with the contest's folder where they name none."""
+    if root is None or root == Path():
+        return text
+    return re.sub(r"`outfold (?=[a-z])", lambda _: f"`outfold --root {shlex.quote(str(root))} ", text)
 
 
 def _system_error(error: OSError, debug: bool) -> int:

@@ -271,7 +271,7 @@ def _frame(table: pd.DataFrame, contest: Contest, ids: pd.Index, path: Path, par
         at = rows.index.to_numpy()
         own_ids = pd.Index(own.loc[table["id"].iloc[at]].to_numpy())
         fold, member = int(rows["fold"].iloc[0]), str(rows["member"].iloc[0])
-        parts.append(prediction_frame(own_ids, fold, member, outputs, values[at]))
+        parts.append(prediction_frame(own_ids, fold, member, outputs, values[at], contest.precise_outputs))
     frame = pd.concat(parts, ignore_index=True)
     problem = cell_problem(frame, outputs)
     if problem:
