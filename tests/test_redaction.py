@@ -190,6 +190,27 @@ def test_plain_text_stays_as_it_is(text: str) -> None:
     assert redact(text) == text
 
 
+@pytest.mark.parametrize("value", ["postgres", "Titanic", "TARGET", "100000", "0.0001", "12345678"])
+def test_a_word_or_number_in_a_variable_of_another_program_hides_no_ordinary_text(
+    server: KaggleServer, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("SOME_PASSWORD", value)
+    text = f"row {value}: expected a number; run `outfold --root {value} check`"
+    assert redact(text) == text
+    monkeypatch.setenv("SOME_PASSWORD", f"{value}-7Xq")
+    assert redact(f"{text} {value}-7Xq") == f"{text} {HIDDEN}"
+    monkeypatch.setenv("KAGGLE_KEY", value)
+    assert value not in redact(text)
+
+
+@pytest.mark.parametrize("piece", ["a.b.", "a-", "://a:", "&token", "%25", "?", "http://a.b/?c=d&e=f "])
+def test_the_time_of_a_search_grows_no_faster_than_the_text(server: KaggleServer, piece: str) -> None:
+    text = piece * (200_000 // len(piece))
+    began = time.perf_counter()
+    redact(text)
+    assert time.perf_counter() - began < 3
+
+
 def test_a_credential_renewed_while_the_program_runs_is_hidden_too(
     server: KaggleServer, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,7 +41,7 @@ _PATTERNS = (
     (re.compile(r"(?i)(authorization['\"]?\s*[:=]\s*b?['\"]?(?:bearer|basic)\s+)[^\s'\",]+"), rf"\1{HIDDEN}"),
     (re.compile(r"(\bBearer )(?=[^\s'\",]*[0-9_])[A-Za-z0-9._~+/=-]{12,}"), rf"\1{HIDDEN}"),
     # user name and password of an address
-    (re.compile(r"(?i)(\b[a-z][a-z0-9+.-]*://)[^\s/@'\"<>:]*:[^\s/@'\"<>]+@"), rf"\1{HIDDEN}@"),
+    (re.compile(r"(?<=://)[^\s/@'\"<>:]*:[^\s/@'\"<>]+@"), f"{HIDDEN}@"),
     # a token of Kaggle's by its look
     (re.compile(r"\bKGAT_[A-Za-z0-9_-]{8,}"), HIDDEN),
 )
@@ -150,7 +150,7 @@ def remember(secret: str) -> None:
 
 def redact(text: str) -> str:
     """``text`` with every credential of this machine and every signature of an address replaced by ``[hidden]``."""
-    if not text:
+    if len(text) < _SHORTEST:  # too short to hold a secret, such as the line end that print writes by itself
         return text
     readings = _readings(text)
     for secret in _KNOWN.secrets():

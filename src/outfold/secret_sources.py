@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import codecs
+import functools
 import json
 import os
 import re
@@ -13,7 +14,7 @@ import sys
 import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
 _SECRET_NAME = re.compile(
@@ -23,6 +24,8 @@ _SECRET_NAME = re.compile(
 _KAGGLE_SECRETS = ("KAGGLE_KEY", "KAGGLE_API_TOKEN", "KAGGLE_API_V1_TOKEN")
 _QUOTED = re.compile(r"""["']([^"'\s]{8,})["']""")
 _LONGEST_FILE = 1 << 20
+_LONGEST_WORD = 12
+_ORDINARY = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[+-]?[0-9]+([.][0-9]*)?")
 
 
 def trim(value: str | None) -> str:
@@ -75,24 +78,56 @@ def kaggle_folder(env: Mapping[str, str], home: Path) -> Path:
 
 def kaggle_files(env: Mapping[str, str], home: Path) -> list[Path]:
     """Every file that may hold a credential of Kaggle's, whether it is there or not."""
-    folders = [home / ".kaggle", home / ".config" / "kaggle", kaggle_folder(env, home)]
-    names = ("access_token", "access_token.txt", "kaggle.json", "credentials.json")
-    files = [folder / name for folder in dict.fromkeys(folders) for name in names]
+    files = _usual_files(str(home), trim(env.get("KAGGLE_CONFIG_DIR")), trim(env.get("XDG_CONFIG_HOME")))
     named = [trim(env.get(name)) for name in ("KAGGLE_API_TOKEN", "KAGGLE_API_V1_TOKEN")]
-    return files + [Path(name) for name in named if name and is_credential_file(Path(name))]
+    return [*files, *(Path(name) for name in named if name and is_credential_file(Path(name)))]
+
+
+@functools.lru_cache(maxsize=16)
+def _usual_files(home: str, kaggle_folder: str, config_folder: str) -> tuple[Path, ...]:
+    """The files of Kaggle's client in each folder that it may choose."""
+    folders = [Path(home, ".kaggle"), Path(home, ".config", "kaggle")]
+    folders += [Path(config_folder, "kaggle")] if config_folder else []
+    folders += [Path(kaggle_folder)] if kaggle_folder else []
+    names = ("access_token", "access_token.txt", "kaggle.json", "credentials.json")
+    return tuple(folder / name for folder in dict.fromkeys(folders) for name in names)
 
 
 def secrets_in_environment(env: Mapping[str, str]) -> Iterator[str]:
-    """Values of variables that hold secrets, and the passwords of proxies' addresses."""
-    for name, value in env.items():
-        if name in _KAGGLE_SECRETS or _SECRET_NAME.search(name):
-            if not is_credential_file(Path(trim(value))):
-                yield trim(value)
-        elif name.lower().endswith("_proxy") and "@" in value:
+    """Values of variables that hold secrets, and the passwords of proxies' addresses.
+
+    A word or a number in a variable that is not Kaggle's (``DB_PASSWORD=postgres``, ``MAX_TOKEN=100000``) is left out:
+    hiding it would also hide names and ids in ordinary text.
+    """
+    for name in env:
+        kind = _kind_of_variable(name)
+        if kind is None:
+            continue
+        value = trim(env[name])
+        if kind == "proxy":
             yield from _password(value)
+        elif value and not (kind == "secret" and _is_ordinary(value)) and not is_credential_file(Path(value)):
+            yield value
+
+
+@functools.lru_cache(maxsize=4096)
+def _kind_of_variable(name: str) -> Literal["kaggle", "secret", "proxy"] | None:
+    """What a variable of this name may hold; None for no secret."""
+    if name in _KAGGLE_SECRETS:
+        return "kaggle"
+    if _SECRET_NAME.search(name):
+        return "secret"
+    return "proxy" if name.lower().endswith("_proxy") else None
+
+
+def _is_ordinary(value: str) -> bool:
+    """Whether a value is a single short word or a number, as ordinary text has them."""
+    return len(value) < _LONGEST_WORD and _ORDINARY.fullmatch(value) is not None
 
 
 def _password(address: str) -> Iterator[str]:
+    if "@" not in address:
+        return
     try:
         password = urlsplit(address if "://" in address else f"//{address}").password
     except ValueError:
