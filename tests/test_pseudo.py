@@ -27,6 +27,7 @@ from outfold.errors import ConfigError, DataError, MismatchError
 from outfold.learners.copies import copies
 from outfold.learners.problems import Problem
 from outfold.learners.taught_rows import TaughtRows
+from outfold.reporters import reporter_for
 from outfold.stages.context import Context
 from outfold.stages.download import download
 from outfold.stages.ensemble import ensemble
@@ -39,7 +40,6 @@ from outfold.stages.teachers import Teachers
 from outfold.stages.train import train
 from outfold.store.manifest import read_manifest
 from outfold.store.predictions import read_predictions, write_predictions
-from outfold.terminal import reporter_for
 
 FEW = "learner: gbdt\nrounds: 20\nearly_stopping: 5\nparams: {learning_rate: 0.2}\n"
 STUDENT = FEW + "seed: 3\npseudo: {pipelines: [second, first], confidence: 0.8}\n"

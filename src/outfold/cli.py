@@ -104,8 +104,8 @@ def _stage(summary: str, *examples: str, page: str) -> Callable[[Callable[..., N
 
 
 def _context(reporter: Reporter | None = None) -> Context:
+    from outfold.reporters import reporter_for
     from outfold.stages.context import Context
-    from outfold.terminal import reporter_for
 
     return Context(SETTINGS.root, reporter or reporter_for())
 
@@ -416,9 +416,9 @@ def demo(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that is not there yet, or is empty.")],
 ) -> None:
     """Write a contest folder: the demo's contest, pipelines and notebook, to try or to edit."""
+    from outfold.reporters import reporter_for
     from outfold.stages.next_step import tell_next
     from outfold.template import write_template
-    from outfold.terminal import reporter_for
 
     reporter = reporter_for()
     names = write_template(folder)
@@ -440,9 +440,9 @@ def schema(
     to: Annotated[Path, typer.Option(metavar="DIR", help="Folder, from the contest's.")] = Path("schemas"),
 ) -> None:
     """Write JSON Schema files, so that editors complete the YAML."""
+    from outfold.reporters import reporter_for
     from outfold.stages.next_step import tell_next
     from outfold.stages.show_config import write_schemas as stage
-    from outfold.terminal import reporter_for
 
     stage(SETTINGS.root / to, reporter := reporter_for(), SETTINGS.root)
     tell_next(SETTINGS.root, reporter, "schema")
@@ -453,9 +453,9 @@ def schema(
 )
 def doctor() -> None:
     """Show versions, GPU, cores, memory, disk and whether credentials are found (never the credentials)."""
+    from outfold.reporters import reporter_for
     from outfold.stages.doctor import doctor as stage
     from outfold.stages.next_step import tell_next
-    from outfold.terminal import reporter_for
 
     stage(SETTINGS.root, reporter := reporter_for())
     tell_next(SETTINGS.root, reporter, "doctor")
