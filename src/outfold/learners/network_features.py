@@ -19,7 +19,7 @@ from outfold.learners.learner import Part
 from outfold.learners.neural.trained import told_of
 from outfold.learners.pooled import pooled
 from outfold.progress import Reporter
-from outfold.store.fingerprint import file_sha256
+from outfold.store.file_record import current_sha256
 from outfold.store.layout import Layout
 from outfold.store.shelf import Shelf
 from outfold.training.checkpoint import load_member, weights_file
@@ -51,7 +51,7 @@ def network_hash(layout: Layout, backbone: PipelineBackbone, fold: int, where: s
     """
     shelf = Shelf(layout.fold(backbone.pipeline, fold))
     member, _ = _member(shelf, backbone, where)
-    return file_sha256(shelf.checked(weights_file(member)))
+    return str(current_sha256(shelf.checked(weights_file(member))))
 
 
 def network_features(

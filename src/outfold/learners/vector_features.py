@@ -20,7 +20,7 @@ from outfold.data.encoding.categories import Categories
 from outfold.data.encoding.date_parts import DATE_PARTS, date_parts
 from outfold.errors import ConfigError, MismatchError, nearest, some
 from outfold.learners.learner import Part
-from outfold.store.fingerprint import file_sha256
+from outfold.store.file_record import current_sha256
 from outfold.store.layout import Layout
 from outfold.store.shelf import Shelf
 
@@ -54,7 +54,7 @@ def vector_hash(layout: Layout, pipeline: str, fold: int) -> str:
     """
     shelf = Shelf(layout.fold(pipeline, fold))
     files = sorted(_index(shelf, pipeline).values())
-    digests = [file_sha256(shelf.checked(file)) for file in files]
+    digests = [str(current_sha256(shelf.checked(file))) for file in files]
     return hashlib.sha256(" ".join(digests).encode()).hexdigest()
 
 

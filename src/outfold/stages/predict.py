@@ -8,7 +8,7 @@ from outfold.stages.context import Context, command
 from outfold.stages.current import changed, refused
 from outfold.stages.import_predictions import imported, leave_alone
 from outfold.stages.stamped import Stamp
-from outfold.store.fingerprint import file_sha256
+from outfold.store.file_record import holds
 from outfold.store.lock import only_writer
 from outfold.store.manifest import read_manifest, write_manifest
 from outfold.store.predictions import write_predictions
@@ -39,7 +39,7 @@ def predict(context: Context, name: str) -> None:
             raise refused(context, name, "", changed(context, config, manifest), ["train"])
         if manifest.inference != inference:
             raise refused(context, name, "", "has predicted with other settings than its file has now", ["train"])
-        if manifest.test_inference == inference and path.is_file() and file_sha256(path) == manifest.test_sha256:
+        if manifest.test_inference == inference and holds(path, manifest.test_sha256):
             stamp.write()
             reporter.note(f"predict {name}: up to date")
             return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import pandas as pd
 
@@ -21,7 +20,7 @@ from outfold.stages.rescore import rescored, score_fields
 from outfold.stages.scores import score_oof
 from outfold.stages.stamped import Stamp
 from outfold.stages.teachers import pseudo_facts
-from outfold.store.fingerprint import file_sha256
+from outfold.store.file_record import holds
 from outfold.store.lock import only_writer
 from outfold.store.manifest import Manifest, replaceable_manifest, write_manifest
 from outfold.store.predictions import members_of, outputs_of, write_predictions
@@ -106,12 +105,12 @@ def _is_fresh(context: Context, name: str, before: Manifest, inference: str, fol
     """The OOF file on disk is what this run would write, and the models have predicted, or are there to predict."""
     layout = context.layout
     trained = [fold for fold, done in zip(context.folds.numbers(), before.trained, strict=False) if done]
-    if before.inference != inference or trained != folds or not _holds(layout.oof(name), before.oof_sha256):
+    if before.inference != inference or trained != folds or not holds(layout.oof(name), before.oof_sha256):
         return False
     shelves = [Shelf(layout.fold(name, fold)) for fold in folds]
     if any(shelf.damage() is not None for shelf in shelves):
         return False
-    if before.test_inference == inference and _holds(layout.test(name), before.test_sha256):
+    if before.test_inference == inference and holds(layout.test(name), before.test_sha256):
         return True
     return all(shelf.done is not None for shelf in shelves)
 
@@ -122,10 +121,6 @@ def _opened(context: Context, name: str, fold: int, made_of: str) -> Shelf:
     if error is not None:
         context.reporter.warn(f"{error.message}; fold {fold} of {name} is trained again")
     return shelf
-
-
-def _holds(path: Path, digest: str | None) -> bool:
-    return path.is_file() and file_sha256(path) == digest
 
 
 def _batch_size(shelves: Iterable[Shelf]) -> list[int] | None:

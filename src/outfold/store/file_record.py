@@ -107,6 +107,11 @@ def current_sha256(path: Path) -> str | None:
     return _hashed(path.absolute(), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
 
 
+def holds(path: Path, sha256: str | None) -> bool:
+    """Whether there is a file with this hash; a folder is none."""
+    return path.is_file() and current_sha256(path) == sha256
+
+
 @functools.lru_cache(maxsize=4096)
 def _hashed(path: Path, *state: int) -> str:
     return file_sha256(path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,15 +14,10 @@ from outfold.errors import DataError
 from outfold.progress import Reporter
 from outfold.store.atomic import write_json
 from outfold.store.fingerprint import file_sha256, fingerprint
+from outfold.store.regular_files import endless_kind
 from outfold.template import is_placeholder
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_KINDS = {
-    stat.S_IFIFO: "a FIFO (named pipe)",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-}
 
 
 @dataclass(frozen=True)
@@ -100,7 +94,7 @@ def _require_file(path: Path) -> None:
     except OSError as error:
         what = "a link to nothing" if isinstance(error, FileNotFoundError) else error.strerror
         raise DataError(f"{path}: {what}", remedy="Remove it, or put the file itself there.") from None
-    kind = _KINDS.get(stat.S_IFMT(mode))
+    kind = endless_kind(mode)
     if kind is not None:
         raise DataError(
             f"{path}: this is {kind}; only regular files can be read and hashed",

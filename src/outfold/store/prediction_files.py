@@ -15,8 +15,8 @@ import pandas as pd
 
 from outfold.errors import DataError, some
 from outfold.folds import Folds
-from outfold.store.damage import FOLDER, damaged
-from outfold.store.fingerprint import file_sha256
+from outfold.store.damage import damaged
+from outfold.store.file_record import current_sha256
 from outfold.store.layout import BLEND, Layout
 from outfold.store.manifest import Manifest
 from outfold.store.predictions import KEYS, output_column, outputs_of, read_predictions
@@ -95,11 +95,10 @@ def check_hashes(layout: Layout, manifest: Manifest) -> None:
 
 
 def _check_hash(path: Path, sha256: str) -> None:
-    if path.is_dir():
-        raise damaged(path, FOLDER)
-    if not path.exists():
+    found = current_sha256(path)
+    if found is None:
         raise damaged(path, "no such file")
-    if file_sha256(path) != sha256:
+    if found != sha256:
         raise damaged(path, f"its hash is not the one in {path.parent / 'manifest.json'}: it was changed or exchanged")
 
 
