@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from outfold.contest import Contest
 from outfold.data.encoding.categories import Categories, as_text
-from outfold.errors import SubmissionError, some
+from outfold.errors import SubmissionError, quoted, shorten, some
 from outfold.metrics import to_labels
 from outfold.submission.binary_column import is_truth
 from outfold.submission.explain import doubts, meaning
 from outfold.submission.form import Form, form_of
 from outfold.submission.labels import written_labels
 
-LONGEST_NAME = 60
+LONGEST_NAME = 80
 MANY = 10
 """So many classes or labels are shown with their counts."""
 
@@ -122,8 +122,7 @@ def category_alarms(columns: Sequence[OneSided]) -> list[str]:
 def _name(value: Any) -> str:
     """A class as it stands, in quotes where blanks around it would not be seen."""
     text = str(value)
-    text = text if len(text) <= LONGEST_NAME else f"{text[:LONGEST_NAME]}..."
-    return text if text and text == text.strip() else repr(text)
+    return shorten(text, LONGEST_NAME) if text and text == text.strip() else quoted(text, LONGEST_NAME)
 
 
 def submission_form(contest: Contest) -> Form | None:

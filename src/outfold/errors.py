@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from outfold.plain_text import one_line
 from outfold.yaml_lines import in_file, with_line
 
 CONTEST_FILE = "competition/competition.yaml"
@@ -23,7 +23,7 @@ LONGEST_LINE = 2_000
 
 def shorten(value: object, limit: int = LONGEST_QUOTE) -> str:
     """A value from outside as text for a message: whole where it is short, else its beginning and its length."""
-    text = _printable(str(value))
+    text = one_line(str(value))
     return text if len(text) <= limit else f"{text[: limit - 20]}... ({len(text):,} characters)"
 
 
@@ -32,16 +32,8 @@ def quoted(value: object, limit: int = LONGEST_QUOTE) -> str:
     if type(value).__module__ == "numpy" and hasattr(value, "item"):
         value = value.item()
     if isinstance(value, str) and len(value) > limit:
-        return f"{_printable(repr(value[: limit - 20]))}... ({len(value):,} characters)"
+        return f"{one_line(repr(value[: limit - 20]))}... ({len(value):,} characters)"
     return shorten(repr(value), limit)
-
-
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-
-
-def _printable(text: str) -> str:
-    """One line that any terminal shows as it is: control characters and lone surrogates as escapes."""
-    return _UNPRINTABLE.sub(lambda found: found.group().encode("unicode_escape").decode("ascii"), text)
 
 
 def is_utf8(text: str) -> bool:
@@ -56,7 +48,7 @@ def bounded(message: str) -> str:
 
 def _bounded_line(line: str) -> str:
     """A line without its middle where it is too long: its end most often says what was expected."""
-    line = _printable(line)
+    line = one_line(line)
     if len(line) <= LONGEST_LINE:
         return line
     end = LONGEST_LINE // 4

@@ -5,19 +5,25 @@ from __future__ import annotations
 import re
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters but tab and line end, marks that reverse the direction of writing, and lone surrogates."""
+_ODD = "\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
+"""Control characters but tab and line end, line separators, marks of the direction of writing, and lone surrogates."""
+_CONTROL = re.compile(f"[{_ODD}]")
+_CONTROL_AND_LINES = re.compile(f"[\t\n{_ODD}]")
 ELLIPSIS = "…"
 
 
 def printable(text: str) -> str:
     """``text`` for a terminal: control characters, which could move its cursor or recolour it, as ``\\x1b``."""
-    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text.replace("\r\n", "\n"))
+    return _CONTROL.sub(_escaped, text.replace("\r\n", "\n"))
 
 
 def one_line(text: object) -> str:
-    """``text`` for a cell of a table: :func:`printable`, with line ends and tabs as ``\\n`` and ``\\t``."""
-    return printable(str(text).replace("\r", "\\r").replace("\n", "\\n").replace("\t", "\\t"))
+    """``text`` for a cell of a table or a line of a message: line ends and tabs, too, as ``\\n`` and ``\\t``."""
+    return _CONTROL_AND_LINES.sub(_escaped, str(text))
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape").decode("ascii")
 
 
 def label(name: object, most: int = 40) -> str:

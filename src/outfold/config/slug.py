@@ -24,21 +24,21 @@ def as_slug(value: Any) -> Any:
     """
     if not isinstance(value, str) or _SLUG.fullmatch(value):
         return value
-    shown = value if len(value) <= 80 else f"{value[:80]}..."
+    shown = quoted(value, 100)
     if not value.strip():
         raise ValueError(f"it is empty; expected {_EXAMPLE}")
     if (address := _ADDRESS.fullmatch(value.strip())) is not None:
         kind, _, rest = (address["path"] or address["bare"] or "").partition("/")
         name = _SLUG.match(rest)
         if kind.lower() in ("c", "competitions") and name is not None:
-            raise ValueError(f"{quoted(shown)} is the contest's address; expected its slug alone: {name[0]}")
+            raise ValueError(f"{shown} is the contest's address; expected its slug alone: {name[0]}")
         if kind.lower() in ("datasets", "code", "models", "discussion"):
-            raise ValueError(f"{quoted(shown)} is the address of {kind}, not of a contest; expected {_EXAMPLE}")
-        raise ValueError(f"{quoted(shown)} is an address without a contest's slug; expected {_EXAMPLE}")
+            raise ValueError(f"{shown} is the address of {kind}, not of a contest; expected {_EXAMPLE}")
+        raise ValueError(f"{shown} is an address without a contest's slug; expected {_EXAMPLE}")
     if (name := _SLUG.fullmatch(value.strip().strip("/"))) is not None:
-        raise ValueError(f"{quoted(shown)} has a blank or slash around it; expected {name[0]}")
+        raise ValueError(f"{shown} has a blank or slash around it; expected {name[0]}")
     if re.search(r"\s", value):
-        raise ValueError(f"{quoted(shown)} looks like the contest's title: a slug has no blanks; expected {_EXAMPLE}")
+        raise ValueError(f"{shown} looks like the contest's title: a slug has no blanks; expected {_EXAMPLE}")
     raise ValueError(
-        f"{quoted(shown)} is no slug (letters, digits, '-', '_' and '.', the first a letter or digit); expected {_EXAMPLE}"
+        f"{shown} is no slug (letters, digits, '-', '_' and '.', the first a letter or digit); expected {_EXAMPLE}"
     )

@@ -13,7 +13,7 @@ from outfold.config.imported import ImportedPipeline
 from outfold.config.load import load_pipeline
 from outfold.contest import Contest
 from outfold.data.reading.tables import read_table
-from outfold.errors import ConfigError, DataError, MismatchError, nearest, some
+from outfold.errors import ConfigError, DataError, MismatchError, nearest, quoted, some
 from outfold.stages.context import Context, command
 from outfold.stages.rescore import rescored
 from outfold.stages.scores import score_oof
@@ -234,7 +234,7 @@ def _whole_numbers(column: pd.Series, path: Path) -> pd.Series:
     bad = numbers.isna() | (numbers % 1 != 0)
     if bad.any():
         value = column[bad].iloc[0]
-        raise DataError(f"{path}: fold: {str(value)[:40]!r} in row {int(np.argmax(bad)) + 1} is no whole number")
+        raise DataError(f"{path}: fold: {quoted(value)} in row {int(np.argmax(bad)) + 1} is no whole number")
     return numbers.astype(np.int64)
 
 

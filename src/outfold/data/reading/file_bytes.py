@@ -5,7 +5,6 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
-import os
 import stat
 import zipfile
 import zlib
@@ -18,6 +17,8 @@ import pyarrow as pa
 
 from outfold.data.reading.file_formats import SNIFFED, archive_format, other_format, packed_as, refusal
 from outfold.errors import DataError, shorten, some
+from outfold.store.regular_files import endless_kind
+from outfold.system_files import is_system_file
 
 _CHUNK = 1 << 22
 
@@ -33,13 +34,6 @@ _DAMAGED = (
     pa.ArrowException,
     NotImplementedError,
 )
-_KINDS: dict[Callable[[int], bool], str] = {
-    stat.S_ISFIFO: "a FIFO (named pipe)",
-    stat.S_ISSOCK: "a socket",
-    stat.S_ISCHR: "a device",
-    stat.S_ISBLK: "a device",
-    stat.S_ISDIR: "a folder",
-}
 
 
 def require_file(path: Path) -> None:
@@ -52,7 +46,7 @@ def require_file(path: Path) -> None:
         mode = path.stat().st_mode
     except OSError as error:
         raise unreadable(path, error) from None
-    kind = next((name for test, name in _KINDS.items() if test(mode)), None)
+    kind = "a folder" if stat.S_ISDIR(mode) else endless_kind(mode)
     if kind is not None:
         raise DataError(f"{path}: this is {kind}; expected a file", remedy="Put the file itself there.")
 
@@ -159,10 +153,10 @@ def _opened(path: Path, packing: str, stack: ExitStack) -> IO[bytes] | Any:
 
 
 def _only_member(path: Path, stack: ExitStack) -> IO[bytes]:
-    """The one file of a zip archive, opened; what an Apple computer puts beside it does not count."""
+    """The one file of a zip archive, opened; files of a computer's system beside it do not count."""
     archive = stack.enter_context(zipfile.ZipFile(path))
     files = [info.filename for info in archive.infolist() if not info.is_dir()]
-    names = [name for name in files if not name.startswith("__MACOSX/") and not Path(name).name.startswith("._")]
+    names = [name for name in files if not is_system_file(name)]
     known = archive_format(names)
     if known is not None:
         raise refusal(path, *known)
@@ -177,5 +171,7 @@ def _only_member(path: Path, stack: ExitStack) -> IO[bytes]:
 
 
 def _memory() -> int:
-    """Bytes of this machine's memory; half of them are enough for one table's text."""
-    return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2)
+    """Half of this machine's memory, in bytes: enough for one table's text."""
+    import psutil
+
+    return int(psutil.virtual_memory().total // 2)
