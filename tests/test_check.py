@@ -273,7 +273,7 @@ def test_a_sound_contest_passes_and_its_stages_run(tmp_path: Path) -> None:
     root, ear = sound(tmp_path, Case()), Ear()
     check(Context(root, ear))
     assert not (root / "artifacts" / "folds.parquet").exists(), "check writes no split"
-    assert ear.notes[-1].startswith("check: passed") and "outfold" in ear.notes[-1]
+    assert ear.notes[-1].startswith("check: passed") and ear.notes[-1].endswith("ready to train")
     run(Context(root), "submit")
 
 
