@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,9 +18,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from outfold.data.memory_map import turn
 from outfold.errors import DataError, MismatchError, OutfoldError
 from outfold.progress import Reporter
-from outfold.store.atomic import atomic_path, sweep, write_bytes
+from outfold.store.atomic import atomic_path, sweep, sweep_dead, write_bytes
 from outfold.store.fingerprint import fingerprint
 from outfold.store.inputs import data_hash
 from outfold.store.lock import only_writer
@@ -228,3 +231,35 @@ def test_a_second_writer_is_refused(tmp_path: Path) -> None:
         child.communicate()
     with only_writer(tmp_path):  # the lock went with its process
         pass
+
+
+def test_a_temporary_file_that_is_being_swept_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    real = tempfile.mkstemp
+
+    def swept_at_once(**named: Any) -> tuple[int, str]:
+        handle, name = real(**named)
+        made.append(name)
+        if len(made) == 1:
+            sweep_dead(tmp_path)
+        return handle, name
+
+    monkeypatch.setattr(tempfile, "mkstemp", swept_at_once)
+    with atomic_path(tmp_path / "x.json") as beside:
+        beside.write_text("1")
+    assert len(made) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
+
+
+def test_files_are_written_and_locked_where_the_disk_has_no_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fcntl = pytest.importorskip("fcntl")
+
+    def none(*_: Any) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    with only_writer(tmp_path / "p"), turn(tmp_path / "t.lock"), atomic_path(tmp_path / "x") as beside:
+        beside.write_text("1")
+    assert (tmp_path / "x").read_text() == "1"

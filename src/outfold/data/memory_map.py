@@ -12,18 +12,17 @@ import numpy as np
 
 from outfold.errors import OutfoldError
 from outfold.store.atomic import sweep_dead
+from outfold.store.lock import lock_file
 
 
 @contextlib.contextmanager
 def turn(path: Path) -> Iterator[None]:
-    """Wait until no other process holds ``path``; the lock goes with the process, however it ends."""
+    """Wait until no other process holds ``path``.
+
+    Without locks (Windows, some network disks) two processes may both build: the same bytes, renamed into place.
+    """
     with path.open("a+b") as file:
-        try:
-            import fcntl
-        except ImportError:  # without advisory locks two processes may both build: the same bytes, renamed into place
-            yield
-            return
-        fcntl.flock(file, fcntl.LOCK_EX)
+        lock_file(file.fileno(), wait=True)
         yield
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from outfold.errors import DataError, DiskFullError
+from outfold.store.lock import lock_file
 
 _SUFFIX = ".tmp"
 
@@ -59,31 +60,12 @@ def _temporary(path: Path) -> tuple[Path, int | None]:
     """A new temporary file beside ``path``, and the handle that marks it as in use while its process lives."""
     while True:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_SUFFIX, dir=path.parent)
-        if not _locks(handle):
+        if not lock_file(handle, wait=True):
             os.close(handle)
             return Path(name), None
         if os.fstat(handle).st_nlink:
             return Path(name), handle
-        os.close(handle)  # another process swept it away before it was marked
-
-
-def _locks(handle: int) -> bool:
-    """Take the lock of an open file, which goes with the process, however it ends; False without such locks.
-
-    Raises:
-        BlockingIOError: another process has it.
-    """
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise
-    except OSError:  # a disk that has none
-        return False
-    return True
+        os.close(handle)  # another process has swept it away before it was locked
 
 
 def sweep_dead(folder: Path) -> None:
@@ -95,7 +77,7 @@ def sweep_dead(folder: Path) -> None:
         with contextlib.suppress(OSError):
             handle = os.open(leftover, os.O_RDWR)
             try:
-                if _locks(handle):
+                if lock_file(handle, wait=False):
                     leftover.unlink(missing_ok=True)
             finally:
                 os.close(handle)

@@ -1,4 +1,4 @@
-"""One writer a folder: two processes never train the same pipeline at once."""
+"""Locks between processes. A lock goes with the process that holds it, however it ends."""
 
 from __future__ import annotations
 
@@ -10,9 +10,35 @@ from pathlib import Path
 from outfold.errors import OutfoldError
 
 
+def lock_file(handle: int, *, wait: bool) -> bool:
+    """Lock an open file until it is closed.
+
+    Args:
+        handle: the file descriptor.
+        wait: wait for a process that holds the lock.
+
+    Returns:
+        False where the system (Windows) or the disk has no such locks: then nothing is locked.
+
+    Raises:
+        BlockingIOError: another process holds the lock, and ``wait`` is False.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:
+        return False
+    return True
+
+
 @contextlib.contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
-    """Hold ``folder`` for this process; the lock goes with the process, however it ends.
+    """Hold ``folder`` for this process: two processes never train the same pipeline at once.
 
     Raises:
         OutfoldError: another process holds it, named by its number.
@@ -21,12 +47,7 @@ def only_writer(folder: Path) -> Iterator[None]:
     path = folder / ".lock"
     with path.open("a+", encoding="utf-8") as file:
         try:
-            import fcntl
-        except ImportError:  # Windows: no advisory locks, and no make -j either
-            yield
-            return
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_file(file.fileno(), wait=False)
         except BlockingIOError:
             file.seek(0)
             holder = file.read().strip() or "another process"
