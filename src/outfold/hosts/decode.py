@@ -14,7 +14,7 @@ from outfold.data.targets.tag_lists import cell_tags
 from outfold.errors import DataError, SubmissionError, nearest, quoted, some
 from outfold.hosts.host import Scoring
 from outfold.precision import exact_number
-from outfold.submission.binary_column import cell_key
+from outfold.truth_words import cell_key
 
 
 class Side(NamedTuple):

@@ -11,11 +11,12 @@ from typing import Any
 import pandas as pd
 
 from outfold.precision import exact_number
+from outfold.truth_words import TRUTH_WORDS, cell_key
 
-PAIRS = (("0", "1"), ("-1", "1"), ("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"))
+PAIRS = (TRUTH_WORDS[0], ("-1", "1"), *TRUTH_WORDS[1:])
 """How files write the negative and the positive class, letters without their case."""
 
-_TRUTH_VALUES = (PAIRS[0], PAIRS[2])
+_TRUTH_VALUES = TRUTH_WORDS[:2]
 _NEGATIONS = {"no", "non", "not", "un", "without"}
 
 
@@ -121,9 +122,3 @@ def _pair(cells: pd.Series, classes: Sequence[Any]) -> tuple[Any, Any] | None:
 def is_truth(classes: Sequence[Any]) -> bool:
     """Whether these are 0 and 1, or false and true, in this order."""
     return [cell_key(value) for value in classes] in [[cell_key(text) for text in pair] for pair in _TRUTH_VALUES]
-
-
-def cell_key(value: Any) -> Decimal | str:
-    """A cell to be compared: a number exactly, letters without their case."""
-    number = exact_number(value)
-    return str(value).strip().casefold() if number is None else number

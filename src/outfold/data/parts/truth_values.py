@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from outfold.data.reading.column_types import is_text
+from outfold.truth_words import TRUTH_WORDS, cell_key
 
-PAIRS = (("false", "true"), ("0", "1"), ("no", "yes"), ("n", "y"), ("f", "t"))
-"""How files write no and yes, letters without their case and blanks around them."""
+_PAIRS = [tuple(map(cell_key, pair)) for pair in TRUTH_WORDS]
 
 _FEW = 8
 _HEAD = 1_000
@@ -61,16 +61,14 @@ def _other_writing(train: pd.Series, test: pd.Series) -> dict[Any, Any] | None:
     known, asked = (values.dropna().unique().tolist() for values in (train, test))
     if max(len(known), len(asked)) > _FEW or not known or not asked or (kinds[0] == kinds[1] and {*asked} <= {*known}):
         return None
-    pairs = [
-        next((pair for pair in PAIRS if {_key(value) for value in one} <= {*pair}), None) for one in (known, asked)
-    ]
+    pairs = [next((pair for pair in _PAIRS if {*map(cell_key, one)} <= {*pair}), None) for one in (known, asked)]
     if pairs[0] is None or pairs[1] is None:
         return None
     often = train.value_counts().index.tolist()
-    written = {_key(value): value for value in reversed(often)}
+    written = {cell_key(value): value for value in reversed(often)}
     found = {}
     for value in asked:
-        key = pairs[0][pairs[1].index(_key(value))]
+        key = pairs[0][pairs[1].index(cell_key(value))]
         if key not in written:
             return None  # a value that training never has stays what it is
         found[value] = written[key]
@@ -83,10 +81,3 @@ def _kind(values: pd.Series) -> str | None:
     if is_text(values):
         return "text"
     return "number" if pd.api.types.is_numeric_dtype(values) else None
-
-
-def _key(value: Any) -> str:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    text = str(value).strip().casefold()
-    return text.removesuffix(".0") if text in ("0.0", "1.0") else text

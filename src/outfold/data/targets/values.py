@@ -14,6 +14,7 @@ from outfold.data.reading.column_types import MISSING_WORDS, is_text
 from outfold.data.targets.tag_lists import list_form
 from outfold.errors import DataError, quoted, some
 from outfold.precision import exact_number
+from outfold.truth_words import TRUTH_WORDS
 
 _INTEGER = re.compile(r"(0|[+-]?[1-9]\d{0,999})(\.0*)?", re.ASCII)
 LARGEST = 1e36
@@ -86,7 +87,7 @@ def refuse_odd_label(values: pd.Series, path: Path) -> None:
     if not is_text(values):
         return
     keys = values.map({value: str(value).strip().casefold().removesuffix(".0") for value in values.unique()})
-    for pair in (("0", "1"), ("false", "true"), ("no", "yes")):
+    for pair in TRUTH_WORDS[:3]:
         odd = ~keys.isin(pair)
         few = 0 < odd.sum() <= max(len(values) >= 20, ODD_SHARE * len(values))
         if few and keys[~odd].nunique() == 2:
