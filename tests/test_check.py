@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from contest_folder import write_contest
 from ear import Ear
 
+import outfold
 from outfold.errors import OutfoldError
 from outfold.stages.check import check
 from outfold.stages.context import Context
@@ -298,3 +300,95 @@ def test_check_reports_every_fault_and_not_only_the_first(tmp_path: Path) -> Non
         check(Context(sound(tmp_path, case), ear))
     assert any("min_samples_split" in line for line in ear.warned)
     assert any("never mind" in line for line in ear.warned)
+
+
+# ---- every refusal of the later stages, and how check comes to it
+
+HOW = {
+    "read": "raised while contest, pipelines or hooks are read, or a learner is built or checked: check does all of it",
+    "split": "raised by the split, which check makes in memory",
+    "fold": "raised by check_fold, or by what it calls",
+    "tried": "raised by a library that tries its parameters on few rows",
+    "blended": "raised by check_blend",
+    "sent": "raised by the placeholder submission",
+    "models": "depends on trained models or on predictions",
+    "training": "shows only while a model trains: memory, processes, a loss that diverges",
+    "option": "depends on the options of one command",
+}
+REFUSALS = {
+    "split": [
+        "folds/assign.py", "folds/gap.py", "folds/make.py", "folds/part.py", "folds/rows.py", "folds/spans.py",
+        "folds/strata.py", "folds/table.py",
+    ],
+    "fold": [
+        "folds/inner.py", "learners/contest_table.py", "learners/gbdt/learner.py", "learners/hook_feature.py",
+        "learners/image/learner.py", "learners/made_features.py", "learners/tabular/encoded.py",
+        "training/recipe_check.py",
+    ],
+    "read": [
+        "learners/by_fold.py", "learners/by_target.py", "learners/extra_networks.py", "learners/feature_plan.py",
+        "learners/gbdt/catboost_params.py", "learners/gbdt/extras.py", "learners/gbdt/lightgbm_params.py",
+        "learners/gbdt/runtime.py", "learners/gbdt/settings.py", "learners/gbdt/vocabulary.py",
+        "learners/gbdt/xgboost_params.py", "learners/image/check.py", "learners/linear/learner.py",
+        "learners/neural/task.py", "learners/pseudo_task.py", "learners/realmlp/params.py",
+        "learners/sklearn/kind.py", "learners/sklearn/learner.py", "learners/sklearn/named.py",
+        "learners/tabular/tabm.py", "learners/transformed.py", "training/activations.py", "training/device.py",
+        "training/heads.py", "training/layer_groups.py", "training/models.py", "stages/context.py",
+        "stages/lineage.py",
+    ],
+    "tried": [
+        "learners/gbdt/by_catboost.py", "learners/gbdt/by_lightgbm.py", "learners/gbdt/by_xgboost.py",
+    ],
+    "models": [
+        "learners/gbdt/kept.py", "learners/network_features.py", "learners/pickled.py", "learners/predicted.py",
+        "learners/tabular/predict.py", "learners/vector_features.py", "ensemble/compare.py", "ensemble/members.py",
+        "stages/current.py", "stages/predict.py", "stages/teachers.py",
+    ],
+    "option": [
+        "learners/image/sheet.py", "stages/check.py", "stages/check_images.py", "stages/compute.py",
+        "stages/import_predictions.py", "stages/network.py", "stages/report.py", "stages/submit.py", "stages/tune.py",
+        "stages/tuning/bench.py", "stages/tuning/search.py", "stages/tuning/written.py",
+    ],
+    "training": [
+        "learners/realmlp/learner.py", "training/batch_size.py", "training/distributed.py", "training/lr_finder.py",
+        "training/memory.py", "stages/fold.py", "stages/ranks.py", "stages/tuning/race.py",
+    ],
+    "blended": [
+        "ensemble/blend.py", "ensemble/by_target.py", "ensemble/combiners.py",
+    ],
+    "sent": [
+        "submission/build.py", "submission/check.py", "submission/form.py", "submission/sample_format.py",
+    ],
+}  # fmt: skip
+"""Files of the later stages that refuse something, by the way in which check finds it; see :data:`HOW`."""
+NO_REFUSAL = {
+    "KeyError",
+    "ValueError",
+    "TypeError",
+    "NotImplementedError",
+    "RuntimeError",
+    "Interrupted",
+    "AssertionError",
+}
+
+
+def refusing_files() -> set[str]:
+    """Files of the later stages that raise an error for a user."""
+    found = set()
+    package = Path(outfold.__file__).parent
+    for room in ("folds", "learners", "training", "ensemble", "submission", "stages"):
+        for path in (package / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                call = node.exc if isinstance(node, ast.Raise) else None
+                name = call.func.id if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) else None
+                if name is not None and name not in NO_REFUSAL:
+                    found.add(path.relative_to(package).as_posix())
+    return found
+
+
+def test_every_refusal_of_a_later_stage_is_listed_with_the_way_in_which_check_finds_it() -> None:
+    """A new refusal needs a line here: how does check come to it before anything is trained?"""
+    listed = [file for files in REFUSALS.values() for file in files]
+    assert len(listed) == len(set(listed)) and REFUSALS.keys() == HOW.keys()
+    assert refusing_files() - set(listed) == set(), "add the file to REFUSALS, and a case above"
+    assert set(listed) - refusing_files() == set(), "nothing is refused there any more"
