@@ -156,7 +156,7 @@ def type_of(schema: dict[str, Any]) -> str:
         return f"list of {type_of(schema['items'])}"
     if isinstance(values := schema.get("additionalProperties"), dict) and "anyOf" not in values:
         return f"{type_of(values)} by name"
-    limits = ", ".join(f"{sign} {schema[key]:g}" for key, sign in SIGNS.items() if key in schema)
+    limits = ", ".join(f"{sign} {schema[key]:.12g}" for key, sign in SIGNS.items() if key in schema)
     kind = schema.get("type", "anything")
     return f"{WORDS.get(kind, kind)} {limits}".strip()
 
