@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 from outfold.config.competition import CompetitionConfig
 from outfold.config.gbdt import GbdtPipeline
 from outfold.config.pipeline import BlendConfig, ImagePipeline, ImportedPipeline, LinearPipeline
+from outfold.config.sklearn_pipeline import SklearnPipeline
 from outfold.config.tabular import TabularPipeline
 from outfold.metrics import METRICS, get_metric
 from outfold.metrics.metric import Wants
@@ -23,6 +24,7 @@ FILES: dict[type[BaseModel], str] = {
     GbdtPipeline: "A pipeline with `learner: gbdt`",
     LinearPipeline: "A pipeline with `learner: linear`",
     TabularPipeline: "A pipeline with `learner: tabular`",
+    SklearnPipeline: "A pipeline with `learner: sklearn`",
     ImportedPipeline: "A pipeline with `learner: imported`",
     BlendConfig: "pipelines/blend.yaml",
 }
