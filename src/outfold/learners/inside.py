@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -42,17 +44,8 @@ def inner_folds(contest: Contest, ids: pd.Index, *, n: int, seed: int) -> list[P
         DataError: one group or one date only, or two rows of which one is missing.
     """
     y, groups, dates = contest.truth(ids), contest.groups(ids), contest.dates(ids)
-    by_class = y.ndim == 1 and y.dtype.kind != "f"
-    most: int = len(ids)
-    kind: FoldKind = _plain_kind(y)
-    if dates is not None and _by_time(contest):
-        most, kind = dates.nunique() - 1, "time_series"
-    elif groups is not None:
-        most, kind = groups.nunique(), "stratified_group" if by_class else "group"
-    if kind == "time_series":
-        folds = _time_series(ids, min(n, most), dates, contest.config.folds.gap)
-    else:
-        folds = None if most < 2 else make_folds(ids, kind=kind, n=min(n, most), seed=seed, y=y, groups=groups)[0]
+    grouped: FoldKind = "stratified_group" if y.ndim == 1 and y.dtype.kind != "f" else "group"
+    folds = _cross_validation(contest, ids, n, seed, (_plain_kind(y), grouped), groups, dates, y)
     return [inner_places(contest, ids, fraction=1 / n, seed=seed)] if folds is None else _places(folds)
 
 
@@ -62,20 +55,32 @@ def blind_folds(contest: Contest, ids: pd.Index, *, n: int, seed: int) -> list[P
     Groups are whole, earlier rows come before later ones, as in :func:`inner_folds`. With one group or one date there
     is none.
     """
-    groups, dates = contest.groups(ids), contest.dates(ids)
-    most: int = len(ids)
-    kind: FoldKind = "kfold"
-    if dates is not None and _by_time(contest):
-        most, kind = dates.nunique() - 1, "time_series"
-    elif groups is not None:
-        most, kind = groups.nunique(), "group"
     places = pd.RangeIndex(len(ids))  # quicker to check than ids
-    groups, dates = (None if one is None else one.set_axis(places) for one in (groups, dates))
-    if kind == "time_series":
-        folds = _time_series(places, min(n, most), dates, contest.config.folds.gap)
-    else:
-        folds = None if most < 2 else make_folds(places, kind=kind, n=min(n, most), seed=seed, groups=groups)[0]
+    columns = (contest.groups(ids), contest.dates(ids))
+    groups, dates = (None if column is None else column.set_axis(places) for column in columns)
+    folds = _cross_validation(contest, places, n, seed, ("kfold", "group"), groups, dates)
     return [] if folds is None else _places(folds)
+
+
+def _cross_validation(
+    contest: Contest,
+    ids: pd.Index,
+    n: int,
+    seed: int,
+    kinds: tuple[FoldKind, FoldKind],
+    groups: pd.Series | None,
+    dates: pd.Series | None,
+    y: Any = None,
+) -> Folds | None:
+    """At most ``n`` folds, by time where the contest's folds are; None where two cannot be made.
+
+    Args:
+        kinds: of rows without groups, and with groups.
+    """
+    if dates is not None and _by_time(contest):
+        return _time_series(ids, min(n, dates.nunique() - 1), dates, contest.config.folds.gap)
+    kind, most = (kinds[0], len(ids)) if groups is None else (kinds[1], groups.nunique())
+    return None if most < 2 else make_folds(ids, kind=kind, n=min(n, most), seed=seed, y=y, groups=groups)[0]
 
 
 def _by_time(contest: Contest) -> bool:
