@@ -227,6 +227,22 @@ def test_a_refusal_is_final_and_in_kaggles_words(
     assert server.count("CreateSubmission") == 1
 
 
+@pytest.mark.parametrize(
+    ("message", "remedy"),
+    [
+        ("This competition only accepts Submissions from Notebooks.", "from notebooks on Kaggle alone"),
+        ("", "competitions/a-contest"),
+    ],
+)
+def test_a_refused_submission_says_what_to_do(
+    server: KaggleServer, host: KaggleHost, file: Path, message: str, remedy: str
+) -> None:
+    server.always["CreateSubmission"] = Fault(status=400, message=message)
+    with pytest.raises(HostError) as caught:
+        host.submit(file, "", Heard(), wait_s=5)
+    assert remedy in (caught.value.remedy or "")
+
+
 def test_a_score_that_takes_its_time_is_waited_for(server: KaggleServer, host: KaggleHost, file: Path) -> None:
     server.pending_for = 4
     assert host.submit(file, "", Heard(), wait_s=5).public == 0.75

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,13 @@ import pandas as pd
 import pytest
 from conftest import outfold
 from contest_folder import cancer_tables, write_contest
+from ear import Ear
+from ruamel.yaml import YAML
 
-from outfold.errors import DataError, bounded, quoted, shorten, some
+from outfold.contest_files import load_contest
+from outfold.errors import DataError, bounded, in_yaml, quoted, shorten, some
+from outfold.stages.context import Context
+from outfold.stages.split import split
 
 LONG = "x" * 300_000
 MOST = 6_000
@@ -102,6 +108,31 @@ def test_numbers_of_numpy_are_numbers() -> None:
     import numpy as np
 
     assert quoted(np.int64(3)) == "3" and quoted(np.float64(0.5)) == "0.5" and quoted(np.str_("x")) == "'x'"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["plain", "two words", "a, b", "a: b", "# a", "[x]", "yes", "12", "1e3", "null", "two\nlines", '"', "- a", "é"],
+)
+def test_a_name_in_a_remedy_is_read_as_that_name(name: str) -> None:
+    text = f"columns: {{ignore: [{in_yaml(name)}], roles: {{{in_yaml(name)}: categorical}}}}"
+    assert YAML(typ="safe").load(text)["columns"] == {"ignore": [name], "roles": {name: "categorical"}}
+
+
+def test_a_remedy_for_a_column_with_a_comma_in_its_name_works(tmp_path: Path) -> None:
+    tables = [table.rename(columns={"mean radius": "radius, mean"}) for table in cancer_tables()]
+    for table in tables[:2]:
+        table["radius, mean"] = table["radius, mean"].map(lambda value: f"{value:.2f}".replace(".", ","))
+    write_contest(tmp_path, *tables, target="diagnosis", id="patient", metric="auc")
+    ear = Ear()
+    split(context := Context(tmp_path, ear))
+    assert "radius, mean" not in context.contest.roles.continuous
+    (note,) = (note for note in ear.warned if note.startswith("train.csv") and "to have numbers" in note)
+    (key,) = re.findall("`(.*?)`", note)
+    write_contest(
+        tmp_path, target="diagnosis", id="patient", metric="auc", test="test.csv", **YAML(typ="safe").load(key)
+    )
+    assert "radius, mean" in load_contest(tmp_path).roles.continuous
 
 
 def test_what_a_terminal_would_obey_is_shown() -> None:

@@ -36,6 +36,9 @@ FORMS: dict[str, tuple[list[int], pd.DatetimeIndex]] = {
     "yyyymm": (as_numbers(MONTHS, "%Y%m"), MONTHS),
     "yymmdd": (as_numbers(DAYS, "%y%m%d"), DAYS),
     "yymmdd of the first years": (as_numbers(DAYS - pd.DateOffset(years=10), "%y%m%d"), DAYS - pd.DateOffset(years=10)),
+    "ddmmyy of other years": (as_numbers(DAYS + pd.DateOffset(years=25), "%d%m%y"), DAYS + pd.DateOffset(years=25)),
+    "mmddyy": (as_numbers(DAYS, "%m%d%y"), DAYS),
+    "mmyyyy": (as_numbers(MONTHS, "%m%Y"), MONTHS),
     "yyyymmdd": (as_numbers(DAYS, "%Y%m%d"), DAYS),
     "ddmmyyyy": (as_numbers(DAYS, "%d%m%Y"), DAYS),
     "mmddyyyy": (as_numbers(DAYS, "%m%d%Y"), DAYS),
@@ -44,6 +47,7 @@ FORMS: dict[str, tuple[list[int], pd.DatetimeIndex]] = {
     "yyyymmddhhmm": (as_numbers(TIMES, "%Y%m%d%H%M"), TIMES.floor("min")),
     "yyyymmddhhmmss": (as_numbers(TIMES, "%Y%m%d%H%M%S"), TIMES),
     "days of a spreadsheet": (since("1899-12-30", "D", DAYS), DAYS),
+    "three years of days of a spreadsheet": (since("1899-12-30", "D", DAYS[DAYS < "2018"]), DAYS[DAYS < "2018"]),
     "seconds": (since("1970-01-01", "s"), TIMES),
     "milliseconds": (since("1970-01-01", "ms"), TIMES),
     "microseconds": (since("1970-01-01", "us"), TIMES),
@@ -85,7 +89,9 @@ def test_a_number_that_is_no_date_of_the_columns_form_is_named() -> None:
 AMBIGUOUS = {
     "days and months": ([1022017, 2032017, 3042017], ("%d%m%Y", "%m%d%Y")),
     "yyyymm or yymmdd": ([200101, 200203, 200512], ("%Y%m", "%y%m%d")),
-    "days since 1899 or 1970": ([20100, 21000, 22000], ("excel", "D")),
+    "pairs that are all days of a month": (as_numbers(DAYS, "%d%m%y"), ("%y%m%d", "%d%m%y")),
+    "days since 1899 or 1970": ([20250, 21550, 22990], ("excel", "D")),
+    "mmddyy or days of a spreadsheet": ([20115, 41516, 61016], ("%m%d%y", "excel")),
 }
 
 

@@ -184,3 +184,19 @@ def test_submit_tells_of_rows_whose_likeliest_tag_is_sent(tmp_path: Path) -> Non
     (file,) = (root / "submissions").glob("blend-*.csv")
     assert "their likeliest tag is sent" in out.getvalue()
     assert pd.read_csv(file)["tags"].notna().all()
+
+
+def test_check_refuses_no_contest_whose_tags_are_mostly_rare(tmp_path: Path) -> None:
+    root = wine(tmp_path, ";".join, metric="f1_micro")
+    path = root / "inputs/train.csv"
+    table = pd.read_csv(path)
+    table["tags"] = ["common"] * 75 + [f"rare{k % 8}" for k in range(45)]
+    table.to_csv(path, index=False)
+    (root / "solution.csv").unlink()
+    config = root / "competition/competition.yaml"
+    config.write_text(config.read_text().replace("solution: solution.csv\n", ""))
+    (root / "pipelines").mkdir(exist_ok=True)
+    (root / "pipelines/linear.yaml").write_text("learner: linear\n")
+    out = io.StringIO()
+    check(Context(root, LineReporter(out)))
+    assert "check: passed" in out.getvalue()

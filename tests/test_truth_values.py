@@ -85,6 +85,11 @@ def test_an_alarm_where_every_test_row_has_a_category_that_training_lacks(tmp_pa
     assert "columns: {ignore: [flag]}" in told
 
 
+def test_dates_that_were_taken_for_categories_are_told_with_the_key_that_reads_them(tmp_path: Path) -> None:
+    cancer(tmp_path, (("2012-01-06", "2012-01-13"), ("2012-02-03", "2012-02-10")))
+    assert "if it has dates, say so: `columns: {dates: flag}`" in checked(tmp_path)
+
+
 def test_categories_of_one_table_alone_are_shown_with_counts(tmp_path: Path) -> None:
     cancer(tmp_path, (("small", "large"), ("small", "huge")))
     facts = {line.split("  ")[1].strip(): line for line in checked(tmp_path).splitlines() if line.startswith("  ")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from outfold.contest import Contest
 from outfold.data.encoding.categories import Categories, as_text
-from outfold.errors import SubmissionError, quoted, shorten, some
+from outfold.errors import SubmissionError, in_yaml, quoted, shorten, some
 from outfold.metrics import to_labels
 from outfold.submission.binary_column import is_truth
 from outfold.submission.explain import doubts, meaning
@@ -113,10 +114,20 @@ def category_alarms(columns: Sequence[OneSided]) -> list[str]:
     return [
         f"{one.name}: every test row has a category that no training row has (training: "
         f"{some(map(_name, one.known), 3)}; test: {some(map(_name, one.test), 3)}): models learn nothing from it that "
-        f"helps there; write both tables alike, or leave it out: `columns: {{ignore: [{one.name}]}}`"
+        f"helps there; {_remedy(one)}"
         for one in columns
         if one.every
     ]
+
+
+def _remedy(column: OneSided) -> str:
+    name = in_yaml(column.name)
+    if all(_DATE.match(value) for value in (*column.known, *column.test)):
+        return f"if it has dates, say so: `columns: {{dates: {name}}}`"
+    return f"write both tables alike, or leave it out: `columns: {{ignore: [{name}]}}`"
+
+
+_DATE = re.compile(r"\d{1,4}([-./])\d{1,2}\1\d{1,4}(?!\S)")
 
 
 def _name(value: Any) -> str:
@@ -165,7 +176,7 @@ def submission_meaning(contest: Contest) -> str | None:
     reason = "as the column's name says" if form.binary.named else "as `positive` says"
     if not form.binary.named and contest.config.positive is None:
         other = contest.classes[1 - form.binary.positive]
-        reason = f"a guess; for the other class: `positive: {other}`"
+        reason = f"a guess; for the other class: `positive: {in_yaml(other)}`"
     return f"{form.columns[0]}: {said} ({reason})"
 
 

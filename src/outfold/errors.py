@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,18 @@ def quoted(value: object, limit: int = LONGEST_QUOTE) -> str:
     if isinstance(value, str) and len(value) > limit:
         return f"{one_line(repr(value[: limit - 20]))}... ({len(value):,} characters)"
     return shorten(repr(value), limit)
+
+
+def in_yaml(name: object) -> str:
+    """A name as a remedy writes it into a YAML file: in double quotes where it would not be read as it stands."""
+    if not isinstance(name, str):
+        return str(name)
+    return name if _PLAIN.fullmatch(name) and name.lower() not in _NOT_TEXT else json.dumps(name, ensure_ascii=False)
+
+
+_PLAIN = re.compile(r"[^\W\d](?:[\w .()/+-]*[\w.()/+-])?")
+_BROKEN = re.compile("[\r\n]")
+_NOT_TEXT = ("null", "true", "false", "yes", "no", "on", "off", "y", "n")
 
 
 def is_utf8(text: str) -> bool:
@@ -126,8 +140,11 @@ class Interrupted(OutfoldError):
 
 
 def some(items: Iterable[Any], limit: int = 5) -> str:
-    """The first few items for a message, each cut where it is long: ``a, b, c and 4 more``."""
-    every = [shorten(item) for item in items]
+    """The first few items for a message, each cut where it is long: ``a, b, c and 4 more``.
+
+    Text with a line break is in double quotes, as a YAML file must write it.
+    """
+    every = [shorten(in_yaml(item) if _BROKEN.search(str(item)) else item) for item in items]
     shown = ", ".join(every[:limit])
     return shown if len(every) <= limit else f"{shown} and {len(every) - limit} more"
 

@@ -51,10 +51,7 @@ class FolderHost:
                 remedy=f"With host: folder the data must already lie in {inputs}: put it there, or mend the names.",
             )
         if self.solution is not None and not self.solution.exists():
-            raise DataError(
-                f"competition.yaml: solution: {self.solution} is not there",
-                remedy="Put the solution there, or leave the key out: nothing is then scored.",
-            )
+            raise DataError(f"competition.yaml: solution: {self.solution} is not there", remedy=_NO_SOLUTION)
         reporter.note(f"{inputs}: every file that the contest names is there")
 
     def submit(self, file: Path, message: str, reporter: Reporter, *, wait_s: float) -> Scored:
@@ -100,6 +97,9 @@ class FolderHost:
         return [*lines, f"solution: {self.solution}: {'found' if self.solution.exists() else 'MISSING'}"]
 
 
+_NO_SOLUTION = "Put the solution there, or leave the key out: nothing is then scored."
+
+
 def read_table(path: Path, error: type[DataError] | type[SubmissionError]) -> pd.DataFrame:
     """A CSV with every cell as the text that it is: ``007`` stays an id and ``NA`` a label.
 
@@ -107,7 +107,9 @@ def read_table(path: Path, error: type[DataError] | type[SubmissionError]) -> pd
         error: when the file is missing, no regular file, or no CSV.
     """
     if not path.exists():
-        raise error(f"{path} is not there")
+        if error is SubmissionError:
+            raise error(f"{path} is not there")
+        raise error(f"competition.yaml: solution: {path} is not there", remedy=_NO_SOLUTION)
     try:
         cells = read_csv_text(path).table
     except DataError as cause:

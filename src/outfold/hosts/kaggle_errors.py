@@ -39,12 +39,24 @@ def explain(error: requests.RequestException, what: str, slug: str, credentials:
         return HostError(f"{what}: Kaggle asks for a slower pace (429){told}", remedy="Wait a while, then run again.")
     if status >= 500:
         return HostError(f"{what}: Kaggle's servers failed ({status}){told}", remedy="Wait a while, then run again.")
-    return HostError(f"{what}: Kaggle refused ({status}){told}")
+    if "notebook" in said.lower():
+        remedy = (
+            "The contest takes its submissions from notebooks on Kaggle alone: attach the models to one, have it "
+            "predict there, and submit it on the contest's page."
+        )
+    else:
+        remedy = f"See what the contest takes, and until when, at {contest_url(slug)}."
+    return HostError(f"{what}: Kaggle refused ({status}){told}", remedy=remedy)
+
+
+def contest_url(slug: str) -> str:
+    """The contest's page."""
+    return f"https://www.kaggle.com/competitions/{slug}"
 
 
 def rules_url(slug: str) -> str:
     """The page where a contest's rules are accepted; there is no way to do it through the API."""
-    return f"https://www.kaggle.com/competitions/{slug}/rules"
+    return f"{contest_url(slug)}/rules"
 
 
 def _said(response: requests.Response) -> str:

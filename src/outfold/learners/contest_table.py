@@ -188,7 +188,8 @@ class ContestTable:
                 table = pd.concat([table, further], axis=1)
             unread = bad.index[bad != ""]
             if len(unread):
-                self.reporter.warn(f"{len(unread)} {part} images cannot be read ({some(unread)}): taken as plain grey")
+                left = "no model learns from them" if part == "train" else "predicted from plain grey ones"
+                self.reporter.warn(f"{len(unread)} {part} images cannot be read ({some(unread)}): {left}")
             self._images[part] = table, bad
         return self._images[part]
 

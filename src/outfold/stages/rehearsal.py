@@ -17,13 +17,12 @@ from outfold.hosts.registry import get_host
 from outfold.learners.by_fold import check_folds
 from outfold.learners.registry import make_learner
 from outfold.metrics import PER_CLASS
-from outfold.precision import float_table
 from outfold.progress import Reporter
 from outfold.stages.compute import ANY
 from outfold.stages.context import Context
 from outfold.stages.scores import score_oof
 from outfold.stages.submit import form_arguments, scoring_of, submission_of
-from outfold.store.predictions import outputs_by_id, prediction_frame
+from outfold.store.predictions import prediction_frame
 from outfold.submission import check, csv_bytes
 
 _MOST_SCORED = 50_000
@@ -95,9 +94,7 @@ def rehearse_submission(context: Context, folds: Folds) -> list[str]:
         DataError: the solution file cannot be read, or lacks rows.
     """
     contest = context.contest
-    oof = _placeholder_oof(contest, folds)
-    values = float_table(outputs_by_id(oof))
-    decision = Decision.tuned(contest.metric, contest.truth(pd.Index(oof["id"])), values, task=contest.task)
+    decision = _decision(contest, folds)
     truth = contest.y[_varied_rows(contest, len(contest.test))]
     outputs = pd.DataFrame(_placeholders(contest, truth), index=contest.test.index, columns=contest.outputs)
     frame = submission_of(contest, outputs, decision.facts())
@@ -109,6 +106,13 @@ def rehearse_submission(context: Context, folds: Folds) -> list[str]:
             host = get_host(contest.config, context.layout.root, context.layout.inputs, scoring_of(contest))
             host.submit(file, "", Reporter(), wait_s=0)
     return warnings
+
+
+def _decision(contest: Contest, folds: Folds) -> Decision:
+    """Thresholds tuned on placeholders of each row's own truth: those of another row's would mark every row alike."""
+    ids = pd.concat([pd.Series(folds.valid(fold)) for fold in folds.numbers()]).drop_duplicates()[:_MOST_SCORED]
+    truth = contest.truth(pd.Index(ids))
+    return Decision.tuned(contest.metric, truth, _placeholders(contest, truth), task=contest.task)
 
 
 def _placeholder_oof(contest: Contest, folds: Folds) -> pd.DataFrame:

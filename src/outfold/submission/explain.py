@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from outfold.errors import quoted
+from outfold.errors import in_yaml, quoted
 from outfold.metrics import Metric
 from outfold.submission.form import Form
 
@@ -39,5 +39,5 @@ def doubts(form: Form, classes: Sequence[Any], metric: Metric) -> list[str]:
     return [
         f"the sample's column {form.columns[0]} speaks of {quoted(named)}, and {metric.name} "
         f"counts {quoted(other)} as positive: "
-        f"say `positive: {named}` in competition.yaml"
+        f"say `positive: {in_yaml(named)}` in competition.yaml"
     ]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from outfold.data.encoding.categories import category_codes
 from outfold.data.encoding.table_features import as_number
-from outfold.errors import ConfigError, quoted
+from outfold.errors import ConfigError, in_yaml, quoted
 
 _NO_EVENT = ("0", "False", "")
 
@@ -37,6 +37,6 @@ def numbers_of(column: pd.Series, events: Sequence[Any] | None) -> NDArray[np.fl
     if len(words):
         raise ConfigError(
             f"features: {quoted(column.name)} holds {quoted(words.iloc[0])}, which is no number",
-            remedy=f"Say which of its values to count: `events: [{words.iloc[0]}]`.",
+            remedy=f"Say which of its values to count: `events: [{in_yaml(words.iloc[0])}]`.",
         )
     return as_number(column).to_numpy()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from outfold.config.time_features import InTime
 from outfold.data.features.kind import Made, Setting, label
 from outfold.data.features.timeline import ALL, Span
-from outfold.errors import quoted
+from outfold.errors import in_yaml, quoted
 
 
 def time_column(asked: InTime, setting: Setting) -> str:
@@ -21,7 +21,7 @@ def time_column(asked: InTime, setting: Setting) -> str:
         if setting.roles[name] not in ("date", "number"):
             setting.refuse(
                 f"date: '{name}' holds neither dates nor numbers",
-                f"Say in competition/competition.yaml that it does: `columns: {{dates: [{name}]}}`.",
+                f"Say in competition/competition.yaml that it does: `columns: {{dates: [{in_yaml(name)}]}}`.",
             )
         return name
     dates = [name for name, role in setting.roles.items() if role == "date"]

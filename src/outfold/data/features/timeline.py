@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from outfold.errors import ConfigError, quoted
+from outfold.errors import ConfigError, in_yaml, quoted
 
 Places = NDArray[np.int64]
 Times = NDArray[Any]
@@ -38,7 +38,7 @@ def times_of(column: pd.Series) -> Times:
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
     raise ConfigError(
         f"features: date: {quoted(column.name)} holds neither dates nor numbers",
-        remedy=f"Say in competition/competition.yaml that it does: `columns: {{dates: [{column.name}]}}`.",
+        remedy=f"Say in competition/competition.yaml that it does: `columns: {{dates: [{in_yaml(column.name)}]}}`.",
     )
 
 

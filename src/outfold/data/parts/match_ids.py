@@ -17,7 +17,7 @@ from outfold.data.parts.row_ids import ROW_NUMBER, RowIds, joined
 from outfold.data.parts.sample import Sample
 from outfold.data.reading.tables import Table
 from outfold.data.targets.values import class_values, present, split_cell
-from outfold.errors import ConfigError, DataError, nearest, some
+from outfold.errors import ConfigError, DataError, in_yaml, nearest, some
 from outfold.submission.sample_format import LongRows
 
 _CALLED_IDS = ("id", "key", "index", "uuid", "guid")
@@ -166,7 +166,7 @@ def _found(
     """The one rule that gives the wanted ids; a table that has an id column is not numbered instead."""
     rules = find_ids(written, wanted, {*targets, *(named.columns if named else ())}, sample.id_column)
     if len(rules) > 1:
-        ways = " or ".join(f"`test_id: [{', '.join(rule.columns)}]`" for rule in rules[:3])
+        ways = " or ".join(f"`test_id: [{', '.join(map(in_yaml, rule.columns))}]`" for rule in rules[:3])
         raise DataError(
             f"{table.path}: several columns hold the ids of {sample.path}, in different orders: "
             f"{some(map(str, rules))}",
@@ -256,8 +256,9 @@ def repeated_in_train(frame: pd.DataFrame, rule: RowIds, targets: Collection[str
     # what the test table lacks (a visit, a date of entry) rather tells rows apart than a feature does
     others.sort(key=lambda column: column in known)
     apart = next((column for column in others if _tells_apart(frame, [*rule.columns, column])), None)
-    way = "row_number" if apart is None else f"[{', '.join([*rule.columns, apart])}]"
-    return f"Say what tells these rows apart: `train_id: {way}`. `columns: {{group: {name}}}` keeps them in one fold."
+    way = "row_number" if apart is None else f"[{', '.join(map(in_yaml, [*rule.columns, apart]))}]"
+    group = f"`columns: {{group: {in_yaml(name)}}}`"
+    return f"Say what tells these rows apart: `train_id: {way}`. {group} keeps them in one fold."
 
 
 def _tells_apart(frame: pd.DataFrame, columns: Sequence[str]) -> bool:

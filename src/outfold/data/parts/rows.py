@@ -28,7 +28,7 @@ from outfold.data.parts.row_ids import RowIds
 from outfold.data.parts.sample import Sample, read_sample
 from outfold.data.parts.tables import Part, Tables, find_input, read_tables, table_notes
 from outfold.data.reading.tables import column_names, read_table
-from outfold.errors import DataError, some
+from outfold.errors import DataError, in_yaml, some
 from outfold.store.layout import Layout
 from outfold.submission.sample_format import LongRows
 
@@ -190,7 +190,7 @@ class _Reader:
         many = int(frame.loc[frame[name].duplicated(), name].nunique())
         return (
             f"{path.name}: {many:,} values of {name} stand on several rows, which folds may tear apart; "
-            f"`columns: {{group: {name}}}` keeps them together",
+            f"`columns: {{group: {in_yaml(name)}}}` keeps them together",
         )
 
     def _indexed(

@@ -10,7 +10,7 @@ import pandas as pd
 
 from outfold.data.parts.find_ids import plain
 from outfold.data.targets.targets import Target
-from outfold.errors import ConfigError, DataError, nearest, some
+from outfold.errors import ConfigError, DataError, in_yaml, nearest, some
 from outfold.metrics import PER_CLASS, Subtask, columns_by_target
 
 KEY = "competition/competition.yaml: submission.columns"
@@ -192,10 +192,10 @@ def _unmatched(columns: list[str], wanted: list[str], target: Target, id_column:
     if lacking:
         parts.append(f"the {what} {some(lacking)} have no column in it")
     either = "" if target.task not in PER_CLASS and target.task != "binary" else ", or one column alone"
-    first, other = (lacking or wanted)[0], extra[0] if extra else "<column>"
+    first, other = (lacking or wanted)[0], in_yaml(extra[0]) if extra else "<column>"
     return DataError(
         f"{path}: {'; '.join(parts)}",
         remedy=f"Check `target` and `task`: beside {id_column}, it needs one column for each of the {what}{either}, or "
         f"a row for each id and one of them. Where they are called otherwise, name each: "
-        f"`submission: {{columns: {{{first}: {other}, ...}}}}`.",
+        f"`submission: {{columns: {{{in_yaml(first)}: {other}, ...}}}}`.",
     )

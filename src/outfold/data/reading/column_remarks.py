@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from outfold.data.reading.number_text import FORMS, likeliest_form
-from outfold.errors import quoted
+from outfold.errors import in_yaml, quoted
 
 LOOKED_AT = 5_000
 """So many of a text column's first rows are searched for numbers."""
@@ -32,7 +32,7 @@ def remark(name: str, cells: pa.ChunkedArray, read_as: pa.ChunkedArray) -> str |
 
 def to_be(role: str, name: str) -> str:
     """What to write in competition.yaml for a column to have another role."""
-    return f"say `columns: {{roles: {{{name}: {role}}}}}`"
+    return f"say `columns: {{roles: {{{in_yaml(name)}: {role}}}}}`"
 
 
 def _padded(name: str, cells: pa.ChunkedArray) -> str | None:

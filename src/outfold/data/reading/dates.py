@@ -12,7 +12,7 @@ from outfold.config.competition import DATE_UNITS
 from outfold.data.reading.column_remarks import to_be
 from outfold.data.reading.column_types import is_text
 from outfold.data.reading.number_dates import NumberForm, as_numbers, likeliest_forms, read_number_dates
-from outfold.errors import DataError, quoted, some
+from outfold.errors import DataError, in_yaml, quoted, some
 
 YEARS, DAYS = (1000, 9999), (10_000_101, 99_991_231)
 EPOCH, FORTNIGHT = pd.Timestamp(0), pd.Timedelta(days=14)
@@ -126,7 +126,7 @@ def _only_form(numbers: pd.Series, wheres: list[str]) -> NumberForm:
 
 def _as_key(where: str, forms: list[NumberForm]) -> str:
     name = where.rpartition(": ")[2]
-    return " or ".join(f"`date_formats: {{{name}: '{form.key}'}}`" for form in forms)
+    return " or ".join(f"`date_formats: {{{in_yaml(name)}: '{form.key}'}}`" for form in forms)
 
 
 def remarks_on_dates(parts: list[pd.Series], dates: list[pd.Series], where: str) -> list[str]:
@@ -145,7 +145,7 @@ def remarks_on_dates(parts: list[pd.Series], dates: list[pd.Series], where: str)
         name = where.rpartition(": ")[2]
         return [
             f"{where}: all dates lie within a fortnight of 1970-01-01 ({span}). If the column has dates, say their "
-            f"form (`columns: {{date_formats: {{{name}: '%Y%m'}}}}`); if not, {to_be('continuous', name)}"
+            f"form (`columns: {{date_formats: {{{in_yaml(name)}: '%Y%m'}}}}`); if not, {to_be('continuous', name)}"
         ]
     numbers = _as_numbers(pd.Series(pd.concat(parts, ignore_index=True).dropna().unique()))
     if numbers is None:

@@ -38,7 +38,10 @@ _DATED = (
     NumberForm("%m%d%Y", "mmddyyyy", 1_01_1900, 12_31_2100),
     NumberForm("%Y%j", "yyyyddd (the day of the year)", 1900_001, 2100_366),
     NumberForm("%Y%m", "yyyymm", 1900_01, 2100_12),
+    NumberForm("%m%Y", "mmyyyy", 1_1900, 12_2100),
     NumberForm("%y%m%d", "yymmdd", 1_01_01, 99_12_31),
+    NumberForm("%d%m%y", "ddmmyy", 1_01_00, 31_12_99),
+    NumberForm("%m%d%y", "mmddyy", 1_01_00, 12_31_99),
     NumberForm("%Y%m%d%H", "yyyymmddhh", 1900_01_01_00, 2100_12_31_23),
     NumberForm("%Y%m%d%H%M", "yyyymmddhhmm", 1900_01_01_00_00, 2100_12_31_23_59),
     NumberForm("%Y%m%d%H%M%S", "yyyymmddhhmmss", 1900_01_01_00_00_00, 2100_12_31_23_59_59),
@@ -56,6 +59,9 @@ _SINCE_1970 = (
 _YEAR = NumberForm("%Y", "years", 1000, 9999)
 _LENGTHS = {"%Y": 4, "%m": 2, "%d": 2, "%j": 3, "%y": 2, "%H": 2, "%M": 2, "%S": 2}
 _PLAUSIBLE_YEARS = (1900, 2100)
+
+_MANY_DAYS = 20
+"""Different first pairs of digits from which on they may be days rather than years."""
 
 MOSTLY = 0.5
 """The share of dates from which on a form is the column's, and numbers that are none are told by row."""
@@ -93,7 +99,7 @@ def likeliest_forms(values: pd.Series) -> list[NumberForm]:
     counted = [form for form in _COUNTED if low >= form.low and high <= form.high]
     fitting = [form for form, share in shares.items() if share == 1]
     if fitting or counted:
-        return [*_told_apart(fitting), *counted]
+        return [*_told_apart(fitting, counted, present), *counted]
     best = max(shares, key=lambda form: shares[form], default=None)
     if best is not None and shares[best] > MOSTLY:
         return [best]
@@ -108,13 +114,27 @@ def _share(form: NumberForm, present: pd.Series) -> float:
     return float(years.between(first, last).mean())
 
 
-def _told_apart(fitting: list[NumberForm]) -> Iterator[NumberForm]:
+def _told_apart(fitting: list[NumberForm], counted: list[NumberForm], present: pd.Series) -> Iterator[NumberForm]:
     """Without forms that are less likely than another: a day that begins with its year is written so."""
     keys = {form.key for form in fitting}
+    spread = min((_years(form, present) for form in counted), default=None)
     for form in fitting:
         if "%Y%m%d" in keys and form.key in ("%d%m%Y", "%m%d%Y"):
             continue
+        if form.key in ("%d%m%y", "%m%d%y"):
+            years = _years(form, present)
+            if "%m%Y" in keys or (spread is not None and years >= spread):
+                continue
+            # first pairs of yymmdd are likely the days of a month where they are many
+            first = (present // 1_00_00).nunique()
+            if "%y%m%d" in keys and not (first >= _MANY_DAYS and years < first / 2):
+                continue
         yield form
+
+
+def _years(form: NumberForm, present: pd.Series) -> int:
+    """Different years of these dates."""
+    return int(form.read(present).dt.year.nunique())
 
 
 def as_numbers(texts: pd.Series) -> pd.Series | None:
