@@ -76,7 +76,7 @@ def _read(root: Path, config: CompetitionConfig | None) -> Contest:
     raw = target_columns(train.frame, config.target, train.path)
     target, metric = read_asked(config, hooks, raw, train.path)
     notes += target.notes
-    _check_task_keys(config, [one.task for one in metric.subtasks] or [target.task])
+    _check_task_keys(config, [one.task for one in metric.subtasks] or [target.task], metric)
     sample_format, said = _sample_format(config, parts, target, metric)
     notes += said
     rows, test_rows = _features(config, hooks, whole, test, parts.kept_ids)
@@ -111,10 +111,17 @@ def _read(root: Path, config: CompetitionConfig | None) -> Contest:
     )
 
 
-def _check_task_keys(config: CompetitionConfig, tasks: Sequence[Task]) -> None:
-    """Raises ConfigError for a key that none of the targets' tasks has a use for."""
+def _check_task_keys(config: CompetitionConfig, tasks: Sequence[Task], metric: Metric) -> None:
+    """Raises ConfigError for a key that none of the targets' tasks or metrics has a use for."""
     if config.submission.clip and set(tasks) == {"regression"}:
         raise ConfigError("submission.clip: is for probabilities; this contest's task is regression")
+    metrics = [one.metric for one in metric.subtasks] or [metric]
+    if config.submission.clip and not any(one.wants == "probabilities" for one in metrics):
+        raise ConfigError(
+            f"submission.clip: has no effect: {some(dict.fromkeys(one.name for one in metrics))} is not computed from "
+            "probabilities",
+            remedy="Leave clip out, or score by a metric of probabilities, such as log_loss.",
+        )
     if config.tag_separator != " " and "multilabel" not in tasks:
         raise ConfigError(
             f"tag_separator: is for task: multilabel; this contest's task is {some(dict.fromkeys(tasks))}"

@@ -205,6 +205,14 @@ class CompetitionConfig(StrictModel):
             raise ValueError(f"targets: {wrong[0]}: order: is for task: ordinal")
         return self
 
+    @field_validator("target")
+    @classmethod
+    def _each_target_once(cls, value: list[str]) -> list[str]:
+        twice = [name for place, name in enumerate(value) if name in value[:place]]
+        if twice:
+            raise ValueError(f"{twice[0]!r} is named twice; name each target once")
+        return value
+
     @model_validator(mode="after")
     def _pattern_names_the_targets(self) -> CompetitionConfig:
         if self.label_pattern is not None:

@@ -91,8 +91,8 @@ def check_folds(config: ModelPipeline, folds: Folds, where: Path) -> None:
         return
     if config.tuned_on is not None and not folds.hash.startswith(config.tuned_on):
         raise MismatchError(
-            f"{where}: by_fold was found on other folds ({config.tuned_on}) than artifacts/folds.parquet has now "
-            f"({folds.hash[:12]}): rows that a fold scores may have chosen its keys",
+            f"{where}: tuned_on: by_fold was found on other folds ({config.tuned_on}) than "
+            f"artifacts/folds.parquet has now ({folds.hash[:12]}): rows that a fold scores may have chosen its keys",
             remedy="Tune the pipeline again that this file was made from, or take the old split back.",
         )
     missing = [fold for fold in folds.numbers() if fold not in config.by_fold]
