@@ -15,7 +15,7 @@ from outfold.workspace import Workspace
 
 
 class OutOfDateWarning(UserWarning):
-    """Results that are read, and are not what the stages would make now."""
+    """Results that were read do not match the current inputs."""
 
 
 class OpenContest(Workspace):
@@ -57,7 +57,7 @@ class OpenContest(Workspace):
 
     @cached_property
     def _out_of_date(self) -> dict[str, str]:
-        """By pipeline that has results: why they are out of date."""
+        """Reason by pipeline with outdated results."""
         from outfold.stages.context import Context
         from outfold.stages.current import current, current_blend
 

@@ -1,4 +1,4 @@
-"""What was understood of a contest, in words: classes and labels with counts, dates, and what the submission holds."""
+"""Text summary of a loaded competition: class and label counts, date ranges, and the meaning of the submission."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from outfold.submission.labels import written_labels
 
 LONGEST_NAME = 80
 MANY = 10
-"""So many classes or labels are shown with their counts."""
+"""Maximum number of classes or labels shown with their counts."""
 
 
 def target_facts(contest: Contest) -> list[list[str]]:
-    """A row for the classes or labels of each target, with their counts."""
+    """Table rows with the class or label counts of each target."""
     rows = []
     for one in contest.questions:
         of = f"{one.targets[0]}: " if contest.subtasks else ""
@@ -45,7 +45,7 @@ def target_facts(contest: Contest) -> list[list[str]]:
 
 
 def date_facts(contest: Contest) -> list[list[str]]:
-    """A row for each column of dates: the first and the last in the training and the test rows."""
+    """Table rows with the first and last date of each date column, in training and test."""
     rows = []
     for name in contest.roles.dates:
         parts = {"train": contest.train[name].dropna(), "test": contest.test[name].dropna()}
@@ -60,7 +60,7 @@ def _day(moment: Any) -> str:
 
 @dataclass(frozen=True)
 class OneSided:
-    """Categories of a column that only one part has.
+    """Categories of a column that occur only in training or only in the test set.
 
     Attributes:
         train, test: those of the training and of the test rows, with the count of their rows.
@@ -76,7 +76,7 @@ class OneSided:
 
 
 def one_sided_categories(contest: Contest) -> list[OneSided]:
-    """The categorical columns with categories that only one part has."""
+    """Categorical columns with categories that occur in one part only."""
     found = []
     for name in contest.roles.categorical:
         train, test = Categories.of(contest.train[name]), Categories.of(contest.test[name])
@@ -96,7 +96,7 @@ def _counts(column: Categories, mask: NDArray[np.bool_]) -> dict[str, int]:
 
 
 def category_facts(columns: Sequence[OneSided]) -> list[list[str]]:
-    """Rows for the categories that only the test set, or only training has."""
+    """Table rows listing categories that occur in one part only."""
     rows = []
     for label, part in (("only in the test set", "test"), ("only in training", "train")):
         told = [
@@ -110,7 +110,7 @@ def category_facts(columns: Sequence[OneSided]) -> list[list[str]]:
 
 
 def category_alarms(columns: Sequence[OneSided]) -> list[str]:
-    """Warnings about columns of which every test row has a category that no training row has."""
+    """Warnings for columns whose test categories are all unseen in training."""
     return [
         f"{one.name}: every test row has a category that no training row has (training: "
         f"{some(map(_name, one.known), 3)}; test: {some(map(_name, one.test), 3)}): models learn nothing from it that "
@@ -131,13 +131,13 @@ _DATE = re.compile(r"\d{1,4}([-./])\d{1,2}\1\d{1,4}(?!\S)")
 
 
 def _name(value: Any) -> str:
-    """A class as it stands, in quotes where blanks around it would not be seen."""
+    """A class as text, quoted if it has leading or trailing blanks."""
     text = str(value)
     return shorten(text, LONGEST_NAME) if text and text == text.strip() else quoted(text, LONGEST_NAME)
 
 
 def submission_form(contest: Contest) -> Form | None:
-    """The form of a contest of one target; None of several, and where the sample fits no form."""
+    """Submission form of a single-target competition; None for several targets or an unknown form."""
     if contest.subtasks:
         return None
     try:
@@ -155,7 +155,7 @@ def submission_form(contest: Contest) -> Form | None:
 
 
 def submission_labels(contest: Contest) -> list[Any] | None:
-    """What stands in a cell for each class, where that is not the class itself."""
+    """Submission cell for each class; None if it is the class itself."""
     form = submission_form(contest)
     if form is None or contest.classes is None:
         return None
@@ -163,7 +163,7 @@ def submission_labels(contest: Contest) -> list[Any] | None:
 
 
 def submission_meaning(contest: Contest) -> str | None:
-    """What the submission's single column of a binary target holds, and how to have the other class.
+    """Meaning of the single column of a binary submission, and how to select the other class.
 
     None of other forms, and where 1 or True is the positive class, of which there is nothing to guess.
     """
@@ -181,7 +181,7 @@ def submission_meaning(contest: Contest) -> str | None:
 
 
 def submission_doubts(contest: Contest) -> list[str]:
-    """Warnings about what the submission holds."""
+    """Warnings about the meaning of the submission."""
     form = submission_form(contest)
     if form is None or contest.classes is None:
         return []
@@ -189,7 +189,7 @@ def submission_doubts(contest: Contest) -> list[str]:
 
 
 def submission_facts(contest: Contest, outputs: pd.DataFrame, thresholds: Any) -> list[str]:
-    """What was guessed in a submission: the class of a number, and tags of rows that no threshold gives one.
+    """Assumptions made in a submission: the class of a probability, and tags of rows below all thresholds.
 
     Args:
         outputs, thresholds: what it was built from.
@@ -208,5 +208,5 @@ def submission_facts(contest: Contest, outputs: pd.DataFrame, thresholds: Any) -
 
 
 def untagged_share(contest: Contest) -> float | None:
-    """The share of training rows without a label; None where the task has none."""
+    """Share of training rows without a label; None unless the task is multilabel."""
     return float((contest.y.sum(axis=1) == 0).mean()) if contest.task == "multilabel" else None

@@ -18,7 +18,7 @@ from typing import Any
 from outfold.errors import OutfoldError, bounded
 
 PARENT = "OUTFOLD_PARENT"
-"""The variable in which a process leaves its number for those that it starts."""
+"""Environment variable that holds the parent's process ID for worker processes."""
 USER_ERROR, BUG, INTERRUPTED, TERMINATED = 2, 1, 130, 143
 
 
@@ -32,7 +32,7 @@ def stop_on_sigterm() -> None:
 
 
 def end_with_parent() -> None:
-    """Let this process, where it is one of several ranks, end within a second after the one that started it.
+    """Make a rank of a distributed run exit within a second of its parent's end.
 
     The first thing that a process does: later, a parent that was killed cannot be told from one that never was.
     """

@@ -1,4 +1,4 @@
-"""Names and messages from outside, made fit to be shown: no control characters, one line, a bounded length."""
+"""Escaping and shortening of external text for terminals, tables and figures."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 def label(name: object, most: int = 40) -> str:
-    """A name for a picture: on one line, at most so many characters."""
+    """A name as one line of a figure, cut to ``most`` characters."""
     text = " ".join(_SURROGATES.sub("\ufffd", str(name)).split())
     text = "".join(c if c.isprintable() else "\ufffd" for c in text)
     return text if len(text) <= most else text[: most - 1] + ELLIPSIS

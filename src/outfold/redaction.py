@@ -63,7 +63,7 @@ class _Secret:
         self._pattern = re.compile(self._plain)
 
     def hide(self, text: str, readings: list[str]) -> str:
-        """``text`` without the secret; ``readings`` are the text and its decoded forms, searched first for speed."""
+        """Replace the secret in ``text``; ``readings`` are its decoded forms, searched first for speed."""
         if not any(needle in reading for reading in readings for needle in self._needles):
             return text
         text = self._pattern.sub(HIDDEN, text)
@@ -71,7 +71,7 @@ class _Secret:
 
 
 def _hide_words(text: str, pattern: re.Pattern[str]) -> str:
-    """``text`` with ``[hidden]`` for every base64 word in which ``pattern`` is found."""
+    """Replace every base64 word that contains ``pattern``."""
     parts, done = [], 0
     for match in pattern.finditer(text):
         if match.start() < done:
@@ -86,7 +86,7 @@ def _hide_words(text: str, pattern: re.Pattern[str]) -> str:
 
 
 def _base64_cores(text: str) -> list[str]:
-    """What base64 of any longer text that contains ``text`` must contain, by the place where it begins."""
+    """Substrings of the base64 encoding of any text that contains ``text``, for each alignment."""
     data, cores = text.encode(errors="surrogatepass"), []
     for offset, first in ((0, 0), (1, 2), (2, 3)):
         encoded = base64.b64encode(b"\0" * offset + data).decode()
@@ -112,7 +112,7 @@ def _spellings(character: str) -> str:
 
 
 class _Known:
-    """The secrets that this process has seen; read again when a variable or a file has changed."""
+    """Known secrets; reloaded when an environment variable or a file changes."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -144,7 +144,7 @@ _KNOWN = _Known()
 
 
 def remember(secret: str) -> None:
-    """Hide ``secret`` too, from now on: one that was received, and is in no variable or file."""
+    """Register a secret that is in no environment variable or file, such as a received token."""
     _KNOWN.add(secret)
 
 
@@ -163,7 +163,7 @@ def redact(text: str) -> str:
 
 
 def _readings(text: str) -> list[str]:
-    """The text as it is, and decoded."""
+    """The text and its decoded forms."""
     found = [text]
     if "%" in text:
         once = unquote(text)
@@ -180,7 +180,7 @@ def _readings(text: str) -> list[str]:
 
 
 class _RedactedStream:
-    """A text stream that hides secrets in what is written to it; everything else is the stream's own."""
+    """Wrapper of a text stream that redacts everything written to it."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

@@ -1,4 +1,4 @@
-"""Where credentials lie on this machine: environment variables and files, those of Kaggle's client first.
+"""Credentials in environment variables and files of this machine.
 
 :mod:`outfold.hosts.credentials` chooses one of them to log in with; :mod:`outfold.redaction` hides all of them.
 """
@@ -77,7 +77,7 @@ def kaggle_folder(env: Mapping[str, str], home: Path) -> Path:
 
 
 def kaggle_files(env: Mapping[str, str], home: Path) -> list[Path]:
-    """Every file that may hold a credential of Kaggle's, whether it is there or not."""
+    """Paths of all files that may hold Kaggle credentials, existing or not."""
     files = _usual_files(str(home), trim(env.get("KAGGLE_CONFIG_DIR")), trim(env.get("XDG_CONFIG_HOME")))
     named = [trim(env.get(name)) for name in ("KAGGLE_API_TOKEN", "KAGGLE_API_V1_TOKEN")]
     return [*files, *(Path(name) for name in named if name and is_credential_file(Path(name)))]
@@ -165,7 +165,7 @@ def _secrets_of(value: Any, name: str = "") -> Iterator[str]:
 
 
 def state(env: Mapping[str, str], home: Path) -> tuple[Any, ...]:
-    """Changes whenever a credential may have: the variables, and the files' times and sizes."""
+    """Secrets in variables, with times and sizes of credential files: equal as long as no credential changes."""
     files = []
     for path in kaggle_files(env, home):
         try:
@@ -182,7 +182,7 @@ def user_home() -> Path:
 
 
 def secrets_on_this_machine(env: Mapping[str, str], home: Path) -> set[str]:
-    """Every credential that is found, in use or not."""
+    """All credentials of this machine, in use or not."""
     found = set(secrets_in_environment(env))
     for path in kaggle_files(env, home):
         found |= set(secrets_in_file(path))

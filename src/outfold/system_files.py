@@ -1,4 +1,4 @@
-"""Files that computers leave beside the user's own: notes of macOS, thumbnails of Windows and of network disks."""
+"""Files that operating systems add to folders: macOS metadata, Windows thumbnails, network-disk indexes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gap (embargo) of a split by time: rows too near to the scored ones train no model of that fold."""
+"""Gap (embargo) of a time split: rows near the scored ones are left out of training."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def check_left(train: NDArray[np.bool_], purged: NDArray[np.bool_], gap: Gap, wh
 
 
 def in_words(gap: Gap) -> str:
-    """The gap as a person would say it: ``7D``, ``100 rows``."""
+    """The gap as text: ``7D``, ``100 rows``."""
     return (f"{gap} row" + "s" * (gap != 1)) if isinstance(gap, int) else str(gap)
 
 

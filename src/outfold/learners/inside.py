@@ -84,7 +84,7 @@ def _cross_validation(
 
 
 def _by_time(contest: Contest) -> bool:
-    """Whether the contest's folds are split by ``folds.date``."""
+    """Whether the competition's folds are split by ``folds.date``."""
     return contest.config.folds.kind in ("time_series", "holdout") or contest.config.folds.gap is not None
 
 

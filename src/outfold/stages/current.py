@@ -1,6 +1,6 @@
-"""The rule of currency: results are used only where they are made of what is in the contest folder now.
+"""Checks that saved models and predictions match the current inputs.
 
-A stage that reads another's results asks here. What is out of date is named, with the commands that renew it.
+Every stage that reads results of another stage calls these checks; errors name the commands that update the results.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from outfold.store.layout import BLEND
 from outfold.store.manifest import Manifest, read_manifest, refuse_mixed
 
 BLEND_REVISION = 1
-"""Raised when the same members would be blended into other predictions."""
+"""Increment when the same members would be blended into other predictions."""
 
 
 def current(context: Context, name: str, asked: str = "", *, scored: bool = True) -> Manifest:
@@ -78,7 +78,7 @@ def trained(context: Context, name: str, config: ModelPipeline, asked: str, stag
 
 
 def changed(context: Context, config: ModelPipeline, manifest: Manifest) -> str:
-    """What a pipeline's models were made of and is another thing now, in words."""
+    """Description of the inputs that changed since a pipeline was trained."""
     known = {
         "folds": manifest.folds_hash != context.folds.hash,
         "data": manifest.data_hash != context.data_hash,
@@ -91,13 +91,13 @@ def changed(context: Context, config: ModelPipeline, manifest: Manifest) -> str:
 
 
 def refused(context: Context, name: str, asked: str, state: str, stages: Sequence[str]) -> OutOfDateError:
-    """The error of a pipeline whose results cannot be used, and the stages that bring it up to date."""
+    """Error for outdated results of a pipeline, with the stages that update them."""
     label = f"{name}, {asked}," if asked else f"{name}:" if state.startswith("its ") else name
     return OutOfDateError(context.root, f"{label} {state}", {stage: [name] for stage in stages})
 
 
 def blend_members(context: Context) -> dict[str, Manifest]:
-    """The manifests of the pipelines that are blended, all of them current.
+    """Manifests of the blended pipelines, all checked to be current.
 
     Raises:
         OutOfDateError: some are not; each is named.
@@ -117,7 +117,7 @@ def blend_members(context: Context) -> dict[str, Manifest]:
 
 
 def blend_fingerprint(context: Context, members: Mapping[str, Manifest]) -> str:
-    """What a blend of these members is made of."""
+    """Fingerprint of a blend of these members."""
     return fingerprint(
         blend=context.blend_config().model_dump(mode="json"),
         members={name: [m.oof_sha256, m.test_sha256] for name, m in members.items()},

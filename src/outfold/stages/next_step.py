@@ -1,4 +1,4 @@
-"""The last line of every command: what to run next, by what is there and what is not."""
+"""Suggestion of the next command, printed at the end of every command."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def tell_next(root: Path, reporter: Reporter, done: str, names: Sequence[str] = 
 
 
 def next_step(layout: Layout, done: str, names: Sequence[str] = ()) -> str:
-    """One command, and a few words on it."""
+    """The next command with a short explanation."""
     if not layout.competition.exists():
         return f"write {layout.competition}, or copy a folder of examples/"
     if done in ("demo", "doctor", "config", "schema") and not layout.data_manifest.exists():

@@ -1,4 +1,4 @@
-"""The error of results that are missing or out of date, with the commands that bring them up to date."""
+"""Error for missing or outdated results, with the commands that update them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from outfold.store.layout import command
 
 
 class OutOfDateError(MismatchError):
-    """Results that are missing, or made of something else than what is here now.
+    """Results are missing, or do not match the current inputs.
 
     Args:
         stages: what brings them up to date: of which pipelines, by stage in the order of the chain.
@@ -23,14 +23,14 @@ class OutOfDateError(MismatchError):
         super().__init__(message, remedy=f"Run {', '.join(first)}{' and ' if first else ''}{last} first.")
 
     def __reduce__(self) -> tuple[type[MismatchError], tuple[str]]:
-        """Goes to another process as words."""
+        """Pickled as its message alone."""
         return MismatchError, (str(self),)
 
 
 def together(
     root: Path, errors: Sequence[OutOfDateError], also: Mapping[str, Sequence[str]] | None = None
 ) -> OutOfDateError:
-    """Several errors as one, with all their stages in the order of the chain.
+    """Merge several errors into one, with their stages in the order of the chain.
 
     Args:
         also: further stages, of which pipelines.

@@ -1,4 +1,4 @@
-"""The stamp of a stage: taken as it begins, written once its result is made or confirmed."""
+"""Stamp of a stage: taken at its start, written when its result is up to date."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from outfold.store import stamps
 
 
 class Stamp:
-    """What a stage has found in the contest folder.
+    """State of the files that a stage reads and writes.
 
     Taken before the stage reads, so that a file edited while it runs differs from the stamp, and the stage runs again.
 
@@ -35,5 +35,5 @@ class Stamp:
         stamps.write_stamp(root, self.stage, self.name, stamp)
 
     def remove(self) -> None:
-        """Forget what was recorded: the result is a part of what the stage makes."""
+        """Remove the stamp, since the result is incomplete."""
         stamps.stamp_path(self.context.root, self.stage, self.name).unlink(missing_ok=True)

@@ -12,7 +12,7 @@ FOLDER = "a folder is where this file belongs"
 
 
 class DamagedError(DataError):
-    """A file in ``artifacts/`` is not what was written there."""
+    """A file in ``artifacts/`` differs from what was written."""
 
 
 def damaged(path: Path, why: str, *, again: str | None = None, remove: bool = False) -> DamagedError:

@@ -90,7 +90,7 @@ def is_unchanged(root: Path, stage: str, name: str = "", *, data: str | None) ->
 
 
 def toolkit() -> str:
-    """The toolkit, as far as results depend on it."""
+    """Version of the toolkit and hash of the learners' revisions."""
     import outfold
 
     return f"{outfold.__version__} {hashlib.sha256(_REVISIONS.read_bytes()).hexdigest()[:16]}"

@@ -1,4 +1,4 @@
-"""The single column of a binary target: which class its number stands for, and how the sample writes both classes."""
+"""Single column of a binary target: the class that its number refers to, and the sample's spelling of both classes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NEGATIONS = {"no", "non", "not", "un", "without"}
 
 @dataclass(frozen=True)
 class BinaryColumn:
-    """What a single column of a binary target holds.
+    """Content of the single column of a binary target.
 
     Attributes:
         positive: the place of the class that a number stands for, 0 or 1, in the order of the target's classes.
@@ -54,7 +54,7 @@ class BinaryColumn:
 
 
 def binary_column(name: str, cells: pd.Series, classes: Sequence[Any], *, positive_is_said: bool) -> BinaryColumn:
-    """Tell what a sample's single column asks for.
+    """Infer the content of a sample's single column.
 
     The number stands for the class that ``positive:`` names, else for the one that the column's name holds
     (``abnormal``, ``is_fake``), else for the second of the classes; of numbers written as text, for the greater one.

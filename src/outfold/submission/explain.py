@@ -1,4 +1,4 @@
-"""What a submission's columns mean, in words: what was guessed of them is told before anything is sent."""
+"""Description of the columns of a submission, shown before anything is sent."""
 
 from __future__ import annotations
 

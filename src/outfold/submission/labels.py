@@ -1,4 +1,4 @@
-"""What stands in a submission's cell for each class: as the sample writes it, else as the training table does."""
+"""Spelling of each class in a submission: as in the sample, else as in the training table."""
 
 from __future__ import annotations
 

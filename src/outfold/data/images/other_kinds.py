@@ -1,4 +1,4 @@
-"""Files named as images that are something else by their endings: sound, video, medical scans."""
+"""Refusal of sound, video and other files that are named as images."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _NUMBERED = re.compile(r"(\D*)(\d+)(\D*)")
 
 
 def same_ids(ids: pd.Index, wanted: pd.Index) -> bool:
-    """Whether both hold the same ids: in the same order, or each once in any order."""
+    """Whether both hold the same ids, in the same order or each once in any order."""
     if len(ids) != len(wanted):
         return False
     if ids.equals(wanted):
@@ -136,7 +136,7 @@ def _ids(rule: RowIds, frame: pd.DataFrame) -> pd.Index:
 
 
 def _different(found: list[RowIds], frame: pd.DataFrame) -> list[RowIds]:
-    """The first of the rules, and those that give other ids than it."""
+    """The first rule, and those with different ids."""
     first = _ids(found[0], frame)
     return [found[0], *(rule for rule in found[1:] if not _ids(rule, frame).equals(first))]
 
