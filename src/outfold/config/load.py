@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import types
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -81,6 +82,16 @@ def load_pipeline(path: Path) -> Pipeline:
     Raises:
         ConfigError: with every problem in it, a line each.
     """
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return _validate(path, PIPELINE)  # which says what is wrong
+    return _parsed_pipeline(path, data).model_copy(deep=True)
+
+
+@functools.lru_cache(maxsize=256)
+def _parsed_pipeline(path: Path, data: bytes) -> Pipeline:
+    """The pipeline in a file, parsed once per content: a command asks for the same files many times."""
     return _validate(path, PIPELINE)
 
 
