@@ -36,6 +36,7 @@ from outfold.stages.tuning import race, written
 from outfold.stages.tuning.bench import Bench, Outcome, Task
 from outfold.stages.tuning.crew import Alone
 from outfold.store.atomic import write_text
+from outfold.store.folds_file import write_folds
 from outfold.store.layout import Layout
 from outfold.store.predictions import prediction_frame
 from outfold.store.shelf import Shelf
@@ -115,14 +116,16 @@ def test_the_rows_that_a_fold_scores_choose_nothing_about_its_model(root: Path, 
     tune(Context(root), "ridge", FEW)
     before = trials(root)
 
-    scored = set(Context(root).folds.valid(0))
+    folds = Context(root).folds
+    scored = set(folds.valid(0))
     path = root / "inputs" / "train.csv"
     table = pd.read_csv(path)
     mine = table["case"].isin(scored)
-    # another truth and other features; the numbers of each class stay, and so does the split
+    # another truth and other features, on the same split
     table.loc[mine, table.columns[1:]] = table.loc[mine, table.columns[1:]].to_numpy()[::-1]
     table.loc[mine, "x0"] = -table.loc[mine, "x0"]
     table.to_csv(path, index=False)
+    write_folds(root / "artifacts" / "folds.parquet", folds, Context(root).split_fingerprint)
     tune(Context(root), "ridge", FEW)
     after = trials(root)
 
