@@ -51,7 +51,7 @@ help: ## Show this list.
 	@echo
 	@echo "  From nothing to a scored submission:  make download train predict submit"
 
-setup: $(READY) ## Make the virtual environment (.venv, or VENV=...) with the pinned packages.
+setup: $(READY) ## Make .venv (or VENV=...) with the pinned packages.
 
 download: $(READY) ## Bring the contest's files to inputs/, verified.
 
@@ -63,23 +63,23 @@ predict: $(PIPELINES:%=predict/%) ## Predict the test set with every model.
 
 ensemble: predict ## Blend the models, and score the blend honestly.
 
-submit: ensemble ## Build the submission file, check it, send it once, record its score.
+submit: ensemble ## Build and check the file, send it once, record its score.
 
-check: $(READY) ## Read contest, images and pipelines; find what is wrong. FIX=1 moves junk images aside.
+check: $(READY) ## Find what would stop a run. FIX=1 moves junk images aside.
 	@$(RUN) check $(if $(FIX),--fix)
 
-tune: split ## Search parameters: PIPELINE=lightgbm TRIALS=50 writes pipelines/lightgbm-tuned.yaml.
+tune: split ## Search parameters: make PIPELINE=lightgbm TRIALS=50 tune.
 	@$(RUN) tune $(call quote,$(PIPELINE))$(if $(TRIALS), --trials $(call quote,$(TRIALS)))$(if $(TIMEOUT), --timeout $(call quote,$(TIMEOUT)))$(if $(JOBS), --jobs $(call quote,$(JOBS)))$(if $(SHARED), --shared)
 
 report: ensemble ## Write artifacts/report.html: scores, weights, worst rows.
 	@$(RUN) report
 
-lint: $(READY) ## Style, types and the order of the rooms.
+lint: $(READY) ## Style, types and the order of imports.
 	cd $(call quote,$(REPO)) && $(call quote,$(VENV))"/bin/ruff" check . && $(call quote,$(VENV))"/bin/ruff" format --check .
 	cd $(call quote,$(REPO)) && $(call quote,$(VENV))"/bin/mypy"
 	cd $(call quote,$(REPO)) && PYTHONPATH=src $(call quote,$(VENV))"/bin/lint-imports"
 
-test: $(READY) ## The test suite, on up to 8 cores (4 minutes on 2).
+test: $(READY) ## The test suite, on up to 8 cores (8 minutes on 2).
 	cd $(call quote,$(REPO)) && PYTHONPATH=src $(call quote,$(VENV))"/bin/python" -m pytest $(SIDE_BY_SIDE)
 
 test-slow: $(READY) ## The longer tests, too.
@@ -92,7 +92,7 @@ clean: ## Remove caches; models and predictions stay.
 	rm -rf -- $(call quote,$(R)/artifacts/cache)
 	cd $(call quote,$(REPO)) && rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-clean-all: clean ## Remove artifacts/ too: every model and prediction of this contest.
+clean-all: clean ## Remove artifacts/ too: all models and predictions.
 	rm -rf -- $(call quote,$(R)/artifacts)
 
 $(READY): $(call path,$(REPO)/requirements.lock) $(call path,$(REPO)/pyproject.toml)

@@ -225,3 +225,4 @@ def test_make_alone_lists_the_targets_with_a_line_each() -> None:
     stages = ["download", "split", "train", "predict", "ensemble", "submit"]
     for target in [*stages, "setup", "test", "lint", "check", "report", "clean", "help"]:
         assert f"make {target} " in said
+    assert max(map(len, said.splitlines())) < 80

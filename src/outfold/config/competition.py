@@ -183,6 +183,12 @@ class CompetitionConfig(StrictModel):
         return keys
 
     @model_validator(mode="after")
+    def _id_is_no_target(self) -> CompetitionConfig:
+        if self.id in self.target:
+            raise ValueError(f"target: {self.id!r} is the id column; name the column to be predicted")
+        return self
+
+    @model_validator(mode="after")
     def _one_task_or_several(self) -> CompetitionConfig:
         if self.targets and self.task != "multitask":
             raise ValueError(f"targets: is for task: multitask, not for task: {self.task}")

@@ -210,7 +210,7 @@ def _tell(context: Context, result: BlendResult, versus: Comparison | None, targ
     rows.append([f"blend ({result.combiner}), in sample", f"{result.in_sample:.5f}", ""])
     rows.append(["blend, honest (nested)", f"{result.honest:.5f}", ""])
     rows += [[f"  {name} ({one.metric})", f"{one.score:.5f}", ""] for name, one in targets.items()]
-    rows.append(["optimism", f"{result.optimism:+.5f}", ""])
+    rows.append(["optimism", f"{round(result.optimism, 5) + 0.0:+.5f}", ""])
     context.reporter.table("blend", ["", context.contest.metric.name, "weight"], rows)
     if versus is not None:
         context.reporter.note(

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from outfold.progress import Reporter
+from outfold.store.inputs import known_data
 from outfold.store.layout import BLEND, Layout, command
+from outfold.store.stamps import is_unchanged
 
 
 def tell_next(root: Path, reporter: Reporter, done: str, names: Sequence[str] = ()) -> None:
@@ -39,19 +41,29 @@ def next_step(layout: Layout, done: str, names: Sequence[str] = ()) -> str:
 
 
 def _chain(layout: Layout, done: str) -> str:
-    """The next stage of the chain whose result is not there; after the last one, what to look at."""
+    """The first stage that must be run, by the stamps that `make` reads; after the last, what to look at."""
+    data, same = known_data(layout.root / "inputs", layout.data_manifest)
+
+    def is_current(stage: str, name: str = "") -> bool:
+        return same and is_unchanged(layout.root, stage, name, data=data)
+
     pipelines = layout.pipeline_names()
-    untrained = [name for name in pipelines if not layout.manifest(name).exists()]
-    unpredicted = [name for name in pipelines if not layout.test(name).exists()]
-    if untrained and (done not in ("ensemble", "submit", "report")):
-        return _run(layout, "train", "trains on every fold", _unless_all(untrained, pipelines))
-    if unpredicted and done not in ("ensemble", "submit", "report"):
-        return _run(layout, "predict", "predicts the test set", _unless_all(unpredicted, pipelines))
-    if done in ("train", "predict") or not layout.manifest(BLEND).exists():
+    if done not in ("ensemble", "submit", "report"):
+        if not is_current("split"):
+            return _run(layout, "split", "assigns every row to a fold")
+        untrained = [name for name in pipelines if not is_current("train", name)]
+        if untrained:
+            return _run(layout, "train", "trains on every fold", _unless_all(untrained, pipelines))
+        unpredicted = [name for name in pipelines if not is_current("predict", name)]
+        if unpredicted:
+            return _run(layout, "predict", "predicts the test set", _unless_all(unpredicted, pipelines))
+        if not is_current("ensemble"):
+            return _run(layout, "ensemble", "blends the pipelines, and scores the blend honestly")
+    if not layout.manifest(BLEND).exists():
         return _run(layout, "ensemble", "blends the pipelines, and scores the blend honestly")
     if done == "report" and layout.ledger.exists():
         return f"edit or add a file in {layout.root / 'pipelines'} and run the chain again"
-    if done == "submit" and layout.ledger.exists():
+    if layout.ledger.exists() and (done == "submit" or is_current("submit")):
         return _run(layout, "report", "shows scores, weights and the worst rows")
     return _run(layout, "submit", "checks and sends the file")
 

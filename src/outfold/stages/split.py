@@ -71,7 +71,8 @@ def described(contest: Contest, config: FoldsConfig) -> str:
     span = "" if config.span is None else f" of {config.span}"
     gap = "" if config.gap is None else f", gap {in_words(config.gap)}"
     if config.kind is None:
-        why = f" (for a {contest.leading.task} target{', groups kept whole' * (kind in GROUPED)})"
+        article = "an" if contest.leading.task == "ordinal" else "a"
+        why = f" (for {article} {contest.leading.task} target{', groups kept whole' * (kind in GROUPED)})"
     else:
         why = "" if config.implied_by is None else f" (inferred from folds.{config.implied_by})"
     return f"{count}{kind}{span}{gap}{why}"
