@@ -116,7 +116,24 @@ def _more(name: str) -> dict[str, Any]:
     return {"targets": {"number": {"metric": "rmse"}, "ink": {"metric": "rmse"}}} if name == "several" else {}
 
 
-@pytest.mark.parametrize("key", IMAGE)
+OF_ENGINE = (
+    "optimizer",
+    "momentum",
+    "beta2",
+    "weight_decay",
+    "accumulate",
+    "clip_grad",
+    "loss",
+    "gamma",
+    "ema",
+    "seed",
+)
+"""Keys that the same code takes for a network of tables: slow here, and not in every run."""
+
+
+@pytest.mark.parametrize(
+    "key", [pytest.param(key, marks=pytest.mark.slow if key in OF_ENGINE else ()) for key in IMAGE]
+)
 def test_every_key_of_an_image_pipeline_changes_what_it_predicts(contests: Any, key: str) -> None:
     name, keys, value = IMAGE[key]
     assert differ(contests(name), keys, {**keys, key: value})
