@@ -237,7 +237,7 @@ def test_a_phase_or_fold_that_is_not_there_is_told(root: Path) -> None:
     for keys, told in (({"phase": 3}, "the phases 1 to 2"), ({"fold": 2}, "the folds 0 to 1")):
         with pytest.raises(ConfigError, match=told):
             lr_find(Context(root), "cnn", **keys)
-    with pytest.raises(ConfigError, match=r"trees\.yaml: learner: gbdt has no network"):
+    with pytest.raises(ConfigError, match=r"trees\.yaml:1: learner: gbdt has no network"):
         lr_find(Context(root), "trees")
 
 
