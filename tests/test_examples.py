@@ -266,7 +266,7 @@ def copy(name: str, root: Path) -> Path:
     shutil.copytree(EXAMPLES / name, root, ignore=shutil.ignore_patterns("inputs", "artifacts", "submissions"))
     contest = root / "competition" / "competition.yaml"
     folds = dict(YAML(typ="safe").load(contest)["folds"])
-    edit(contest, host="folder", solution="solution.csv", folds={**folds, "n": 2})
+    edit(contest, host="folder", solution="solution.csv", folds=folds if folds["kind"] == "holdout" else {**folds, "n": 2})
     small = {"model": "resnet10t", "timm_args": {"channels": [8, 8, 16, 16]}, "weights": "none", "size": 16}
     for path in (root / "pipelines").glob("*.yaml"):
         config = YAML(typ="safe").load(path)
@@ -293,7 +293,8 @@ def small_table(config: dict[str, Any]) -> dict[str, Any]:
         leaves = {"min_data_in_leaf": 2} if config.get("library", "lightgbm") == "lightgbm" else {}
         params = {"num_leaves": 3, "learning_rate": 0.3, **leaves}
         seeds = min(2, config.get("seeds", 1))
-        return {"rounds": 5, "early_stopping": 0, "params": params, "shap": False, "seeds": seeds}
+        stops = dict.fromkeys(("inner_fraction", "refit", "stop_by"))
+        return {"rounds": 5, "early_stopping": 0, "params": params, "shap": False, "seeds": seeds, **stops}
     if config["learner"] == "tabular":
         network = {
             "embeddings": {"layers": [16], "dropouts": [0.0]},
