@@ -47,7 +47,7 @@ _WITH_HEADER = "Save its table as a CSV with a line of column names, and name th
 _FORMATS = (
     _Format(
         "a web page (HTML)",
-        re.compile(rb"\s*<(!doctype\b|[a-z][a-z0-9]*[\s/>])", re.IGNORECASE),
+        re.compile(rb"\s*<(!doctype\b|(html|head|body|title|meta|link|table|div|p)[\s/>])", re.IGNORECASE),
         "A web page in its place is most often a request to sign in, or to accept the contest's rules: do that in a "
         "browser, remove the file, and download it again.",
     ),
