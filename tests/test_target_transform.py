@@ -210,7 +210,7 @@ def test_a_value_that_a_scale_does_not_take_is_named_with_its_row(tmp_path: Path
     contest = write_contest(tmp_path, table, ["price"], "regression")
     with pytest.raises(DataError) as told:
         learner_of(contest, **LINE, target_transform="log")
-    assert "one.yaml: target_transform: log: the target price is 0 in row" in told.value.message
+    assert "one.yaml:1: target_transform: log: the target price is 0 in row" in told.value.message
     assert "104" in told.value.message and "(2 rows: 104, 108); expected more than 0" in told.value.message
     assert "train_where" in str(told.value.remedy) and "log1p" in str(told.value.remedy)
     assert isinstance(learner_of(contest, **LINE, target_transform="asinh"), Transformed)
