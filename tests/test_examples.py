@@ -266,7 +266,12 @@ def copy(name: str, root: Path) -> Path:
     shutil.copytree(EXAMPLES / name, root, ignore=shutil.ignore_patterns("inputs", "artifacts", "submissions"))
     contest = root / "competition" / "competition.yaml"
     folds = dict(YAML(typ="safe").load(contest)["folds"])
-    edit(contest, host="folder", solution="solution.csv", folds=folds if folds["kind"] == "holdout" else {**folds, "n": 2})
+    edit(
+        contest,
+        host="folder",
+        solution="solution.csv",
+        folds=folds if folds["kind"] == "holdout" else {**folds, "n": 2},
+    )
     small = {"model": "resnet10t", "timm_args": {"channels": [8, 8, 16, 16]}, "weights": "none", "size": 16}
     for path in (root / "pipelines").glob("*.yaml"):
         config = YAML(typ="safe").load(path)

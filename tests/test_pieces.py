@@ -121,7 +121,9 @@ def test_activations_are_computed_in_pieces_too(
     trained: tuple[ImageLearner, Shelf, Ear], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     contest, phases = trained[0].contest, [{"epochs": 1, "train": "head", "precompute": True}]
-    config = ImagePipeline.model_validate({**trained[0].config.model_dump(exclude_unset=True), "phases": phases, "seed": 5})
+    config = ImagePipeline.model_validate(
+        {**trained[0].config.model_dump(exclude_unset=True), "phases": phases, "seed": 5}
+    )
     whole, sizes = pooled.activations, list[int]()
 
     def full(model: nn.Module, images: Tensor) -> Tensor:
