@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -56,7 +57,12 @@ def works(parent: psutil.Process, root: Path) -> bool:
 
 
 def workers(parent: psutil.Process) -> list[psutil.Process]:
-    return [child for child in parent.children(recursive=True) if "resource_tracker" not in " ".join(child.cmdline())]
+    found = []
+    for child in parent.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # one of those that live for a moment
+            if "resource_tracker" not in " ".join(child.cmdline()):
+                found.append(child)
+    return found
 
 
 @pytest.mark.parametrize(
@@ -77,12 +83,14 @@ def test_no_process_outlives_a_killed_parent(
     environment = {**os.environ, "PYTHONPATH": str(REPO / "src")}
     launcher = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     parent, end = psutil.Process(launcher.pid), time.monotonic() + 120
-    while not moment(parent, images):
-        assert launcher.poll() is None and time.monotonic() < end
-        time.sleep(0.02)
-    children = parent.children(recursive=True)
-    launcher.send_signal(signal.SIGKILL)
-    launcher.wait()
+    try:
+        while not moment(parent, images):
+            assert launcher.poll() is None and time.monotonic() < end
+            time.sleep(0.02)
+        children = parent.children(recursive=True)
+    finally:
+        launcher.send_signal(signal.SIGKILL)
+        launcher.wait()
     left = psutil.wait_procs(children, timeout=20)[1]
     for child in left:
         child.kill()
