@@ -100,7 +100,10 @@ def constant(frame: pd.DataFrame, form: Form) -> list[str]:
     if len(frame) < ENOUGH_ROWS or len(frame[form.columns].drop_duplicates()) > 1:
         return []
     first = some((f"{name} = {frame[name].iloc[0]}" for name in form.columns), 3)
-    return [f"all {len(frame)} rows have the same prediction ({first}): the model has learnt nothing"]
+    return [
+        f"all {len(frame)} rows have the same prediction ({first}): the model has learnt nothing. "
+        "Look at its features with `outfold columns`, or send another pipeline"
+    ]
 
 
 def empty_tags(frame: pd.DataFrame, form: Form, usual: float) -> list[str]:
