@@ -284,3 +284,14 @@ def test_targets_of_several_kinds_under_other_names(tmp_path: Path) -> None:
         **keys,
     )
     assert list(sent(read).columns) == ["id", "cost", "p_C", "p_CL", "p_D"]
+
+
+def test_a_sample_that_asks_for_another_column_of_the_training_table_is_refused(tmp_path: Path) -> None:
+    table = rows()
+    train, test = table[:28][["id", "a", "price"]].assign(cost=1.5), table[28:][["id", "a"]]
+    sample = test[["id"]].assign(cost=0.5)
+    with pytest.raises(ConfigError, match="another column of the training table") as error:
+        contest(tmp_path / "wrong", train, test, sample, target="price")
+    assert "{columns: {price: cost}}" in str(error.value.remedy)
+    meant = contest(tmp_path / "meant", train, test, sample, target="price", submission={"columns": {"price": "cost"}})
+    assert list(sent(meant).columns) == ["id", "cost"]

@@ -159,6 +159,7 @@ def _sample_format(
     columns = sample.frame.drop(columns=sample.id_column)
     if long is not None:
         columns = pd.DataFrame(columns=long.outputs, dtype=float)
+    features = [str(name) for name in parts.test.frame.columns]
     found = output_columns(
         columns,
         target,
@@ -167,7 +168,8 @@ def _sample_format(
         sample.path,
         subtasks=metric.subtasks,
         declared=config.submission.columns,
-        known_features=[] if long is not None else [str(name) for name in parts.test.frame.columns],
+        known_features=[] if long is not None else features,
+        train_only={str(name) for name in parts.train.frame.columns} - {*features, *config.target},
     )
     return SampleFormat(sample.frame, sample.id_column, found.renamed, found.copied, long), found.notes
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from outfold.data.parts.find_ids import plain
 from outfold.data.targets.targets import Target
-from outfold.errors import ConfigError, DataError, in_yaml, nearest, some
+from outfold.errors import ConfigError, DataError, in_yaml, nearest, quoted, some
 from outfold.metrics import PER_CLASS, Subtask, columns_by_target
 
 KEY = "competition/competition.yaml: submission.columns"
@@ -41,6 +41,7 @@ def output_columns(
     subtasks: Sequence[Subtask] = (),
     declared: Mapping[str, str] | None = None,
     known_features: Collection[str] = (),
+    train_only: Collection[str] = (),
 ) -> OutputColumns:
     """One column a class, a label or a target, by name; or a single column of any name for what one column can hold.
 
@@ -56,9 +57,11 @@ def output_columns(
         subtasks: of a multitask contest.
         declared: ``submission.columns``: from an output to its column.
         known_features: columns of the test table.
+        train_only: columns of the training table that the test table lacks, without the targets.
 
     Raises:
-        ConfigError: ``submission.columns`` names an output or a column that is not there.
+        ConfigError: ``submission.columns`` names an output or a column that is not there, or the only column is one of
+            the training table that is no target.
         DataError: a column that is no output, or an output without a column.
     """
     columns = [str(name) for name in sample.columns]
@@ -75,6 +78,8 @@ def output_columns(
     for kept in (columns, [name for name in columns if name not in idle]):
         copied = tuple(name for name in columns if name not in kept)
         if single and len(kept) == 1:
+            if kept[0] in train_only and kept[0] not in wanted:
+                raise _another_column(kept[0], targets[0], path)
             return OutputColumns({}, copied, _copied(path, copied))
         found = _by_name(wanted, kept)
         if found is not None:
@@ -84,6 +89,15 @@ def output_columns(
     if single and targets[0] in columns and set(rest) <= set(idle):
         return OutputColumns({}, rest, _copied(path, rest))
     raise _unmatched(columns, wanted, target, id_column, path)
+
+
+def _another_column(column: str, target: str, path: Path) -> ConfigError:
+    return ConfigError(
+        f"competition/competition.yaml: target: {quoted(target)}, and {path} asks for {quoted(column)}, another column "
+        "of the training table",
+        remedy=f"Name it: `target: {column}`; or, if {target} is meant, "
+        f"`submission: {{columns: {{{target}: {column}}}}}`.",
+    )
 
 
 def _one_column_is_enough(target: Target, targets: Sequence[str]) -> bool:
