@@ -58,6 +58,14 @@ def _done(done: subprocess.CompletedProcess[str], check: bool) -> subprocess.Com
     return done
 
 
+@pytest.fixture(autouse=True)
+def no_secrets_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials that a test sets are hidden in its own output alone."""
+    from outfold import redaction
+
+    monkeypatch.setattr(redaction, "_KNOWN", redaction._Known())
+
+
 @pytest.fixture
 def one_thread() -> Iterator[None]:
     """Small networks are fastest on one thread, and other work on the machine does not slow them to a crawl."""

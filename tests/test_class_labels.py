@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from outfold.stages.submit import submit
 from outfold.submission.binary_column import binary_column, named_class
 
 LINEAR = "learner: linear\nC: [1.0]\n"
+slow = partial(pytest.param, marks=pytest.mark.slow)
 LONG = {
     "far apart": ["11898508762506083287", "16899778266587446382", "14160410518916347259"],
     "the same as floats": ["16699327784941023797", "16699327784941023798", "16699327784941023799"],
@@ -143,7 +145,7 @@ def binary(root: Path, column: str, cells: Any, metric: str, **keys: Any) -> tup
     return root, malignant
 
 
-@pytest.mark.parametrize("column", ["benign", "Benign", "is_benign", "BenignProbability"])
+@pytest.mark.parametrize("column", ["benign", slow("Benign"), slow("is_benign"), "BenignProbability"])
 def test_a_column_named_after_a_class_holds_its_probability(tmp_path: Path, column: str) -> None:
     root, malignant = binary(tmp_path, column, 0.5, "auc", solution="solution.csv")
     malignant.map({True: 0, False: 1}).rename(column).reset_index().to_csv(root / "solution.csv", index=False)
@@ -182,7 +184,7 @@ def test_a_metric_that_counts_the_other_class_is_warned_of(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("cell", "written"),
-    [(0, ("0", "1")), (False, ("False", "True")), ("no", ("no", "yes")), ("benign", ("benign", "malignant"))],
+    [(0, ("0", "1")), slow(False, ("False", "True")), slow("no", ("no", "yes")), ("benign", ("benign", "malignant"))],
 )
 @pytest.mark.parametrize("solution", ["sample", "classes"])
 def test_two_classes_are_written_as_the_sample_writes_them_and_scored_either_way(

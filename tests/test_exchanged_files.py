@@ -175,7 +175,7 @@ def test_exchanged_predictions_are_refused(root: Path, other: str) -> None:
 
 @pytest.mark.parametrize("name", ["oof.parquet", "test.parquet", "manifest.json"])
 @pytest.mark.parametrize("damage", ["empty", "cut", "null", "folder", "gone"])
-@pytest.mark.parametrize("pipeline", ["two", "blend"])
+@pytest.mark.parametrize("pipeline", ["two", pytest.param("blend", marks=pytest.mark.slow)])
 def test_a_damaged_result_is_named_or_made_again(root: Path, pipeline: str, name: str, damage: str) -> None:
     path = root / "artifacts" / pipeline / name
     damaged(path, damage)

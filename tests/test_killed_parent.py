@@ -70,7 +70,7 @@ def workers(parent: psutil.Process) -> list[psutil.Process]:
     [
         (["train", "cnn", "--processes", "2"], has_children),
         pytest.param(["train", "cnn", "--processes", "2"], trains, marks=pytest.mark.slow),
-        (["train", "slow", "--jobs", "2"], has_children),
+        pytest.param(["train", "slow", "--jobs", "2"], has_children, marks=pytest.mark.slow),
         pytest.param(["train", "slow", "--jobs", "2"], works, marks=pytest.mark.slow),
         pytest.param(["tune", "tuned", "--jobs", "2"], has_children, marks=pytest.mark.slow),
         pytest.param(["tune", "tuned", "--jobs", "2"], works, marks=pytest.mark.slow),

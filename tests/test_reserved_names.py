@@ -63,9 +63,9 @@ def contest(root: Path, target: str | list[str], columns: list[str], **keys: Any
     [
         ("rider", ["casual", "member", "id", "fold"], {"metric": "log_loss"}, 0.9),
         ("member", ["member"], {"metric": "rmse"}, 0.5),
-        ("id", ["id"], {"metric": "rmse"}, 0.5),
+        pytest.param("id", ["id"], {"metric": "rmse"}, 0.5, marks=pytest.mark.slow),
         (["fold", "member", "id"], ["fold", "member", "id"], {"targets": THREE}, 0.5),
-        (["id", "member"], ["member", "id"], {"metric": "rmse"}, 0.5),
+        pytest.param(["id", "member"], ["member", "id"], {"metric": "rmse"}, 0.5, marks=pytest.mark.slow),
     ],
 )
 def test_the_chain_runs_to_a_scored_submission(
