@@ -31,7 +31,7 @@ from outfold.errors import ConfigError, OutfoldError, nearest, quoted, some
 from outfold.metrics import Metric, custom_metric
 from outfold.store.inputs import data_files
 
-_MEND = "Mend the hook; --debug shows more."
+_MEND = "Fix the hook; --debug shows the traceback."
 _LOADED: dict[tuple[str, str], types.ModuleType] = {}
 
 
