@@ -145,7 +145,10 @@ def every_stage_is_right_or_refuses(root: Path, name: str, damage: str, stages: 
                 break
             label = f"{name} {damage}: {stage[0]}: {done.stdout}{done.stderr}"
             assert done.returncode == 2, label
-            assert Path(name).name in done.stderr, label
+            gone = damage == "deleted" and "is not trained" in done.stderr  # a manifest is what says that it is
+            # a record of hashes that was changed shows in the files beside it
+            beside = Path(name).name == "files.json" and str((root / name).parent) in done.stderr
+            assert gone or beside or Path(name).name in done.stderr, label
             heal(done.stderr)
         assert done.returncode == 0, f"{name} {damage}: {stage[0]}: {done.stdout}{done.stderr}"
     assert submissions(root) == before, f"{name} {damage}"
