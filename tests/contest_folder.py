@@ -37,6 +37,20 @@ def write_contest(
     return root
 
 
+IRISES = """\
+host: folder
+slug: irises
+train: train.csv
+test: test.csv
+sample_submission: sample_submission.csv
+id: flower
+target: species
+metric: log_loss
+folds: {n: 3, seed: 1}
+"""
+"""The contest file of :func:`iris_tables`."""
+
+
 def iris_tables() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Iris with its species by name: 100 training rows, 50 test rows, one probability a species."""
     from sklearn.datasets import load_iris

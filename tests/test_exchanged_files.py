@@ -15,23 +15,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import outfold, write_contest
-from contest_folder import iris_tables
+from contest_folder import IRISES, iris_tables
 from contest_folder import write_contest as write_folder
 
 from outfold.store.fingerprint import file_sha256
 from outfold.store.manifest import Manifest, write_manifest
-
-COMPETITION = """\
-host: folder
-slug: irises
-train: train.csv
-test: test.csv
-sample_submission: sample_submission.csv
-id: flower
-target: species
-metric: log_loss
-folds: {n: 3, seed: 1}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +28,7 @@ def blended(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("blended")
     write_folder(root, *iris_tables())
     few = "learner: gbdt\nrounds: 5\nrefit: false\n"
-    write_contest(root, COMPETITION, one="learner: linear\n", two=few)
+    write_contest(root, IRISES, one="learner: linear\n", two=few)
     for stage in ("download", "split", "train", "predict", "ensemble"):
         outfold(root, stage)
     outfold(root, "submit", "--dry-run")

@@ -10,20 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import outfold, write_contest
-from contest_folder import cancer_tables, iris_tables
+from contest_folder import IRISES, cancer_tables, iris_tables
 from contest_folder import write_contest as write_folder
-
-COMPETITION = """\
-host: folder
-slug: irises
-train: train.csv
-test: test.csv
-sample_submission: sample_submission.csv
-id: flower
-target: species
-metric: log_loss
-folds: {n: 3, seed: 1}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +19,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One model of our own, and the same predictions as a friend would export them."""
     root = tmp_path_factory.mktemp("trained")
     write_folder(root, *iris_tables())
-    write_contest(root, COMPETITION, own="learner: gbdt\nrounds: 5\nrefit: false\n", two="learner: linear\n")
+    write_contest(root, IRISES, own="learner: gbdt\nrounds: 5\nrefit: false\n", two="learner: linear\n")
     for stage in ("download", "split", "train", "predict"):
         outfold(root, stage)
     for part in ("oof", "test"):
