@@ -159,3 +159,27 @@ def test_every_key_is_documented_in_the_schema(tmp_path: Path) -> None:
                 # pydantic leaves out what the model it points to says already
                 about = {**schema["$defs"].get(about.get("$ref", "").rpartition("/")[2], {}), **about}
                 assert about.get("description"), f"{name}: {model.get('title')}.{key} has no description"
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "remedy"),
+    [
+        ("folds:\n\tn: 5\n", ":2: column 1: a tab; YAML allows only spaces in the indentation", "two per level"),
+        ("folds:\n  n: 5\n\tseed: 1\na: 1\n\tb: 2\n", ":3: column 1: .*tabs in line 5, too", "two per level"),
+        ("target:\tSurvived\n", ":1: column 8: a tab; YAML allows only spaces here", "Replace the tab with a space"),
+        ("target: x\t# the target\n", ":1: column 10: a tab", "Replace the tab with a space"),
+        ("target: @x\n", ":1: .*'@'", "in quotes"),
+        ("target: a: b\n", ":1: mapping values", "in quotes"),
+        ("a: 1\ntarget: 'x\nb: 2\n", ":2: a quote that opens in this line is never closed", "Close it"),
+        ("target: [a, b\nid: x\n", ":2: expected ','", "Close the list"),
+        ("id: x\ntarget: \x07\n", ":2: an invisible character .U.0007", "Remove it"),
+        ("id: x\n---\nid: y\n", ":2: .*another document", "Remove the line"),
+        ("id: x\nid: y\n", ":2: .*duplicate key", "Remove one"),
+    ],
+)
+def test_broken_yaml_is_told_with_its_line_and_a_remedy(tmp_path: Path, text: str, said: str, remedy: str) -> None:
+    path = tmp_path / "competition.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=said) as caught:
+        load_competition(path)
+    assert remedy in (caught.value.remedy or "")

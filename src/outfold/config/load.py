@@ -12,11 +12,12 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import YAMLError
 
 from outfold.config.competition import CompetitionConfig
 from outfold.config.pipeline import MODEL, PIPELINE, BlendConfig, ModelPipeline, Pipeline
 from outfold.config.plain_values import odd_values
+from outfold.config.yaml_syntax import syntax_error
 from outfold.errors import ConfigError, nearest
 from outfold.yaml_lines import keys_at_start, line_of
 
@@ -39,13 +40,8 @@ def read_yaml(path: Path) -> CommentedMap:
         raise ConfigError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
     try:
         content = YAML(typ="rt").load(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = f":{mark.line + 1}" if mark is not None else ""
-        problem = (error.problem or error.context or "not valid YAML").strip().split("\n")[0]
-        raise ConfigError(f"{path}{line}: {problem}") from None
     except YAMLError as error:
-        raise ConfigError(f"{path}: {str(error).splitlines()[0]}") from None
+        raise syntax_error(path, text, error) from None
     if content is None:
         raise ConfigError(f"{path}: the file is empty; expected keys and values")
     if not isinstance(content, CommentedMap):

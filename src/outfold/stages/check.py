@@ -78,7 +78,8 @@ def _rehearse(context: Context) -> tuple[Folds, list[OutfoldError]]:
         try:
             return function()
         except OutfoldError as error:
-            errors.append(error)
+            if str(error) not in map(str, errors):  # several stages read the same file
+                errors.append(error)
             return None
 
     for name in context.layout.chosen(None):
@@ -121,7 +122,7 @@ def _facts(contest: Contest, context: Context) -> list[list[str]]:
     if renamed:
         rows.append(["sample columns", some((f"{column} = {output}" for column, output in renamed.items()), 8)])
     if roles.image:
-        rows.append(["images", "one a row"])
+        rows.append(["images", "one per row"])
     for role in ("continuous", "categorical", "dates"):
         names = getattr(roles, role)
         if names:
