@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from contest_folder import iris_tables, write_contest
 from outfold.contest import Contest
 from outfold.contest_files import load_contest
 from outfold.errors import ConfigError
+from outfold.hooks import Hooks
+from outfold.store.inputs_snapshot import MOST_FILES
 
 
 def contest(root: Path, hooks: str, **keys: object) -> Contest:
@@ -184,6 +187,63 @@ def test_what_a_hook_must_not_do_is_told_by_its_file_and_name(tmp_path: Path, st
     hooks = "import pandas as pd\nfrom pathlib import Path\ninputs = Path(__file__).parents[1] / 'inputs'\n"
     with pytest.raises(ConfigError, match=r"hooks\.py: .*" + said.replace("line 2", "line 5")):
         contest(tmp_path, hooks + ROWS.format(statement))
+
+
+IMAGES = """
+from pathlib import Path
+inputs = Path(__file__).parents[1] / "inputs"
+images = inputs / "images"
+def nothing(train, rows):
+    return rows
+def add(train, rows):
+    (images / "new.jpg").touch()
+    return rows
+def remove(train, rows):
+    (images / "new.jpg").unlink()
+    return rows
+def overwrite(train, rows):
+    (inputs / "few" / "0.jpg").write_text("other")
+    return rows
+def replace(train, rows):
+    (images / ".other").write_text("other")
+    (images / ".other").replace(images / "0.jpg")
+    return rows
+def folder(train, rows):
+    (images / "more").mkdir()
+    return rows
+"""
+
+
+def test_what_a_hook_does_to_one_of_many_images_is_found_without_a_walk_for_each_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = write_contest(tmp_path, *iris_tables(), target="species", hooks=IMAGES)
+    images = root / "inputs" / "images"
+    images.mkdir()
+    for number in range(MOST_FILES + 1):
+        (images / f"{number}.jpg").touch()
+    (root / "inputs" / "few").mkdir()
+    (root / "inputs" / "few" / "0.jpg").touch()
+    hooks = Hooks(root / "competition" / "hooks.py", root / "inputs")
+    table = pd.DataFrame({"x": [1.0, 2.0]}, index=["a", "b"])
+    hooks.made("nothing", table, table)
+
+    seen: list[str] = []
+    for name in ("stat", "scandir"):
+        real = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda path, *args, real=real, **keys: (seen.append(path), real(path, **keys))[1])
+    hooks.made("nothing", table, table)
+    assert len(seen) < 50
+    for name, said in (
+        ("add", "images/new.jpg"),
+        ("remove", "images/new.jpg"),
+        ("overwrite", "few/0.jpg"),
+        ("replace", "images/"),
+        ("folder", "images/more/"),
+    ):
+        with pytest.raises(ConfigError, match=rf"{name} changed files in .*inputs: {said};"):
+            hooks.made(name, table, table)
+    hooks.made("nothing", table, table)
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfed\x00e\x00f\x00", b"\x89PNG\r\n\x1a\n\x00", b"x = 1\x00"])

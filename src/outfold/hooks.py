@@ -29,7 +29,7 @@ import pandas as pd
 from outfold.config.competition import Task
 from outfold.errors import ConfigError, OutfoldError, nearest, quoted, some
 from outfold.metrics import Metric, custom_metric
-from outfold.store.inputs import data_files
+from outfold.store.inputs_snapshot import take_snapshot
 
 _MEND = "Fix the hook; --debug shows the traceback."
 _LOADED: dict[tuple[str, str], types.ModuleType] = {}
@@ -106,10 +106,9 @@ class Hooks:
 
     def _call(self, name: str, *args: Any) -> Any:
         wanted = inspect.signature(_function(self.path, name)).parameters
-        before = _states(self.inputs)
+        before = take_snapshot(self.inputs)
         result = HookFunction(self.path, name)(*args, **({"inputs": self.inputs} if "inputs" in wanted else {}))
-        after = _states(self.inputs)
-        changed = sorted(file for file in before.keys() | after.keys() if before.get(file) != after.get(file))
+        changed = before.changed(take_snapshot(self.inputs))
         if changed:
             raise ConfigError(
                 f"{self.path}: {name} changed files in {self.inputs}: {some(changed)}; a hook may only read there",
@@ -273,15 +272,6 @@ def _is_open(number: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def _states(inputs: Path) -> dict[str, tuple[int, int]]:
-    """Size and modification time of every file of the data, by name."""
-    try:
-        states = ((file.name, file.path.stat()) for file in data_files(inputs))
-        return {name: (state.st_size, state.st_mtime_ns) for name, state in states}
-    except (OutfoldError, OSError):
-        return {}
 
 
 def _told(path: Path, what: str, error: BaseException) -> ConfigError:
