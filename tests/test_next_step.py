@@ -60,6 +60,28 @@ def test_the_next_step_is_the_first_stage_that_is_out_of_date(tmp_path: Path) ->
     assert step(root) == "split"
 
 
+def test_before_the_download_comes_what_the_host_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_API_TOKEN", "KAGGLE_API_V1_TOKEN", "KAGGLE_CONFIG_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    root = write_contest(tmp_path / "contest", host="kaggle", id="flower", target="species")
+    said = next_step(Layout(root), "doctor")
+    assert said.startswith("put your Kaggle API token in place") and "download`" in said
+
+    train_table, test_table, sample = iris_tables()
+    write_contest(root, train_table, test_table, sample, host="kaggle", id="flower", target="species")
+    assert step(root, "doctor") == "check"  # brought by hand
+
+    token = tmp_path / "home" / ".kaggle" / "access_token"
+    token.parent.mkdir(parents=True)
+    token.write_text("KGAT_0123")
+    assert step(root, "doctor") == "download"
+
+    root = write_contest(tmp_path / "folder", None, test_table, sample, id="flower", target="species")
+    said = next_step(Layout(root), "doctor")
+    assert said.startswith("put the missing files in place (train: ") and "train.csv" in said
+
+
 def test_the_id_column_is_no_target(tmp_path: Path) -> None:
     root = write_contest(tmp_path, *iris_tables(), id="flower", target="flower")
     with pytest.raises(ConfigError, match=r"'flower' is the id column"):

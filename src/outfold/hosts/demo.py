@@ -141,6 +141,9 @@ class DemoHost:
         """The demo needs nothing."""
         return ["the demo contest (handwritten digits) needs no account and no network"]
 
+    def missing(self) -> None:
+        """Nothing."""
+
 
 def default_scoring() -> Scoring:
     """The demo's own metric: log loss over the ten classes."""

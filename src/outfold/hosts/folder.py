@@ -96,6 +96,13 @@ class FolderHost:
             return [*lines, "no solution: submissions are written and checked, and not scored"]
         return [*lines, f"solution: {self.solution}: {'found' if self.solution.exists() else 'MISSING'}"]
 
+    def missing(self) -> str | None:
+        """The files that the contest file names and that are not there."""
+        absent = self._missing()
+        if self.solution is not None and not self.solution.exists():
+            absent.append(f"solution: {self.solution}")
+        return f"put the missing files in place ({some(absent)})" if absent else None
+
 
 _NO_SOLUTION = "Put the solution there, or leave the key out: nothing is then scored."
 

@@ -117,3 +117,6 @@ class Host(Protocol):
 
     def describe(self) -> list[str]:
         """Lines for ``doctor``: what the host needs, and whether it is there. Never a secret."""
+
+    def missing(self) -> str | None:
+        """What a person must do before ``download`` can work, as a clause; None where nothing is missing."""

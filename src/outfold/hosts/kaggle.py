@@ -60,6 +60,14 @@ class KaggleHost:
         warning = found.warning()
         return [*lines, f"credentials: found in {found.source}", *([f"warning: {warning}"] if warning else [])]
 
+    def missing(self) -> str | None:
+        """The credentials, where there are none that log in."""
+        try:
+            find_credentials()
+        except HostError:
+            return "put your Kaggle API token in place (https://www.kaggle.com/settings/api -> ~/.kaggle/access_token)"
+        return None
+
     def download(self, inputs: Path, reporter: Reporter) -> None:
         """Download everything, test it, and move it into ``inputs``; nothing is asked when all is there and whole.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from outfold.errors import OutfoldError
 from outfold.progress import Reporter
 from outfold.store.inputs import known_data
 from outfold.store.layout import BLEND, Layout, command
@@ -26,7 +27,7 @@ def next_step(layout: Layout, done: str, names: Sequence[str] = ()) -> str:
     if not layout.competition.exists():
         return f"write {layout.competition}, or copy a folder of examples/"
     if done in ("demo", "doctor", "config", "schema") and not layout.data_manifest.exists():
-        return _run(layout, "download", "brings the files")
+        return _download(layout)
     if done in ("download", "columns"):
         return _run(layout, "check", "goes through every later stage without training")
     if done in ("show", "summary", "lr-find") and layout.folds.exists():
@@ -38,6 +39,25 @@ def next_step(layout: Layout, done: str, names: Sequence[str] = ()) -> str:
     if not layout.folds.exists():
         return _run(layout, "split", "assigns every row to a fold")
     return _chain(layout, done)
+
+
+def _download(layout: Layout) -> str:
+    """The way to the data: what the host lacks first; no download where a person has put the files there."""
+    from outfold.config.load import load_competition
+    from outfold.hosts.registry import get_host
+
+    download = _run(layout, "download", "brings the files")
+    try:
+        config = load_competition(layout.competition)
+        missing = get_host(config, layout.root, layout.inputs).missing()
+    except OutfoldError:
+        return f"correct {layout.competition}, then {download}"
+    if missing is None:
+        return download
+    files = (config.train, config.sample_submission)
+    if config.host == "kaggle" and all((layout.inputs / file).exists() for file in files):
+        return _run(layout, "check", "goes through every later stage without training")
+    return f"{missing}, then {download}"
 
 
 def _chain(layout: Layout, done: str) -> str:

@@ -64,4 +64,8 @@ def predict(context: Context, name: str) -> None:
         write_manifest(layout.manifest(name), manifest.model_copy(update=update))
         stamp.write()
     rows, votes = frame["id"].nunique(), len(frame.groupby(["fold", "member"]))
-    reporter.note(f"predict {name}: {rows:,} test rows, {votes} models voted on each")
+    reporter.note(f"predict {name}: {rows:,} test rows, {_averaged(votes)}")
+
+
+def _averaged(models: int) -> str:
+    return "predicted by 1 model" if models == 1 else f"predictions averaged over {models} models"
