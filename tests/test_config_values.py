@@ -30,7 +30,7 @@ ODD = [
     (CONTEST + "folds:\n  date: ''", "a.yaml:4: folds.date: it is empty"),
     (CONTEST + "targets: {a: {weight: .inf}, b: {}}", "a.yaml:3: targets.a.weight: expected a finite number"),
     (CONTEST + "target: [a]\ntarget: b", "a.yaml:4: found duplicate key"),
-    (CONTEST + "\ttarget: a", "a.yaml:3: found character"),
+    (CONTEST + "\ttarget: a", "a.yaml:3: column 1: a tab"),
     (CONTEST + "target: *t", "a.yaml:3: found undefined alias"),
     ("learner: gbdt\nrounds: '100'", "a.yaml:2: rounds: expected a number (found '100'"),
     ("learner: gbdt\nseed: true", "a.yaml:2: seed: expected a number (found true)"),
