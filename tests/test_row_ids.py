@@ -216,6 +216,51 @@ def test_the_ids_that_a_name_in_the_contest_file_lacks_everywhere_are_refused(tm
         contest(tmp_path, train, test, pd.DataFrame({"id": test["id"], "y": 0}), target="y", id="idd")
 
 
+def ticket(half: pd.DataFrame, *, id: str | None = "id") -> pd.DataFrame:
+    """These rows with tickets, and their ids under this name; None: without ids."""
+    half = half.assign(Ticket=[f"A/{number // 2}" for number in half["id"]])
+    return half.drop(columns="id") if id is None else half.rename(columns={"id": id})
+
+
+@pytest.mark.parametrize(
+    ("in_train", "in_test", "said"),
+    [
+        ("id", "id", "in .*test.csv the ids are id"),
+        ("key", "key", "in .*test.csv the ids are key"),
+        ("key", None, "none of its values in .*test.csv is an id of that file"),
+        (None, "id", "in .*test.csv the ids are id"),
+    ],
+)
+def test_an_id_in_the_contest_file_that_is_not_the_id_is_refused(
+    tmp_path: Path, in_train: str | None, in_test: str | None, said: str
+) -> None:
+    train, test = halves(rows())
+    tables = ticket(train, id=in_train), ticket(test, id=in_test), pd.DataFrame({"id": test["id"], "y": 0.5})
+    with pytest.raises(ConfigError, match=f"id: 'Ticket' is not the id column: .*sample_submission.csv.*{said}") as no:
+        contest(tmp_path, *tables, target="y", id="Ticket")
+    assert no.value.remedy == "Name the id column of sample_submission.csv: `id: id`."
+    read = contest(tmp_path, *tables, target="y", id="id")
+    assert read.test.index.tolist() == list(range(29, 41)) and "Ticket" in read.roles.categorical
+
+
+def test_an_id_in_the_contest_file_that_is_a_column_of_the_training_table_alone_is_refused(tmp_path: Path) -> None:
+    train, test = halves(rows())
+    sample = pd.DataFrame({"id": test["id"], "y": 0.5})
+    with pytest.raises(ConfigError, match=r"in .*train\.csv the ids are id"):
+        contest(tmp_path, ticket(train), test, sample, target="y", id="Ticket")
+    without = contest(tmp_path, ticket(train).drop(columns="id"), test, sample, target="y", train_id="row_number")
+    assert without.test.index.tolist() == list(range(29, 41))
+
+
+@pytest.mark.parametrize("in_test", ["id", "pid"])
+def test_an_id_in_the_contest_file_may_name_the_ids_of_one_table(tmp_path: Path, in_test: str) -> None:
+    train, test = halves(rows())
+    sample = pd.DataFrame({"id": test["id"], "y": 0.5})
+    tables = train.rename(columns={"id": "tid"}), test.rename(columns={"id": in_test}), sample
+    read = contest(tmp_path, *tables, target="y", id="tid")
+    assert read.id_rules == {"train": "tid", "test": in_test} and read.roles.continuous == ["a", "b"]
+
+
 def test_a_contest_of_equal_names_is_read_without_a_word(tmp_path: Path) -> None:
     train, test = halves(rows())
     read = contest(tmp_path, train, test, pd.DataFrame({"id": test["id"], "y": 0.5}), target="y")

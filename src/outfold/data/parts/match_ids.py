@@ -17,7 +17,7 @@ from outfold.data.parts.row_ids import ROW_NUMBER, RowIds, joined
 from outfold.data.parts.sample import Sample
 from outfold.data.reading.tables import Table
 from outfold.data.targets.values import class_values, present, split_cell
-from outfold.errors import ConfigError, DataError, in_yaml, nearest, some
+from outfold.errors import ConfigError, DataError, in_yaml, nearest, quoted, some
 from outfold.submission.sample_format import LongRows
 
 _CALLED_IDS = ("id", "key", "index", "uuid", "guid")
@@ -113,6 +113,9 @@ def match_test(
     if named is None or index is None:
         raise _no_ids(table, sample)
     nearest_form = max(forms, key=lambda long: len(index.intersection(_wanted(sample, long))))
+    foreign = config.test_id is None and named.column not in sample.frame.columns
+    if foreign and index.intersection(_wanted(sample, nearest_form)).empty:
+        raise _not_the_id(sample, f"none of its values in {table.path} is an id of that file", named.columns[0])
     return TestIds(named, index, nearest_form, long_note(sample, nearest_form))
 
 
@@ -243,6 +246,29 @@ def train_rule(
     if len(unique) == 1:
         return RowIds((str(unique[0]),)), (f"{path.name}: its column {unique[0]!r} was taken for its ids",)
     return RowIds(), (f"{path.name}: no id column; its rows are numbered from 0",)
+
+
+def require_id_key(config: CompetitionConfig, sample: Sample, table: Table, rule: RowIds) -> None:
+    """See that a column that the key ``id`` names, and that the sample submission lacks, holds the ids of this table.
+
+    Args:
+        rule: how the rows of the table get their ids.
+
+    Raises:
+        ConfigError: the table has that column, and its ids are in another one.
+    """
+    name = config.id
+    if name is None or name in sample.frame.columns or name not in table.frame.columns or name in rule.columns:
+        return
+    raise _not_the_id(sample, f"in {table.path} the ids are {rule}", name)
+
+
+def _not_the_id(sample: Sample, why: str, name: str) -> ConfigError:
+    return ConfigError(
+        f"competition/competition.yaml: id: {quoted(name)} is not the id column: {sample.path} has no such column, and "
+        f"{why}",
+        remedy=f"Name the id column of {sample.path.name}: `id: {in_yaml(sample.id_column)}`.",
+    )
 
 
 def repeated_in_train(frame: pd.DataFrame, rule: RowIds, targets: Collection[str], known: Collection[str]) -> str:

@@ -21,6 +21,7 @@ from outfold.data.parts.match_ids import (
     match_test,
     repeated_in_sample,
     repeated_in_train,
+    require_id_key,
     train_rule,
 )
 from outfold.data.parts.roles import declared_columns
@@ -117,6 +118,8 @@ class _Reader:
             test, found = self._test_without_table(longs())
         else:
             found = match_test(self.config, self.sample, tables.test, self._written, longs)
+            if self.config.test_id is None:
+                require_id_key(self.config, self.sample, tables.test, found.rule)
             column = found.rule.column
             if column is not None and column not in self.verbatim:
                 self.verbatim.add(column)
@@ -163,6 +166,8 @@ class _Reader:
         frame, path = table.frame, table.path
         known = [] if tables.test is None else [str(name) for name in tables.test.frame.columns]
         rule, notes = train_rule(self.config, self.sample, test, frame, path, known)
+        if self.config.id not in test.columns:
+            require_id_key(self.config, self.sample, table, rule)
         if rule.column is None and self.config.train_id is None and set(self.naming) & {"id", *self.id_names}:
             raise _no_id_for_images(table.path, self.sample.id_column, frame)
         index = rule.of(frame, path)
