@@ -39,6 +39,7 @@ LONG = {
     "with two decimals": ["0.00", "1.00", "2.00"],
     "with an exponent": ["1e5", "2e5", "3e5"],
     "with blanks": ["red car", " red", "red"],
+    "words for nothing": ["NA", "None", "mild"],
 }
 
 

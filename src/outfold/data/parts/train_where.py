@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from outfold.data.parts.tables import Part
-from outfold.data.reading.column_types import typed_series
+from outfold.data.targets.targets import raw_targets
 from outfold.errors import ConfigError, nearest, quoted, some
 
 _KEY = "competition/competition.yaml: train_where"
@@ -25,7 +25,8 @@ def rows_to_learn(condition: str, train: Part, targets: Sequence[str]) -> NDArra
     Raises:
         ConfigError: it cannot be evaluated (nearest column named), is no yes or no for each row, or leaves no row.
     """
-    frame = train.frame.assign(**{name: typed_series(train.frame[name]) for name in targets})
+    there = [name for name in targets if name in train.frame.columns]
+    frame = train.frame.assign(**raw_targets(train.frame[there]))
     try:
         found = frame.eval(condition, engine="python", local_dict={}, global_dict={})
     except Exception as error:  # whatever Python and pandas raise of a text that somebody wrote

@@ -14,8 +14,9 @@ from outfold.config.competition import Task
 from outfold.data.reading.column_types import is_text, typed_series
 from outfold.data.targets.classes import coded
 from outfold.data.targets.guess import infer_task
+from outfold.data.targets.missing_labels import note_words, refuse_missing
 from outfold.data.targets.tag_lists import TagList, cell_tags, list_form
-from outfold.data.targets.values import amounts, refuse_missing, refuse_odd_label, spelled, split_cell, zeros_and_ones
+from outfold.data.targets.values import amounts, refuse_odd_label, spelled, split_cell, zeros_and_ones
 from outfold.errors import ConfigError, DataError, nearest, quoted, some
 
 
@@ -102,7 +103,7 @@ def read_target(
         y = np.column_stack([amounts(raw[name], path) for name in raw])
         return Target("regression", None, list(raw.columns), y[:, 0] if y.shape[1] == 1 else y, notes)
     if tags:
-        return _tags(raw.iloc[:, 0], separator, path, notes)
+        return _tags(raw.iloc[:, 0], separator, path, (*notes, *note_words(raw.iloc[:, 0], tags=True)))
     if inferred == "multilabel":
         y = np.column_stack([zeros_and_ones(raw[name], path) for name in raw])
         return Target("multilabel", list(raw.columns), list(raw.columns), y, notes)
@@ -115,6 +116,8 @@ def read_target(
     column = raw.iloc[:, 0]
     classes, codes = coded(column, inferred, path, positive=positive, order=order)
     outputs = [str(column.name)] if inferred == "binary" else [str(value) for value in classes]
+    if order is None and positive is None:  # neither key names classes
+        notes = (*notes, *note_words(column, tags=False))
     return Target(inferred, classes, outputs, codes.to_numpy(np.int64), notes, spelled(column, classes))
 
 

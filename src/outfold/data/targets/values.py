@@ -35,17 +35,6 @@ def present(values: pd.Series) -> pd.Series:
     return values
 
 
-def refuse_missing(raw: pd.DataFrame, path: Path) -> None:
-    """DataError naming the rows in which a target column has no value."""
-    for name in raw:
-        lost = raw.index.difference(present(raw[name]).index, sort=False)
-        if len(lost):
-            raise DataError(
-                f"{path}: the target {name} has no value in {len(lost)} of {len(raw)} rows: {some(lost)}",
-                remedy="Fill the values, or remove these rows.",
-            )
-
-
 def as_numbers(values: pd.Series) -> pd.Series | None:
     """The values as float64 where every one is a number; None otherwise."""
     if pd.api.types.is_bool_dtype(values):
