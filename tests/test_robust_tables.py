@@ -91,7 +91,7 @@ ODDITIES: dict[str, tuple[list[Any], list[Any], dict[str, Any], str | None]] = {
     "codes whole here, fractions there": ([1, 2, 3], [1.0, 2.0, None], {"roles": {"odd": "categorical"}}, None),
     "infinite": ([1.0, "inf", "-inf", 2.0], ["inf", 3.0], {}, None),
     "infinite by a word": ([1.0, "Infinity", 2.0], [3.0], {}, None),
-    "beyond 64 bits": ([10**19 + row for row in range(5)], [10**19, 10**19 + 9], {}, "would not be told apart"),
+    "beyond 64 bits": ([10**19 + row for row in range(5)], [10**19, 10**19 + 9], {}, "would not be distinguished"),
     "huge beside small": ([1, 2, 3, 10**30], [4, 10**40], {}, None),
     "yes and no": (["yes", "no"], ["no", "yes"], {}, None),
     "true and false with a gap": ([True, False, None], [True, False], {}, "odd: text in one of train.csv and test.csv"),

@@ -48,7 +48,7 @@ NAMES_NOTE = """
 ## Tables that name rows and columns differently
 
 The sample submission is the law for ids and columns. Where the training or the test table calls the id otherwise, or
-has none, Outfold looks for what gives exactly the ids of the sample: another column, columns whose values make the
+has none, Outfold looks for what gives exactly the ids of the sample: another column, columns with values that make the
 id, or the row's number. What it found stands in the table and the warnings of `outfold check`; these keys say it, or
 say it otherwise.
 

@@ -306,9 +306,7 @@ def show(
     to: Annotated[Path | None, typer.Option(help="Where to write the picture.", metavar="FILE")] = None,
     phase: Annotated[int | None, typer.Option(metavar="N", help="The phase, from 1; the last one if left out.")] = None,
     rows: Annotated[int, typer.Option(min=1, max=50, metavar="N", help="Training images, of all classes in turn.")] = 8,
-    draws: Annotated[
-        int, typer.Option(min=1, max=20, metavar="N", help="Epochs, in each of which an image is drawn anew.")
-    ] = 6,
+    draws: Annotated[int, typer.Option(min=1, max=20, metavar="N", help="Epochs: each draws every image again.")] = 6,
 ) -> None:
     """Draw training images with their labels, as they are and as a phase's epochs augment them."""
     from outfold.stages.show import show as stage
@@ -358,7 +356,7 @@ def lr_find(
 def tune(
     pipeline: Annotated[
         str,
-        typer.Argument(metavar="PIPELINE", help="The pipeline whose parameters to search.", autocompletion=_pipelines),
+        typer.Argument(metavar="PIPELINE", help="The pipeline to search parameters for.", autocompletion=_pipelines),
     ],
     trials: Annotated[
         int, typer.Option(min=1, metavar="N", help="Of each search, those of earlier runs included.")

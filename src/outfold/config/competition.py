@@ -63,9 +63,9 @@ class ColumnRoles(StrictModel):
     dates: Columns = []
     """Columns of dates or times. Tabular learners use them as seconds since 1970, and calendar parts."""
     date_formats: dict[str, str] = {}
-    """The form of a column's dates, where it is not told by the values: as strptime takes it (`{when: "%d%m%Y"}`), or `excel` (days as spreadsheets count them), or D, s, ms, us, ns (since 1970). Such a column is one of `dates`."""
+    """The form of a column's dates, where the values do not show it: as strptime takes it (`{when: "%d%m%Y"}`), or `excel` (days as spreadsheets count them), or D, s, ms, us, ns (since 1970). Such a column is one of `dates`."""
     group: str | None = None
-    """The column whose rows must not be torn apart by a split (patient, user, scene)."""
+    """The column of groups that a split must keep together (patient, user, scene)."""
     ignore: Columns = []
     """Columns that no model may use."""
     roles: dict[str, Role] = {}
@@ -126,9 +126,9 @@ class CompetitionConfig(StrictModel):
     solution: str | None = None
     """For host: folder: a CSV of the test rows' truth (id, target, Usage = Public/Private), relative to the contest's root."""
     train: str = "train.csv"
-    """The training table (CSV, plain or compressed, Parquet or Feather, told apart by the first bytes), or a folder with one folder of images a class; relative to inputs/."""
+    """The training table (CSV, plain or compressed, Parquet or Feather, recognised by the first bytes), or a folder with one folder of images a class; relative to inputs/."""
     label_pattern: str | None = None
-    """For train: a folder of images named by their class, such as cat.0.jpg: a regular expression for the whole path within the folder, without its ending, whose named groups are columns (`(?P<label>cat|dog)[.][0-9]+`); the targets must be among them."""
+    """For train: a folder of images named by their class, such as cat.0.jpg: a regular expression for the whole path within the folder, without its ending; its named groups are columns (`(?P<label>cat|dog)[.][0-9]+`); the targets must be among them."""
     test: str | None = None
     """The test table, or a folder of images. Left out: test.csv where there is one, else the rows of the sample submission."""
     sample_submission: str = "sample_submission.csv"
@@ -138,7 +138,7 @@ class CompetitionConfig(StrictModel):
     train_id: Literal["row_number"] | Columns | None = None
     """How the training rows get their ids: the columns that together name a row (`[Store, Date]`, or `[id, visit]` where ids repeat), or row_number. Left out: the id column; without one the columns that name the test rows, else the row's number from 0."""
     test_id: Literal["row_number"] | Columns | None = None
-    """How the test rows get the ids of the sample submission: a column, columns whose values make an id when joined by `_` (`[Store, Dept, Date]`), or row_number, counted from the least number of the sample. Left out: the id column; without one whatever gives the ids of the sample, which `outfold check` tells."""
+    """How the test rows get the ids of the sample submission: a column, columns with values that make an id when joined by `_` (`[Store, Dept, Date]`), or row_number, counted from the least number of the sample. Left out: the id column; without one whatever gives the ids of the sample, which `outfold check` tells."""
     target: Annotated[list[str], BeforeValidator(listed)] = Field(default=["target"], min_length=1)
     """The target column, or a list of them. For class folders: the name to give to the class."""
     task: Task | None = None

@@ -58,7 +58,7 @@ class ImageFeatures(StrictModel):
     """Plain numbers from an image, for learners of tables."""
 
     size: int = Field(default=8, ge=1, le=64)
-    """Side of the small grey copy whose pixels are features."""
+    """Side of the small grey copy; its pixels are features."""
     statistics: bool = True
     """Mean, spread, skew and quantiles of grey and of each colour; edges, moments and profiles; width, height, aspect and file size."""
     gradients: bool = True

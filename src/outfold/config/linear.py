@@ -37,7 +37,7 @@ class LinearPipeline(TablePipelineBase):
     class_weight: Literal["balanced"] | None = None
     """balanced: each class weighs the same, however rare; in a multilabel task, the two sides of each label."""
     max_iter: int = Field(default=1000, ge=1)
-    """The most iterations of a fit; one that needs more is told."""
+    """The most iterations of a fit; a fit that needs more is reported."""
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
     """Seed of the splits inside the training part, and of the solver for L1."""
     pseudo: Pseudo | None = None

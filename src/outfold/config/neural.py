@@ -37,7 +37,7 @@ class NeuralPipeline(ModelPipelineBase):
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
     """Seed of everything that is random in this pipeline."""
     optimizer: Literal["sgd", "adam", "adamw"] = "adamw"
-    """adamw; adam, whose weight decay is a part of the gradient (L2); sgd, with momentum."""
+    """adamw; adam, with weight decay as a part of the gradient (L2); sgd, with momentum."""
     momentum: float = Field(default=0.9, ge=0, lt=1)
     """Momentum of SGD, or the first beta of Adam and AdamW."""
     beta2: float = Field(default=0.999, gt=0, lt=1)

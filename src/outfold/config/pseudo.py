@@ -19,7 +19,7 @@ class Pseudo(StrictModel):
     pipelines: Annotated[list[str], BeforeValidator(listed)] = Field(min_length=1)
     """The teachers: other pipelines of the contest. The model of fold k learns from what their models of fold k predict, each pipeline counting the same."""
     confidence: float | None = Field(default=None, gt=0, le=1)
-    """Classes: take the test rows whose likeliest class has at least this probability (of tags: each of them, on or off). Left out, and without share: 0.95."""
+    """Classes: take the test rows with at least this probability of the likeliest class (of tags: each of them, on or off). Left out, and without share: 0.95."""
     share: float | None = Field(default=None, gt=0, le=1)
     """In place of confidence: take this share of the test rows, the surest first. For numbers, those on which the teachers' members differ least."""
     labels: Literal["soft", "hard"] = "soft"

@@ -61,7 +61,7 @@ class Cyclical(StrictModel):
     period: float | None = Field(default=None, gt=0)
     """After how much a number comes round: 24 for hours."""
     parts: list[RoundPart] = []
-    """The parts of a date, whose periods are known."""
+    """The parts of a date to make; their periods are known."""
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Cyclical:

@@ -54,11 +54,11 @@ class SklearnPipeline(TablePipelineBase):
     scale_target: bool = True
     """Regression: learn targets of mean 0 and standard deviation 1, and predict them as they are. false for losses of amounts (Poisson, Gamma)."""
     class_weight: Literal["balanced"] | None = None
-    """balanced: each class weighs the same, however rare; for estimators whose fit takes weights."""
+    """balanced: each class weighs the same, however rare; for estimators that take weights in fit."""
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
     """Every random_state that is not said, and the seed of the cross-fitting of encoding: target."""
     pseudo: Pseudo | None = None
-    """Learn from test rows, too, as other pipelines predict them; for estimators whose fit takes weights."""
+    """Learn from test rows, too, as other pipelines predict them; for estimators that take weights in fit."""
 
     @property
     def steps(self) -> Sequence[Estimator]:

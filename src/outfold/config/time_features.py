@@ -52,7 +52,7 @@ class InTime(StrictModel):
     """What every feature in time is asked."""
 
     by: Names = []
-    """Columns whose values together are the group: a row looks at rows of its own group only. Left out: at all."""
+    """Columns that make the group with their values together: a row looks at rows of its own group only. Left out: at all."""
     date: str | None = None
     """The column of dates, or of numbers that count time (weeks, steps). Left out: the only column of dates."""
     name: str | None = None
@@ -67,7 +67,7 @@ class Elapsed(InTime):
     events: Events | None = None
     """The values that are an event. Left out: any but 0, false and nothing."""
     change: bool = False
-    """An event is a row whose value is another than that of the row before it, in place of `events`."""
+    """An event is a row with another value than the row before it, in place of `events`."""
     direction: Literal["since", "until", "both"] = "since"
     """Which way to look. until and both look past the row's time: for columns that are known in advance."""
     unit: Span | None = None

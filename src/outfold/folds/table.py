@@ -50,7 +50,7 @@ class Folds:
         if list(self.frame.columns) != ["id", "fold"] or not pd.api.types.is_integer_dtype(self.frame["fold"]):
             raise DataError(
                 f"folds: columns {some(self.frame.columns)}; expected id and fold (whole numbers)",
-                remedy="Make the folds anew with the split stage.",
+                remedy="Make the folds again with the split stage.",
             )
         if self.kind not in get_args(FoldKind) or self.n < 1 or self.repeats < 1:
             raise DataError(f"folds: kind {quoted(self.kind)}, n {self.n}, repeats {self.repeats} cannot be")
@@ -59,19 +59,19 @@ class Folds:
         if len(outside):
             raise DataError(
                 f"folds: {len(outside)} rows have a fold beyond -1..{self.n * self.repeats - 1}: {some(outside['id'])}",
-                remedy="Make the folds anew with the split stage.",
+                remedy="Make the folds again with the split stage.",
             )
         if self.purged is not None and self.purged.shape != (len(self.frame), self.n * self.repeats):
             raise DataError(
                 f"folds: the gap is of shape {self.purged.shape}; expected a row per id and a column per fold",
-                remedy="Make the folds anew with the split stage.",
+                remedy="Make the folds again with the split stage.",
             )
         ids = self.frame["id"]
         twice = (ids if self.repeats == 1 else pd.DataFrame({"id": ids, "repeat": self._repeat})).duplicated()
         if twice.any():
             raise DataError(
                 f"folds: {int(twice.sum())} ids stand twice in one repeat: {some(self.frame.loc[twice, 'id'])}",
-                remedy="Make the folds anew with the split stage.",
+                remedy="Make the folds again with the split stage.",
             )
 
     @cached_property

@@ -215,5 +215,5 @@ class KaggleHost:
             raise DataError(
                 f"{first.name} came with {files[first.name].size:,} bytes, and Kaggle lists {first.size:,}"
                 + (f"; {len(wrong) - 1} more files differ" if len(wrong) > 1 else ""),
-                remedy="Run again: the download begins anew.",
+                remedy="Run again: the download starts again.",
             )

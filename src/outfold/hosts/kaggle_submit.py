@@ -99,7 +99,7 @@ class Submitter:
         hours, minutes = divmod(int((midnight - now).total_seconds()) // 60, 60)
         raise HostError(
             f"none of today's submissions is left ({quota.today} sent); nothing was sent",
-            remedy=f"The count starts anew at 00:00 UTC, in {hours} h {minutes} min; submit then.",
+            remedy=f"The count starts again at 00:00 UTC, in {hours} h {minutes} min; submit then.",
         )
 
     def _upload(self, file: Path) -> str:

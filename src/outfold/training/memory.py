@@ -18,7 +18,7 @@ TRAINING = (
     "epoch."
 )
 PREDICTION = (
-    "Free memory that others hold on the device, or set device: cpu for this command: it trains nothing anew. Nothing "
+    "Free memory that others hold on the device, or set device: cpu for this command: it trains nothing again. Nothing "
     "is lost: the same command goes on from here."
 )
 

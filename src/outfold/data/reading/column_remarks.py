@@ -62,7 +62,7 @@ def _numbers_as_text(name: str, read_as: pa.ChunkedArray) -> str | None:
             f"{name} was read as text: most cells are numbers ({quoted(number)}), some are not ({quoted(word)}); {wish}"
         )
     if form is FORMS[0]:
-        return f"{name} was read as text: as numbers, whole ones so long ({quoted(number)}) would not be told apart"
+        return f"{name} was read as text: as numbers, whole ones so long ({quoted(number)}) would not be distinguished"
     return f"{name} was read as text: its numbers are written like {quoted(number)}; {wish}"
 
 

@@ -170,7 +170,7 @@ class SklearnLearner:
             raise ConfigError(
                 f"{self._where}: {weighs[0]}: needs an estimator that takes weights, and "
                 f"{self.config.steps[-1].estimator} does not",
-                remedy="Leave the key out, or take an estimator whose fit has sample_weight.",
+                remedy="Leave the key out, or take an estimator with sample_weight in its fit.",
             )
 
     @contextlib.contextmanager
