@@ -13,12 +13,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from conftest import outfold, write_contest
 from contest_folder import IRISES, iris_tables
 from contest_folder import write_contest as write_folder
 
+from outfold.store.damage import DamagedError
 from outfold.store.fingerprint import file_sha256
+from outfold.store.folds_file import folds_fingerprint, read_folds
 from outfold.store.manifest import Manifest, write_manifest
 
 
@@ -186,6 +190,42 @@ def damaged(path: Path, how: str) -> None:
         path.mkdir()
     elif how != "gone":
         path.write_bytes({"empty": b"", "cut": data[: len(data) // 2], "null": b"null"}[how])
+
+
+def test_no_flipped_bit_of_the_folds_goes_unnoticed(root: Path) -> None:
+    path = root / "artifacts" / "folds.parquet"
+    folds, data = read_folds(path), path.read_bytes()
+    named = 0
+    for position in range(0, len(data), 5):
+        flipped = bytearray(data)
+        flipped[position] ^= 0x80 if position % 2 else 0x01
+        path.write_bytes(flipped)
+        folds_fingerprint(path)
+        try:
+            pd.testing.assert_frame_equal(read_folds(path).frame, folds.frame)
+        except DamagedError as error:
+            assert str(path) in error.message
+            named += 1
+    assert named > len(data) / 5 / 2
+
+
+@pytest.mark.parametrize("damage", ["an id twice", "a fold beyond the last", "an id that is no text", "folder"])
+def test_damaged_folds_are_named_and_made_again(root: Path, damage: str) -> None:
+    path = root / "artifacts" / "folds.parquet"
+    if damage == "folder":
+        damaged(path, damage)
+    else:
+        table = pq.read_table(path)
+        ids, fold = (table[name].to_pylist() for name in ("id", "fold"))
+        if damage == "an id twice":
+            ids[1] = ids[0]
+        elif damage == "a fold beyond the last":
+            fold[0] = 99
+        column = pa.array([b"\xff", *map(str.encode, map(str, ids[1:]))]) if "text" in damage else pa.array(ids)
+        column = column.view(pa.string()) if "text" in damage else column
+        changed = pa.table({"id": column, "fold": fold}).replace_schema_metadata(table.schema.metadata)
+        pq.write_table(changed, path)
+    refused_and_healed(root, path)
 
 
 MANIFESTS: dict[str, dict[str, Any]] = {

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from outfold.errors import DataError
 from outfold.folds import Folds
 from outfold.store.atomic import atomic_path
+from outfold.store.damage import damaged
 
 GAP = "gap_"
 """The rest of a column's name is a fold: whether the row is too near to its scored rows to train its model."""
@@ -31,16 +32,17 @@ def folds_fingerprint(path: Path) -> str | None:
     """What the split on disk was made of, or None where there is none that can be read."""
     try:
         metadata = pq.read_schema(path).metadata or {}
-    except (OSError, pa.ArrowException):
+        return metadata.get(b"fingerprint", b"").decode() or None
+    except (OSError, pa.ArrowException, ValueError):
         return None
-    return metadata.get(b"fingerprint", b"").decode() or None
 
 
 def read_folds(path: Path) -> Folds:
     """Read the split back.
 
     Raises:
-        DataError: no such file, damaged, or changed by hand.
+        DataError: no such file.
+        DamagedError: it is damaged, or was changed by hand.
     """
     if not path.exists():
         raise DataError(f"{path}: no such file", remedy="Run `outfold split` first.")
@@ -51,11 +53,11 @@ def read_folds(path: Path) -> Folds:
         frame: pd.DataFrame = table.drop_columns(gap).to_pandas()
         purged = table.select(gap).to_pandas().to_numpy(dtype=bool) if gap else None
         folds = Folds(frame, facts["kind"], int(facts["n"]), int(facts["repeats"]), purged)
-    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
-        raise DataError(f"{path}: damaged ({error})", remedy="Remove it and run `outfold split`.") from None
-    if folds.hash != facts["hash"]:
-        raise DataError(
-            f"{path}: its rows do not match its own hash: it was changed by hand",
-            remedy="Remove it and run `outfold split`; for your own folds use `folds: {kind: column, column: NAME}`.",
-        )
+        unchanged = folds.hash == facts["hash"]  # ids that are no text show here
+    except DataError as error:
+        raise damaged(path, f"damaged ({error.message})", remove=True) from None
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        raise damaged(path, f"damaged ({error})", remove=True) from None
+    if not unchanged:
+        raise damaged(path, "its rows do not match its own hash: it was damaged, or changed by hand", remove=True)
     return folds

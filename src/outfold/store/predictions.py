@@ -96,7 +96,7 @@ def read_predictions(path: Path) -> pd.DataFrame:
         raise DataError(f"{path}: no such file", remedy=f"Run `outfold {_stage(path)} {path.parent.name}` first.")
     try:
         frame = pq.read_table(path).to_pandas()
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(
             f"{path}: not a readable Parquet file ({error})", remedy="Remove it and run its stage."
         ) from None
