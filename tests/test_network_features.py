@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import runpy
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import IMAGES, REPO, write_contest, write_images
+from conftest import IMAGES, REPO, outfold, write_contest, write_images
 from ordered_contest import CNN as MANY
 from ordered_contest import several_contest
 from pydantic import ValidationError
@@ -91,6 +92,16 @@ def test_a_member_may_be_named(root: Path) -> None:
     assert not np.allclose(features(root, "test", 0, "snapshot-1"), features(root, "test", 0))
     with pytest.raises(ConfigError, match=r"cnn has no member 'snapshot-3'; did you mean snapshot-[12]"):
         features(root, "test", 0, "snapshot-3")
+
+
+def test_weights_that_are_gone_are_named_by_predict(root: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "contest"
+    shutil.copytree(root, copy)
+    weights = copy / "artifacts" / "cnn" / "folds" / "1" / "snapshot-2.safetensors"
+    weights.unlink()
+    done = outfold(copy, "predict", "cnn", check=False)
+    assert done.returncode == 2, done.stderr
+    assert f"{weights}: no such file" in done.stderr and "train cnn`" in done.stderr
 
 
 def test_rows_that_score_are_seen_by_the_network_that_has_not_seen_them(

@@ -112,13 +112,13 @@ class Shelf:
         The file is hashed once per process.
 
         Raises:
-            DamagedError: they are others.
+            DamagedError: they are others, or there is no such file.
         """
         path = self.folder / name
         if self.recorded:
             self._record.check(name, current_sha256(path))
-        elif path.is_dir():
-            raise damaged(path, "")
+        elif not path.is_file():
+            raise damaged(path, "no such file")
         return path
 
     def damage(self) -> DamagedError | None:

@@ -50,6 +50,6 @@ def groups_that_fit(voters: Sequence[Voter], device: torch.device) -> list[list[
     used: dict[tuple, float] = {}
     for voter in voters:
         base = (voter.size, *voter.mean, *voter.std)
-        used[base] = used.get(base, 0) + voter.shelf.path(weights_file(voter.member)).stat().st_size
+        used[base] = used.get(base, 0) + voter.shelf.checked(weights_file(voter.member)).stat().st_size
         groups.setdefault((*base, used[base] // free), []).append(voter)
     return list(groups.values())
