@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -123,8 +124,9 @@ def submissions(root: Path) -> dict[str, bytes]:
 
 
 def heal(error: str) -> None:
-    """Run the commands that an error names."""
-    found = [shlex.split(text) for text in re.findall(r"`([^`]+)`", error)]
+    """Run the commands in the remedy of an error."""
+    remedy = error.rpartition("error: ")[2].partition("\n")[2]
+    found = [shlex.split(text) for text in re.findall(r"`([^`]+)`", remedy)]
     assert found, error
     for words in found:
         if words[0] == "outfold":
@@ -176,27 +178,41 @@ def test_a_damaged_file_of_each_pipelines_models(tables: Path, tmp_path: Path, d
     assert submissions(root) == before
 
 
+def failures_of_every_file(contest: Path, folder: Path, damage: str) -> list[str]:
+    """Damage each file in a copy of the contest: one message per file that goes wrong.
+
+    Only ``inputs/`` is shared with the copies, by hard links: no stage writes there. After a file of a fold only its
+    pipeline predicts, from the models; ``test_a_damaged_file_of_each_pipelines_models`` predicts with all of them.
+    """
+    failures = []
+    for number, name in enumerate(files(contest, "*", "*/*", "*/folds/**/*", "cache/**/*")):
+        root = folder / str(number)
+        shutil.copytree(contest, root, ignore=lambda path, _: ["inputs"] if Path(path) == contest else [])
+        shutil.copytree(contest / "inputs", root / "inputs", copy_function=os.link)
+        stages = STAGES[3:]
+        if "/folds/" in name:
+            pipeline = Path(name).parts[1]
+            (root / "artifacts" / pipeline / "test.parquet").unlink(missing_ok=True)
+            stages = (("predict", pipeline), *STAGES[4:])
+        try:
+            every_stage_is_right_or_refuses(root, name, damage, stages)
+        except Exception as error:  # the walk goes on, and all failures are reported at its end
+            failures.append(f"{name} {damage}: {type(error).__name__}: {error}")
+        shutil.rmtree(root)
+    return failures
+
+
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_every_file_of_tables(tables: Path, tmp_path: Path, damage: str) -> None:
-    for number, name in enumerate(files(tables, "*", "*/*", "*/folds/**/*", "cache/**/*")):
-        root = tmp_path / str(number)
-        shutil.copytree(tables, root)
-        if "/folds/" in name:
-            (root / "artifacts" / Path(name).parts[1] / "test.parquet").unlink()
-        shutil.rmtree(root / "submissions")
-        shutil.copytree(tables / "submissions", root / "submissions")
-        every_stage_is_right_or_refuses(root, name, damage, STAGES[3:])
-        shutil.rmtree(root)
+    failures = failures_of_every_file(tables, tmp_path, damage)
+    assert not failures, "\n\n".join(failures)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_every_file_of_images(images: Path, tmp_path: Path, damage: str) -> None:
-    for number, name in enumerate(files(images, "*", "*/*", "*/folds/**/*", "cache/**/*")):
-        root = tmp_path / str(number)
-        shutil.copytree(images, root)
-        (root / "artifacts" / "cnn" / "test.parquet").unlink(missing_ok=True)
-        (root / "artifacts" / "trees" / "test.parquet").unlink(missing_ok=True)
-        every_stage_is_right_or_refuses(root, name, damage, STAGES[3:])
-        shutil.rmtree(root)
+    failures = failures_of_every_file(images, tmp_path, damage)
+    assert not failures, "\n\n".join(failures)
