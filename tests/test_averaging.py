@@ -121,6 +121,7 @@ def test_statistics_are_those_of_the_average_on_images_without_augmentation() ->
     assert model[1].momentum == 0.1 and not any(layer.training for layer in model)
 
 
+@pytest.mark.slow
 def test_the_mean_of_restless_weights_is_better_than_they_are(contest: Contest, tmp_path: Path) -> None:
     phase = {"epochs": 5, "lr": 1e-2, "schedule": "constant"}
     for name, keys in (("plain", {}), ("swa", {"swa": True})):
@@ -143,7 +144,9 @@ def test_beside_snapshots_the_mean_is_a_member_of_its_own(contest: Contest, tmp_
     assert np.isfinite(frame[contest.outputs].to_numpy()).all() and "swa-1" in set(frame["member"])
 
 
-@pytest.mark.parametrize("when", [6, 11, 14])
+@pytest.mark.parametrize(
+    "when", [pytest.param(6, marks=pytest.mark.slow), 11, pytest.param(14, marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("keys", [{"ema": 0.9}, {"swa": True}], ids=["ema", "swa"])
 def test_an_average_survives_a_stop(
     contest: Contest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keys: dict, when: int

@@ -174,6 +174,7 @@ def digits_contest_again(root: Path, columns: dict) -> Contest:
     return load_contest(root)
 
 
+@pytest.mark.slow
 def test_a_network_learns_from_a_band_that_no_picture_shows(tmp_path: Path) -> None:
     contest = bands_contest(tmp_path / "contest", 260, 10)
     index, right = contest.train.index, {}

@@ -47,7 +47,15 @@ def test_a_pyramid_knows_where_and_a_plain_pooling_does_not() -> None:
 
 
 @pytest.mark.parametrize("head", ["concat_pool", "spp"])
-@pytest.mark.parametrize("name", ["resnet18", "mobilenetv3_small_050", "densenet121", "convnext_atto"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "resnet18",
+        "mobilenetv3_small_050",
+        pytest.param("densenet121", marks=pytest.mark.slow),
+        pytest.param("convnext_atto", marks=pytest.mark.slow),
+    ],
+)
 def test_the_head_takes_the_classifier_s_place_and_is_the_last_layer_group(name: str, head: str) -> None:
     with torch.no_grad():
         model = built(name, head).eval()

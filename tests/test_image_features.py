@@ -183,6 +183,7 @@ def test_with_on_bad_image_drop_unreadable_images_teach_nothing_and_are_predicte
 # what they are worth
 
 
+@pytest.mark.slow
 def test_the_demos_pipeline_reads_digits(tmp_path: Path) -> None:
     contest = write_digits(tmp_path, 1000)
     folds, _ = make_folds(contest.train.index, kind="stratified", n=2, y=contest.y, task=contest.task)

@@ -258,6 +258,7 @@ def results(contest: Contest, learner: ImageLearner, shelf: Shelf) -> list[bytes
     return [path.read_bytes() for path in sorted(shelf.folder.glob("*.[ps]a*[ts]*")) if path.suffix != ".json"]
 
 
+@pytest.mark.slow
 def test_what_a_square_loses_is_learnt(contest: Contest, tmp_path: Path) -> None:
     truth = pd.read_csv(contest.layout.root / "truth.csv").set_index("id")["round"]
     right = {}

@@ -68,6 +68,7 @@ def first_phase(contest: Contest, config: ImagePipeline, folder: Path, pseudo: P
     return job, job.data(job.phases[0])
 
 
+@pytest.mark.slow
 def test_few_labels_and_many_pseudo_labels_are_better_than_few_labels(contest: Contest, tmp_path: Path) -> None:
     # two rows of a class; as many steps each: 7 epochs of 9, 63 of 1
     many, few = (recipe(phases=[{"epochs": epochs, "lr": 4e-3}]) for epochs in (7, 63))

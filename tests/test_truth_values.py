@@ -53,7 +53,7 @@ def checked(root: Path) -> str:
     return out.getvalue()
 
 
-@pytest.mark.parametrize("gaps", [0, 3])
+@pytest.mark.parametrize("gaps", [pytest.param(0, marks=pytest.mark.slow), 3])
 @pytest.mark.parametrize("writing", WRITINGS.values(), ids=WRITINGS)
 def test_two_ways_to_write_truth_values_are_one(
     tmp_path: Path, writing: tuple[tuple[str, str], tuple[str, str]], gaps: int
