@@ -75,7 +75,7 @@ def chain(picture: Path | None) -> None:
 
 def scored(root: Path, name: str) -> tuple[float, float]:
     """What the demo's host says of one model's file: private log loss, and accuracy on the whole test set."""
-    from outfold.stages.context import Context
+    from outfold.runs.context import Context
     from outfold.stages.submit import submit
 
     answer = submit(Context(root), name, wait_s=0)

@@ -18,10 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from outfold.threads import pin_threads
-from outfold.training.allocator import keep_memory
+from outfold.training.device import keep_memory
 from outfold.training.cpu_convolutions import CpuConvolutions
 from outfold.training.device import pick_precision
-from outfold.training.folding import folded
+from outfold.training.fuse_conv_bn import folded
 
 NETWORKS: list[tuple[str, int, int, dict[str, Any]]] = [
     ("resnet18", 64, 64, {}),

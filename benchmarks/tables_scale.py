@@ -123,7 +123,7 @@ def measure(part: str, root: Path) -> dict[str, float]:
 
     if part in ("split", "train"):
         from outfold.learners.gbdt.runtime import load_lightgbm
-        from outfold.stages.context import Context
+        from outfold.runs.context import Context
         from outfold.stages.split import split
         from outfold.stages.train import train
 

@@ -86,9 +86,9 @@ def one(root: Path) -> None:
     threading.Thread(target=watch, daemon=True).start()
     from outfold.learners.registry import make_learner
     from outfold.progress import Reporter
-    from outfold.stages.context import Context
+    from outfold.runs.context import Context
     from outfold.stages.split import split
-    from outfold.store.shelf import Shelf
+    from outfold.store.fold_dir import Shelf
     from outfold.threads import pin_threads
 
     pin_threads()

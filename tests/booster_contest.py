@@ -14,10 +14,10 @@ from outfold.config.gbdt import GbdtPipeline
 from outfold.contest import Contest
 from outfold.contest_files import load_contest
 from outfold.folds import Folds, make_folds
+from outfold.learners.base import Learner
 from outfold.learners.gbdt.learner import GbdtLearner
-from outfold.learners.learner import Learner
 from outfold.progress import Reporter
-from outfold.store.shelf import Shelf
+from outfold.store.fold_dir import Shelf
 
 QUICK = {"rounds": 60, "early_stopping": 15, "params": {"learning_rate": 0.15}}
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from outfold.runs.context import Context
 from outfold.stages.check import check
-from outfold.stages.context import Context
 from outfold.stages.download import download
 from outfold.stages.ensemble import ensemble
 from outfold.stages.predict import predict

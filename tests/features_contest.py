@@ -13,8 +13,8 @@ from contest_folder import write_contest
 from outfold.config.table_pipeline import TablePipelineBase
 from outfold.contest import Contest
 from outfold.contest_files import load_contest
-from outfold.learners.feature_plan import planned
-from outfold.learners.made_features import MadeFeatures
+from outfold.learners.tables.feature_pipeline import MadeFeatures
+from outfold.learners.tables.feature_plan import planned
 from outfold.progress import Reporter
 
 HOOKS = """\

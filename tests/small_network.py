@@ -11,7 +11,7 @@ from outfold.config.image import ImagePipeline
 from outfold.contest import Contest
 from outfold.learners.image.learner import ImageLearner
 from outfold.progress import Reporter
-from outfold.store.shelf import Shelf
+from outfold.store.fold_dir import Shelf
 
 SMALL: dict[str, Any] = {
     "learner": "image",

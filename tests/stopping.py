@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from outfold.training import fit as engine
+from outfold.training import trainer as engine
 from outfold.training.step import Step
 
 

@@ -18,10 +18,10 @@ from outfold.data.images.augment import Augmentation
 from outfold.data.images.batches import ImageSource
 from outfold.data.images.pixel_transforms import PixelTransforms
 from outfold.errors import ConfigError
+from outfold.learners.image.inference import Looks
 from outfold.learners.image.learner import ImageLearner
-from outfold.learners.image.tta import Looks
 from outfold.progress import Reporter
-from outfold.store.shelf import Shelf
+from outfold.store.fold_dir import Shelf
 from outfold.training.recipe import plan_phases
 
 pytestmark = pytest.mark.usefixtures("one_thread")

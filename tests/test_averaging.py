@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from outfold.config.phase import Phase
 from outfold.contest import Contest
-from outfold.learners.neural.history import read_history
-from outfold.store.shelf import Shelf
+from outfold.learners.neural.curves import read_history
+from outfold.store.fold_dir import Shelf
 from outfold.training.averaging import retake_statistics
 from outfold.training.checkpoint import load_member
 from outfold.training.device import Precision

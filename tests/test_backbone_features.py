@@ -20,12 +20,12 @@ from safetensors.torch import save_file
 from outfold.config.image_features import Backbone, ImageFeatures
 from outfold.contest_files import load_contest
 from outfold.data.images.decode import decode, to_square
-from outfold.data.images.exif import exif_of
+from outfold.data.images.image_statistics import exif_of
 from outfold.errors import ConfigError
-from outfold.learners import pooled as module
-from outfold.learners.backbone_features import backbone_features
+from outfold.learners.image import pooling as module
+from outfold.learners.image_embeddings import backbone_features
 from outfold.progress import Reporter
-from outfold.stages.context import Context
+from outfold.runs.context import Context
 from outfold.stages.download import download
 from outfold.stages.predict import predict
 from outfold.stages.split import split
@@ -149,7 +149,7 @@ def test_exif_tells_a_phones_photo_from_a_picture_of_the_web(digits: Path, tmp_p
 
 def test_exif_is_a_feature_where_it_is_asked_for(digits: Path) -> None:
     contest = load_contest(digits)
-    from outfold.data.images.features import image_features
+    from outfold.data.images.image_statistics import image_features
 
     found = {}
     for exif in (False, True):

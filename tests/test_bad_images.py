@@ -16,7 +16,7 @@ from outfold.data.images.decode import BadImageError, decode
 from outfold.errors import DataError
 from outfold.learners.image.learner import ImageLearner
 from outfold.progress import LineReporter, Reporter
-from outfold.store.shelf import Shelf
+from outfold.store.fold_dir import Shelf
 from outfold.training.checkpoint import HISTORY
 
 

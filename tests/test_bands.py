@@ -19,13 +19,12 @@ from sklearn.datasets import load_digits
 from test_training import recipe
 
 from outfold.contest import Contest
-from outfold.data.images.cache import ImageSet
+from outfold.data.images.cache import ImageSet, channel_statistics
 from outfold.data.images.decode import BadImageError, decode, to_square
-from outfold.data.images.statistics import channel_statistics
 from outfold.errors import ConfigError, DataError
 from outfold.learners.image.learner import ImageLearner
 from outfold.progress import Reporter
-from outfold.store.shelf import Shelf
+from outfold.store.fold_dir import Shelf
 from outfold.training.models import ModelSpec, build_model
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -24,15 +24,15 @@ from outfold.errors import ConfigError, OutfoldError
 from outfold.learners.image import batch_size as image_batch_size
 from outfold.learners.image.learner import ImageLearner
 from outfold.progress import Reporter
-from outfold.stages.context import Context
+from outfold.runs.context import Context
 from outfold.stages.predict import predict
 from outfold.stages.split import split
 from outfold.stages.summary import summary
 from outfold.stages.train import train
-from outfold.store.shelf import Shelf
+from outfold.store.fold_dir import Shelf
 from outfold.training import batch_size as sizes
 from outfold.training.batch_size import largest
-from outfold.training.free_memory import free_ram
+from outfold.training.oom import free_ram
 from outfold.training.step import Step
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -19,15 +19,14 @@ from scipy.special import huber
 from sklearn import datasets
 
 from outfold.contest import Contest
-from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import ConfigError
+from outfold.learners.explain.shap_values import sample_of
 from outfold.learners.gbdt.learner import GbdtLearner
-from outfold.learners.gbdt.matrix import needs_double
-from outfold.learners.gbdt.rows import Rows
-from outfold.learners.gbdt.vocabulary import SHARED
-from outfold.learners.shap_values import sample_of
+from outfold.learners.gbdt.matrix import Rows, needs_double
+from outfold.learners.gbdt.params import SHARED
 from outfold.progress import Reporter
-from outfold.store.shelf import Shelf
+from outfold.pseudo_labels import PseudoLabels
+from outfold.store.fold_dir import Shelf
 
 LIBRARIES = ("lightgbm", "xgboost", "catboost")
 each_library = pytest.mark.parametrize("library", LIBRARIES)

@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 
 import outfold as package
 from outfold.errors import DataError, MismatchError
-from outfold.stages.context import Context
+from outfold.runs.context import Context
 from outfold.stages.download import download
 from outfold.stages.ensemble import ensemble
 from outfold.stages.predict import predict

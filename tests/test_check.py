@@ -15,8 +15,8 @@ from ear import Ear
 
 import outfold
 from outfold.errors import OutfoldError
+from outfold.runs.context import Context
 from outfold.stages.check import check
-from outfold.stages.context import Context
 from outfold.stages.ensemble import ensemble
 from outfold.stages.predict import predict
 from outfold.stages.split import split

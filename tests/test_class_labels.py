@@ -21,8 +21,8 @@ from outfold.data.targets.targets import read_target
 from outfold.hosts.leaderboard import score_submission
 from outfold.metrics import get_metric
 from outfold.progress import LineReporter
+from outfold.runs.context import Context
 from outfold.stages.check import check
-from outfold.stages.context import Context
 from outfold.stages.submit import submit
 from outfold.submission.binary_column import binary_column, named_class
 

@@ -15,12 +15,12 @@ from scipy.stats import ks_2samp, spearmanr
 from sklearn.metrics import roc_auc_score
 
 from outfold.contest_files import load_contest
-from outfold.data.columns import association, drift
+from outfold.data.profiling import association, drift
 from outfold.learners.adversarial import adversarial_validation
 from outfold.progress import LineReporter, Reporter
+from outfold.runs.context import Context
 from outfold.stages.check import check
 from outfold.stages.columns import columns
-from outfold.stages.context import Context
 
 ROWS, TEST_ROWS = 300, 120
 

@@ -20,8 +20,8 @@ from outfold.contest import Contest
 from outfold.contest_files import load_contest
 from outfold.errors import ConfigError, DataError
 from outfold.hosts.registry import get_host
-from outfold.learners.feature_plan import planned
-from outfold.learners.inside import inner_places
+from outfold.learners.inner_cv import inner_places
+from outfold.learners.tables.feature_plan import planned
 from outfold.progress import Reporter
 from outfold.submission.build import build
 

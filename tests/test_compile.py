@@ -15,7 +15,7 @@ from torch import Tensor, fx
 from outfold.config.image import ImagePipeline
 from outfold.contest import Contest
 from outfold.learners.image.learner import ImageLearner
-from outfold.store.shelf import Shelf
+from outfold.store.fold_dir import Shelf
 from outfold.training import compiled
 from outfold.training.checkpoint import load_member
 

@@ -18,14 +18,14 @@ from outfold.config.image import ImagePipeline
 from outfold.contest import Contest
 from outfold.contest_files import load_contest
 from outfold.errors import ConfigError
+from outfold.learners.image.contact_sheet import contact_sheet
+from outfold.learners.image.data import PhaseImages
 from outfold.learners.image.learner import ImageLearner
-from outfold.learners.image.rows import PhaseImages
-from outfold.learners.image.sheet import contact_sheet
 from outfold.progress import Reporter
-from outfold.stages.context import Context
+from outfold.runs.context import Context
 from outfold.stages.show import show
 from outfold.stages.split import split
-from outfold.store.shelf import Shelf
+from outfold.store.fold_dir import Shelf
 from outfold.training.step import Step
 
 TINY: dict[str, Any] = {

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outfold.contest_files import load_contest
-from outfold.data.parts.ids import settle_ids
+from outfold.data.loading.ids import settle_ids
 from outfold.errors import ConfigError
 
 TEST_DATA = os.environ.get("OUTFOLD_TEST_DATA")

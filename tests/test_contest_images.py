@@ -12,8 +12,8 @@ from contest_folder import write_contest
 
 from outfold.contest import Contest
 from outfold.contest_files import load_contest
-from outfold.data.images.lookup import locate
-from outfold.data.images.templates import render
+from outfold.data.images.name_lookup import locate
+from outfold.data.images.path_templates import render
 from outfold.errors import ConfigError, DataError
 
 KINDS = ["cat", "dog", "cat", "dog"]
@@ -238,7 +238,7 @@ def test_a_hundred_thousand_rows_take_one_listing_and_less_than_a_second(
     listed: list[str] = []
     listdir = __import__("os").listdir
     monkeypatch.setattr(
-        "outfold.data.images.lookup.os.listdir", lambda folder: listed.append(folder) or listdir(folder)
+        "outfold.data.images.name_lookup.os.listdir", lambda folder: listed.append(folder) or listdir(folder)
     )
     start = time.process_time()
     found = locate(tmp_path, render("train/{id}", frame, "id", Path("train.csv")))

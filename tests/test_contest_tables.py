@@ -13,8 +13,8 @@ from contest_folder import iris_tables
 from hypothesis import given
 from hypothesis import strategies as st
 
+from outfold.data.parallel_map import WORTH_WHILE
 from outfold.data.reading import tables
-from outfold.data.reading.side_by_side import WORTH_WHILE
 from outfold.data.reading.tables import read_table
 from outfold.errors import DataError
 

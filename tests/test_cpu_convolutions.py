@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from outfold.training import cpu_convolutions
-from outfold.training.allocator import keep_memory
 from outfold.training.cpu_convolutions import CpuConvolutions, conv2d
-from outfold.training.device import reproducible
-from outfold.training.folding import folded
+from outfold.training.device import keep_memory, reproducible
+from outfold.training.fuse_conv_bn import folded
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -15,7 +15,7 @@ import pytest
 from conftest import TABULAR, outfold, write_contest, write_tables
 
 import outfold as package
-from outfold.api import OutOfDateWarning
+from outfold.analysis.api import OutOfDateWarning
 from outfold.errors import OutfoldError
 
 CHAIN = ("download", "split", "train", "predict", "ensemble")
@@ -186,8 +186,8 @@ def test_the_api_writes_nothing_and_survives_a_contest_that_cannot_be_read(chain
 def test_an_error_of_currency_travels_between_processes(chain: Path) -> None:
     import pickle
 
-    from outfold.stages.context import Context
-    from outfold.stages.current import current
+    from outfold.runs.context import Context
+    from outfold.runs.provenance import current
 
     edit_pipeline(chain)
     with pytest.raises(OutfoldError) as caught:

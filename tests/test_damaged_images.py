@@ -17,11 +17,10 @@ from conftest import outfold
 from ear import Ear
 from PIL import Image
 
-from outfold.data.images.cache import ImageSet, open_cache
-from outfold.data.images.cache_budget import VARIABLE
+from outfold.data.images.cache import VARIABLE, ImageSet, open_cache
 from outfold.data.images.damage import find_damage
 from outfold.data.images.decode import BadImageError, decode, decode_bytes
-from outfold.data.images.look import look_at
+from outfold.data.images.inspect import look_at
 from outfold.data.images.sizes import own_size
 from outfold.errors import DataError
 

@@ -15,11 +15,10 @@ from contest_folder import iris_tables, write_contest
 
 from outfold.config.load import load_competition
 from outfold.errors import ConfigError, DataError
-from outfold.hosts import received
+from outfold.hosts import download_manifest as received
 from outfold.progress import Reporter
-from outfold.stages.context import Context
-from outfold.store.inputs import data_hash, recorded
-from outfold.store.outside_inputs import outside_inputs
+from outfold.runs.context import Context
+from outfold.store.input_hashes import data_hash, outside_inputs, recorded
 
 
 @pytest.fixture

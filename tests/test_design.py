@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outfold.data.encoding.by_column import ByColumn
 from outfold.data.encoding.categories import Categories
+from outfold.data.encoding.column_view import ByColumn
 from outfold.data.encoding.design import SPARSE_FROM, Design, spreads
 from outfold.data.encoding.one_hot import Levels, OneHot
+from outfold.data.encoding.split_by_type import taken_apart
 from outfold.data.encoding.standard import Standard
-from outfold.data.encoding.taken_apart import taken_apart
 from outfold.data.encoding.target_means import TargetMeans
 
 

@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 from timm import create_model
 
 from outfold.errors import ConfigError, OutfoldError
-from outfold.stages.compute import Compute
+from outfold.runs.compute import Compute
 from outfold.training.distributed import Ranks
 
 CNN = """\

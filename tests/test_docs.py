@@ -17,7 +17,7 @@ import outfold
 from outfold.cli import app
 from outfold.config.load import load_competition, load_pipeline
 from outfold.contest_files import load_contest
-from outfold.stages.context import Context
+from outfold.runs.context import Context
 from outfold.stages.download import download
 from outfold.stages.ensemble import ensemble
 from outfold.stages.predict import predict

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from outfold.data.encoding.by_column import ByColumn
+from outfold.data.encoding.column_view import ByColumn
 from outfold.data.encoding.table_codes import TableCodes
 from outfold.training.dropout import Dropout, dropout
 from outfold.training.embeddings import Embeddings, embedding_width

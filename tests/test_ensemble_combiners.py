@@ -10,14 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outfold.ensemble import blend, get_combiner
-from outfold.ensemble.combiners import MeanOf
+from outfold.ensemble.combiners import MeanOf, RankMean
 from outfold.ensemble.greedy import Greedy, HillClimb, bootstrap_rows
-from outfold.ensemble.logistic import logistic_path
 from outfold.ensemble.objective import auc, objective, subsample
 from outfold.ensemble.problem import Problem, valid_outputs, weighted_sum
-from outfold.ensemble.ranks import RankMean
-from outfold.ensemble.ridge import RidgePath
 from outfold.ensemble.simplex import Simplex, log_error_slope, log_loss_slope, squared_error_slope
+from outfold.ensemble.solvers import RidgePath, logistic_path
 from outfold.ensemble.stack import Stack, from_scale, to_scale
 from outfold.metrics import get_metric
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from outfold.ensemble import nested_thresholds, tune_thresholds
-from outfold.ensemble.candidates import between, middle_of_best
+from outfold.ensemble.threshold_candidates import between, middle_of_best
 from outfold.ensemble.thresholds import decide, rating_span
 from outfold.metrics import get_metric
 

@@ -17,15 +17,14 @@ from config_keys import models
 from conftest import REPO
 from pydantic import BaseModel
 
-from outfold.config.augment import Albumentations
 from outfold.config.competition import CompetitionConfig
-from outfold.config.embedding_feature import PipelineEmbeddings
 from outfold.config.features import Feature, Function
 from outfold.config.folds import FoldsConfig
-from outfold.config.image import ImagePhase, ImagePipeline
+from outfold.config.image import Albumentations, ImagePhase, ImagePipeline
+from outfold.config.learnt_features import PipelineEmbeddings
 from outfold.config.load import load_pipeline
 from outfold.config.pipeline import PIPELINE
-from outfold.config.sklearn_pipeline import Estimator
+from outfold.config.sklearn import Estimator
 from outfold.config.tabular import TabularPhase, TabularPipeline
 
 EVERY = models(CompetitionConfig, PIPELINE._type)

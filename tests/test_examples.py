@@ -22,8 +22,8 @@ from table_samples import house_prices, playground, rossmann, titanic
 from outfold.config.load import load_competition, load_pipeline
 from outfold.config.pipeline import ImagePipeline
 from outfold.contest_files import load_contest
-from outfold.stages.check_images import check_images, move_aside
-from outfold.stages.context import Context
+from outfold.runs.context import Context
+from outfold.runs.image_checks import check_images, move_aside
 from outfold.stages.download import download
 from outfold.stages.ensemble import ensemble
 from outfold.stages.predict import predict

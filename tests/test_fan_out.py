@@ -20,9 +20,9 @@ from outfold.config.gbdt import GbdtPipeline
 from outfold.config.image import ImagePipeline
 from outfold.errors import ConfigError
 from outfold.progress import LineReporter
-from outfold.stages.compute import Compute, placed
-from outfold.stages.context import Context
-from outfold.stages.line import Switchboard
+from outfold.runs.compute import Compute, placed
+from outfold.runs.context import Context
+from outfold.runs.parallel.progress_relay import Switchboard
 from outfold.stages.train import train
 from outfold.terminal import RichReporter
 
@@ -122,7 +122,7 @@ def test_a_fold_that_fails_stops_the_others_and_they_go_on_later(tmp_path: Path)
 CALLER = """\
 import sys, time
 from outfold.progress import Stopped
-from outfold.stages.line import Line
+from outfold.runs.parallel.progress_relay import Line
 line = Line(("127.0.0.1", int(sys.argv[1])), bytes.fromhex(sys.argv[2]))
 line.warn("a row is odd")
 with line.bar("fold", 10, "steps") as bar:

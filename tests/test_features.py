@@ -21,12 +21,12 @@ from outfold.config.load import load_pipeline
 from outfold.config.table_pipeline import TablePipelineBase
 from outfold.contest import Contest
 from outfold.contest_files import load_contest
-from outfold.data.features.kind import Fitted
+from outfold.data.features.base import Fitted
 from outfold.data.features.registry import KINDS
-from outfold.learners.contest_table import ContestTable
-from outfold.learners.made_features import FittedFeatures
+from outfold.learners.tables.feature_pipeline import FittedFeatures
+from outfold.learners.tables.table_data import ContestTable
 from outfold.progress import Reporter
-from outfold.store.shelf import Shelf
+from outfold.store.fold_dir import Shelf
 
 each_kind = pytest.mark.parametrize("kind", list(ENTRIES))
 FROM_TARGETS = ("target_encoding", "history", "function")
@@ -255,8 +255,8 @@ words = st.one_of(st.none(), st.text(alphabet="ab&é 1", max_size=3))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(st.lists(st.tuples(words, words), min_size=1, max_size=20))
 def test_combinations_differ_where_their_values_do(pairs: list[tuple[str | None, str | None]]) -> None:
+    from outfold.data.features.base import Made
     from outfold.data.features.interaction import Combined
-    from outfold.data.features.kind import Made
 
     rows = pd.DataFrame(pairs, columns=["a", "b"], dtype=object)
     found = Combined(("a", "b"), (Made("a+b", "category"),)).make(rows)["a+b"]
@@ -271,8 +271,8 @@ def test_combinations_differ_where_their_values_do(pairs: list[tuple[str | None,
     st.lists(st.one_of(st.none(), st.integers(-3, 3)), min_size=1), st.lists(st.one_of(st.none(), st.integers(-5, 5)))
 )
 def test_a_count_is_how_often_the_training_rows_have_it(train: list[int | None], later: list[int | None]) -> None:
+    from outfold.data.features.base import Made
     from outfold.data.features.count import Counted
-    from outfold.data.features.kind import Made
 
     step = Counted(("x",), (Made("x.count", "number"),), share=False)
     learnt = step.fit(pd.DataFrame({"x": pd.array(train, dtype="Int64")}), None)

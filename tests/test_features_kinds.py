@@ -15,7 +15,7 @@ from scipy.stats import norm
 from sklearn.preprocessing import QuantileTransformer
 
 from outfold.config.features import Feature
-from outfold.data.features.kind import Fitted, Plain, Role, Setting
+from outfold.data.features.base import Fitted, Plain, Role, Setting
 from outfold.data.features.registry import KINDS
 from outfold.errors import ConfigError
 

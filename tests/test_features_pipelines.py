@@ -15,8 +15,8 @@ from outfold.config.table_pipeline import TablePipelineBase
 from outfold.contest import Contest
 from outfold.contest_files import load_contest
 from outfold.errors import ConfigError
-from outfold.learners.contest_table import ContestTable
-from outfold.stages.context import Context
+from outfold.learners.tables.table_data import ContestTable
+from outfold.runs.context import Context
 from outfold.stages.predict import predict
 from outfold.stages.split import split
 from outfold.stages.train import train

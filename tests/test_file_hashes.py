@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from outfold.store.atomic import atomic_path
-from outfold.store.cached_file import is_intact, seal
 from outfold.store.damage import DamagedError
-from outfold.store.shelf import KEY, Shelf, open_intact
+from outfold.store.file_record import is_intact, seal
+from outfold.store.fold_dir import KEY, Shelf, open_intact
 
 
 @pytest.fixture

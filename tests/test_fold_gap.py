@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from outfold.contest_files import load_contest
 from outfold.errors import ConfigError
 from outfold.folds import Folds, inner_split, make_folds
-from outfold.learners.inside import blind_folds, inner_folds, inner_places
+from outfold.learners.inner_cv import blind_folds, inner_folds, inner_places
 from outfold.progress import Reporter
-from outfold.stages.context import Context
+from outfold.runs.context import Context
 from outfold.stages.split import split
 from outfold.store.folds_file import read_folds, write_folds
 

@@ -137,7 +137,7 @@ def test_every_key_that_a_kind_takes_makes_another_split(base: dict[str, Any], k
 
 
 def test_the_group_of_folds_is_kept_whole_inside_training_parts_of_any_kind(tmp_path: Path) -> None:
-    from outfold.learners.inside import inner_places
+    from outfold.learners.inner_cv import inner_places
 
     train, test, sample = cancer_tables()
     train["ward"] = np.arange(400) // 8

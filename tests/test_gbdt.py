@@ -20,9 +20,9 @@ from outfold.contest_files import load_contest
 from outfold.errors import ConfigError
 from outfold.learners.gbdt.learner import GbdtLearner
 from outfold.learners.gbdt.runtime import load_lightgbm
-from outfold.learners.inside import inner_places
+from outfold.learners.inner_cv import inner_places
 from outfold.progress import Reporter
-from outfold.store.shelf import Shelf
+from outfold.store.fold_dir import Shelf
 
 TITANIC = Path(os.environ.get("OUTFOLD_TEST_DATA", "")) / "titanic"
 

@@ -14,8 +14,8 @@ import pytest
 from kaggle_server import KEY, SIGNATURE, SLUG, USER, Fault, Heard, KaggleServer, reach, swift, zipped
 
 from outfold.errors import DataError, HostError
-from outfold.hosts.archive import Limits
 from outfold.hosts.kaggle import KaggleHost
+from outfold.hosts.zip_files import Limits
 
 FILES = {
     "train.csv": b"id,label\n" + b"".join(b"%d,%d\n" % (i, i % 3) for i in range(3000)),

@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 from kaggle_server import Heard, zipped
 
 from outfold.errors import DataError
-from outfold.hosts.archive import Limits, NoRoom
-from outfold.hosts.unpack import unpack
+from outfold.hosts.zip_files import Limits, NoRoom, unpack
 from outfold.progress import Reporter
 
 NAMES = st.text("abcdefghijklmnop", min_size=1, max_size=6)

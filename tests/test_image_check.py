@@ -19,9 +19,9 @@ from outfold.contest_files import load_contest
 from outfold.data.images.near_duplicates import MAX_BITS, difference_hash, groups_of, near_pairs
 from outfold.errors import ConfigError
 from outfold.progress import LineReporter
+from outfold.runs.context import Context
+from outfold.runs.image_checks import check_images
 from outfold.stages.check import check
-from outfold.stages.check_images import check_images
-from outfold.stages.context import Context
 from outfold.stages.split import split
 
 PHOTOS = [cv2.cvtColor(image, cv2.COLOR_RGB2BGR) for image in load_sample_images().images]

@@ -18,13 +18,12 @@ from outfold.config.image_features import ImageFeatures
 from outfold.config.load import load_pipeline
 from outfold.contest import Contest
 from outfold.contest_files import load_contest
-from outfold.data.images.descriptors import describe
-from outfold.data.images.features import image_features
+from outfold.data.images.image_statistics import describe, image_features
 from outfold.errors import DataError
 from outfold.folds import make_folds
 from outfold.learners.gbdt.learner import GbdtLearner
 from outfold.progress import Reporter
-from outfold.store.shelf import Shelf
+from outfold.store.fold_dir import Shelf
 
 EVERYTHING = {"size": 8, "statistics": True, "gradients": True}
 DEMO = Path(__file__).parent.parent / "pipelines" / "lightgbm.yaml"

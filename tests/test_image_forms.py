@@ -22,10 +22,9 @@ from small_network import trained
 
 from outfold.contest import Contest
 from outfold.data.images import cache as image_cache
-from outfold.data.images import forms as image_forms
+from outfold.data.images import store as image_forms
 from outfold.data.images.batches import ImageSource
-from outfold.data.images.cache import ImageCache, ImageSet, open_cache
-from outfold.data.images.cache_budget import amount, in_words, room
+from outfold.data.images.cache import ImageCache, ImageSet, amount, in_words, open_cache, room
 from outfold.data.images.decode import decode, to_square
 from outfold.data.images.store import LiveImages, PackedJpegs, RaggedMap, read_batch
 from outfold.errors import ConfigError, DataError

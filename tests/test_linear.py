@@ -22,23 +22,22 @@ from test_gbdt import cancer, oof, split, write_contest
 from outfold import open as open_folder
 from outfold.config.linear import LinearPipeline
 from outfold.contest import Contest
-from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import ConfigError
 from outfold.folds import Folds
-from outfold.learners.copies import copies
-from outfold.learners.inside import inner_folds
+from outfold.learners.inner_cv import inner_folds
 from outfold.learners.linear.fit import Solver
 from outfold.learners.linear.learner import LinearLearner
-from outfold.learners.problems import Problem
-from outfold.learners.taught_rows import TaughtRows
+from outfold.learners.tables.pseudo_rows import TaughtRows, copies
+from outfold.learners.tables.targets import Problem
 from outfold.progress import Reporter
-from outfold.stages.context import Context
+from outfold.pseudo_labels import PseudoLabels
+from outfold.runs.context import Context
 from outfold.stages.download import download
 from outfold.stages.ensemble import ensemble
 from outfold.stages.predict import predict
 from outfold.stages.split import split as split_stage
 from outfold.stages.train import train
-from outfold.store.shelf import Shelf
+from outfold.store.fold_dir import Shelf
 
 STAGES = {"stage": lambda frame: pd.cut(frame["mean_radius"], 5, labels=list("abcde")).astype(str)}
 

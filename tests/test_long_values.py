@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 
 from outfold.contest_files import load_contest
 from outfold.errors import DataError, bounded, in_yaml, quoted, shorten, some
-from outfold.stages.context import Context
+from outfold.runs.context import Context
 from outfold.stages.split import split
 
 LONG = "x" * 300_000

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outfold.data.reading.look_up import places_of
+from outfold.data.reading.id_lookup import places_of
 
 NUMBERS = st.integers(-(2**63), 2**63 - 1)
 KINDS = {

@@ -17,17 +17,28 @@ from outfold.contest import Contest
 from outfold.contest_files import load_contest
 from outfold.errors import ConfigError, OutfoldError
 from outfold.learners.image.learner import ImageLearner
-from outfold.learners.neural.history import read_history
+from outfold.learners.neural.curves import read_history
 from outfold.progress import LineReporter
 from outfold.progress import Reporter as Quiet
-from outfold.stages.context import Context
+from outfold.runs.context import Context
 from outfold.stages.lr_find import lr_find
 from outfold.stages.split import split
-from outfold.store.shelf import Shelf
-from outfold.training import fit as engine
+from outfold.store.fold_dir import Shelf
 from outfold.training import step as steps
-from outfold.training.lr_finder import END, START, STEPS, leaving_nothing, sweep, sweep_rate
-from outfold.training.lr_suggestions import minimum, slide, steep, suggestions, valley
+from outfold.training import trainer as engine
+from outfold.training.lr_finder import (
+    END,
+    START,
+    STEPS,
+    leaving_nothing,
+    minimum,
+    slide,
+    steep,
+    suggestions,
+    sweep,
+    sweep_rate,
+    valley,
+)
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -21,10 +21,9 @@ from outfold.contest import Contest
 from outfold.contest_files import load_contest
 from outfold.ensemble import COMBINERS, blend
 from outfold.errors import ConfigError, DataError, SubmissionError
-from outfold.learners.neural.loss import network_width, training_loss
-from outfold.learners.neural.task import check_task
+from outfold.learners.neural.loss import check_task, network_width, training_loss
 from outfold.metrics import columns_by_target
-from outfold.stages.context import Context
+from outfold.runs.context import Context
 from outfold.stages.download import download
 from outfold.stages.predict import predict
 from outfold.stages.show import show
@@ -239,7 +238,7 @@ def test_each_target_s_score_stands_beside_the_whole(blended: Path, contest: Con
 
 def test_boosters_learn_each_target_as_if_it_were_alone(blended: Path, contest: Contest) -> None:
     from outfold.learners.registry import make_learner
-    from outfold.store.shelf import Shelf
+    from outfold.store.fold_dir import Shelf
 
     context = Context(blended)
     alone = make_learner(contest.questions[1], context.model_config("lightgbm"), "lightgbm", context.reporter)

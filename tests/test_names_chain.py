@@ -12,7 +12,7 @@ from conftest import outfold
 from contest_folder import write_contest
 from named_contest import rows
 
-from outfold.stages.context import Context
+from outfold.runs.context import Context
 from outfold.stages.submit import submit
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from matplotlib import rc_context
 
-from outfold.learners.image.sheet import ContactSheet, draw_sheet
-from outfold.learners.shap_values import write_shap
-from outfold.learners.tabular.vectors import draw_vectors
+from outfold.learners.explain.shap_values import write_shap
+from outfold.learners.image.contact_sheet import ContactSheet, draw_sheet
+from outfold.learners.tabular.embedding_tables import draw_vectors
 from outfold.plain_text import label
 from outfold.plots import bars, drawing, in_legend, new_figure, save
 

@@ -22,18 +22,18 @@ from outfold.contest_files import load_contest
 from outfold.data.images.augment import Augmentation, Draw, apply
 from outfold.data.images.batches import ImageSource
 from outfold.data.images.buckets import WIDEST, bucket_shapes, buckets, kept_shapes, seen_shape, step_of
+from outfold.data.images.cache import channel_statistics
 from outfold.data.images.erasing import draw_boxes
 from outfold.data.images.sizes import own_size
-from outfold.data.images.statistics import channel_statistics
 from outfold.data.images.store import RaggedMap, kinds_of
 from outfold.errors import ConfigError
+from outfold.learners.image.contact_sheet import contact_sheet
 from outfold.learners.image.learner import ImageLearner
-from outfold.learners.image.sheet import contact_sheet
 from outfold.progress import Reporter
+from outfold.store.fold_dir import Shelf
 from outfold.store.predictions import write_predictions
-from outfold.store.shelf import Shelf
 from outfold.training.activations import activations
-from outfold.training.order import epoch_steps, even_batches, pure_batches, steps_per_epoch
+from outfold.training.sampler import epoch_steps, even_batches, pure_batches, steps_per_epoch
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")

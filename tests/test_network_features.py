@@ -22,10 +22,10 @@ from outfold.config.image_features import Backbone, ImageFeatures, PipelineBackb
 from outfold.contest_files import load_contest
 from outfold.data.images.decode import decode, to_square
 from outfold.errors import ConfigError, MismatchError
-from outfold.learners.contest_table import ContestTable
-from outfold.learners.network_features import network_features
+from outfold.learners.image_embeddings import network_features
+from outfold.learners.tables.table_data import ContestTable
 from outfold.progress import Reporter
-from outfold.stages.context import Context
+from outfold.runs.context import Context
 from outfold.stages.download import download
 from outfold.stages.predict import predict
 from outfold.stages.split import split

@@ -10,14 +10,14 @@ from contest_folder import iris_tables, write_contest
 
 from outfold.errors import ConfigError
 from outfold.progress import Reporter
-from outfold.stages.context import Context
+from outfold.runs.context import Context
+from outfold.runs.next_step import next_step
 from outfold.stages.ensemble import ensemble
-from outfold.stages.next_step import next_step
 from outfold.stages.predict import predict
 from outfold.stages.split import split
 from outfold.stages.submit import submit
 from outfold.stages.train import train
-from outfold.store.layout import Layout
+from outfold.store.paths import Layout
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

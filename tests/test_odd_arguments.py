@@ -45,7 +45,7 @@ def test_a_root_whose_name_is_no_utf8_is_named(tabular: Path, tmp_path_factory: 
 def test_more_processes_than_the_machine_has_cores_or_gpus_are_not_started(
     tabular: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("outfold.stages.ranks._launch", None)
+    monkeypatch.setattr("outfold.runs.parallel.ddp_launcher._launch", None)
     done = outfold(tabular, "train", "--processes", "9999", check=False)
     assert done.returncode == 2 and "--processes 9999: this machine has" in done.stderr
 

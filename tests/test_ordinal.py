@@ -24,9 +24,9 @@ from outfold.contest_files import load_contest
 from outfold.data.targets.targets import Target, read_target
 from outfold.ensemble import tune_thresholds
 from outfold.errors import ConfigError, SubmissionError
-from outfold.learners.steps import class_probabilities, step_names, steps
+from outfold.learners.tables.targets import class_probabilities, step_names, steps
 from outfold.metrics import expected_class, get_metric
-from outfold.stages.context import Context
+from outfold.runs.context import Context
 from outfold.stages.download import download
 from outfold.stages.ensemble import ensemble
 from outfold.stages.show import show
@@ -34,8 +34,7 @@ from outfold.stages.split import split
 from outfold.stages.submit import submit
 from outfold.stages.train import train
 from outfold.submission import build
-from outfold.training.corn import class_log_probabilities
-from outfold.training.losses import Loss, width
+from outfold.training.losses import Loss, class_log_probabilities, width
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 PATH = Path("inputs/train.csv")

@@ -14,13 +14,12 @@ from torch import Tensor, nn
 
 from outfold.config.image import ImagePipeline
 from outfold.errors import OutfoldError
-from outfold.learners import pooled
+from outfold.learners.image import pooling as pooled
+from outfold.learners.image.inference import Inference, Looks
 from outfold.learners.image.learner import ImageLearner
-from outfold.learners.image.predict import Inference
-from outfold.learners.image.tta import Looks
-from outfold.store.shelf import Shelf
+from outfold.store.fold_dir import Shelf
 from outfold.training.checkpoint import load_member
-from outfold.training.memory import Pieces
+from outfold.training.oom import Pieces
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

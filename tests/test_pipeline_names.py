@@ -9,7 +9,7 @@ import pytest
 from conftest import TABULAR, outfold, write_contest
 
 from outfold.errors import ConfigError
-from outfold.store.layout import Layout, command
+from outfold.store.paths import Layout, command
 from outfold.store.pipeline_names import check_name
 
 ODD = [

@@ -12,8 +12,8 @@ import pytest
 from conftest import REPO
 
 from outfold.contest_files import load_contest
+from outfold.runs.context import Context
 from outfold.stages.check import check
-from outfold.stages.context import Context
 from outfold.stages.download import download
 
 EXAMPLE = REPO / "examples" / "playground"

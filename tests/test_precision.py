@@ -12,6 +12,7 @@ from chain import blended
 from contest_folder import write_contest
 from sklearn.datasets import load_diabetes, load_linnerud
 
+from outfold.cell_values import exact_number, needs_float64
 from outfold.config.linear import LinearPipeline
 from outfold.contest_files import load_contest
 from outfold.ensemble.blend import blend
@@ -19,11 +20,10 @@ from outfold.ensemble.combiners import COMBINERS
 from outfold.errors import DataError
 from outfold.learners.registry import make_learner
 from outfold.metrics import get_metric
-from outfold.precision import exact_number, needs_float64
 from outfold.progress import Reporter
-from outfold.stages.context import Context
+from outfold.runs.context import Context
 from outfold.stages.submit import submit
-from outfold.store.layout import Layout
+from outfold.store.paths import Layout
 from outfold.store.predictions import mean_by_id, prediction_frame
 
 PIPELINES = {

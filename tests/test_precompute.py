@@ -21,11 +21,11 @@ from outfold.contest import Contest
 from outfold.contest_files import load_contest
 from outfold.data.images.activation_cache import open_activations
 from outfold.errors import ConfigError
-from outfold.learners.image.activations import PhaseActivations
 from outfold.learners.image.learner import ImageLearner
-from outfold.learners.neural.history import read_history
+from outfold.learners.image.precompute import PhaseActivations
+from outfold.learners.neural.curves import read_history
 from outfold.progress import Reporter
-from outfold.store.shelf import Shelf
+from outfold.store.fold_dir import Shelf
 from outfold.training.activations import HeadAlone, activations, backbone_hash
 from outfold.training.checkpoint import load_member
 from outfold.training.models import ModelSpec, build_model

@@ -21,25 +21,24 @@ from test_make import pytestmark as needs_make
 
 import outfold
 from outfold.config.load import load_pipeline
-from outfold.config.pseudo import Pseudo
-from outfold.ensemble.pseudo import PseudoLabels, choose, spreads
+from outfold.config.pipeline_base import Pseudo
 from outfold.errors import ConfigError, DataError, MismatchError
-from outfold.learners.copies import copies
-from outfold.learners.problems import Problem
-from outfold.learners.taught_rows import TaughtRows
-from outfold.reporters import reporter_for
-from outfold.stages.context import Context
+from outfold.learners.tables.pseudo_rows import TaughtRows, copies
+from outfold.learners.tables.targets import Problem
+from outfold.pseudo_labels import PseudoLabels, choose, spreads
+from outfold.runs.context import Context
+from outfold.runs.dependencies import in_order, lineage
+from outfold.runs.pseudo_labels import Teachers
 from outfold.stages.download import download
 from outfold.stages.ensemble import ensemble
-from outfold.stages.in_order import predict_in_order, train_in_order
-from outfold.stages.lineage import in_order, lineage
+from outfold.stages.pipeline_order import predict_in_order, train_in_order
 from outfold.stages.predict import predict
 from outfold.stages.report import report
 from outfold.stages.split import split
-from outfold.stages.teachers import Teachers
 from outfold.stages.train import train
 from outfold.store.manifest import read_manifest
 from outfold.store.predictions import read_predictions, write_predictions
+from outfold.terminal import reporter_for
 
 FEW = "learner: gbdt\nrounds: 20\nearly_stopping: 5\nparams: {learning_rate: 0.2}\n"
 STUDENT = FEW + "seed: 3\npseudo: {pipelines: [second, first], confidence: 0.8}\n"

@@ -16,17 +16,16 @@ from test_training import recipe, results
 from outfold.config.image import ImagePipeline
 from outfold.contest import Contest
 from outfold.data.images.batches import ImageSource
-from outfold.data.images.joined import JoinedTensors
-from outfold.ensemble.pseudo import PseudoLabels
-from outfold.learners.image.activations import PhaseActivations
+from outfold.data.images.concat import JoinedTensors
+from outfold.learners.image.data import PhaseImages
 from outfold.learners.image.learner import ImageLearner
-from outfold.learners.image.rows import PhaseImages
-from outfold.learners.neural.history import read_history
-from outfold.learners.neural.lr import find_lr
+from outfold.learners.image.precompute import PhaseActivations
+from outfold.learners.neural.curves import read_history
+from outfold.learners.neural.lr_range_test import find_lr
 from outfold.progress import Reporter
-from outfold.store.shelf import Shelf
-from outfold.training.losses import Loss, LossName
-from outfold.training.soft_targets import soft_targets
+from outfold.pseudo_labels import PseudoLabels
+from outfold.store.fold_dir import Shelf
+from outfold.training.losses import Loss, LossName, soft_targets
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 RNG = np.random.default_rng(0)

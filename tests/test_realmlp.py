@@ -17,19 +17,19 @@ from sklearn import datasets
 from test_gbdt import cancer, oof, split, write_contest
 
 from outfold.config.default_spaces import default_space
-from outfold.config.search import bounds
+from outfold.config.search_space import bounds
 from outfold.config.tabular import TabularPipeline
 from outfold.contest import Contest
 from outfold.contest_files import load_contest
 from outfold.errors import ConfigError
-from outfold.learners import extra_networks
-from outfold.learners.by_target import ByTarget
+from outfold.learners import optional_imports as extra_networks
 from outfold.learners.realmlp.learner import RealMlpLearner
 from outfold.learners.registry import make_learner
+from outfold.learners.wrappers.per_target import ByTarget
 from outfold.progress import Reporter
-from outfold.stages.context import Context
-from outfold.stages.network import neural_learner
-from outfold.store.shelf import Shelf
+from outfold.runs.context import Context
+from outfold.runs.neural import neural_learner
+from outfold.store.fold_dir import Shelf
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SLOW = pytest.mark.slow

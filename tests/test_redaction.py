@@ -15,7 +15,7 @@ from conftest import outfold, outfold_process, write_contest
 from kaggle_server import KEY, SIGNATURE, SLUG, TOKEN, USER, Fault, Heard, KaggleServer, reach, spellings, swift
 
 from outfold.errors import HostError
-from outfold.exits import exit_code
+from outfold.exit_codes import exit_code
 from outfold.hosts.kaggle import KaggleHost
 from outfold.progress import Reporter
 from outfold.redaction import HIDDEN, redact

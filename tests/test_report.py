@@ -10,15 +10,15 @@ import pandas as pd
 import pytest
 from conftest import IMAGES, outfold, write_contest, write_images
 
+from outfold.analysis.workspace import Workspace
 from outfold.redaction import HIDDEN
-from outfold.stages.context import Context
+from outfold.runs.context import Context
 from outfold.stages.download import download
 from outfold.stages.ensemble import ensemble
 from outfold.stages.predict import predict
 from outfold.stages.report import report
 from outfold.stages.split import split
 from outfold.stages.train import train
-from outfold.workspace import Workspace
 
 
 def finish(root: Path) -> Context:

@@ -13,7 +13,7 @@ from chain import blended
 from contest_folder import write_contest
 
 import outfold
-from outfold.stages.context import Context
+from outfold.runs.context import Context
 from outfold.stages.submit import submit
 from outfold.store.predictions import (
     mean_by_id,

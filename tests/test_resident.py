@@ -11,11 +11,11 @@ import torch
 from image_contest import digits_contest
 from small_network import trained
 
-from outfold.data.images import resident as resident_module
+from outfold.data.images import gpu_cache as resident_module
 from outfold.data.images.augment import Augmentation
 from outfold.data.images.batches import ImageSource
-from outfold.data.images.resident import free_bytes, resident
-from outfold.learners.image import rows as image_rows
+from outfold.data.images.gpu_cache import free_bytes, resident
+from outfold.learners.image import data as image_rows
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

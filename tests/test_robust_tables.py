@@ -21,8 +21,8 @@ from outfold.errors import ConfigError, DataError
 from outfold.folds import make_folds
 from outfold.learners.registry import make_learner
 from outfold.progress import Reporter
-from outfold.stages.context import Context
-from outfold.store.shelf import Shelf
+from outfold.runs.context import Context
+from outfold.store.fold_dir import Shelf
 
 ROWS, TEST_ROWS = 60, 20
 PIPELINES = {

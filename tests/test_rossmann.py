@@ -14,7 +14,7 @@ import table_samples
 from conftest import REPO
 
 from outfold.contest_files import load_contest
-from outfold.stages.context import Context
+from outfold.runs.context import Context
 from outfold.stages.download import download
 from outfold.stages.split import described, split
 

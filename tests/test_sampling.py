@@ -16,14 +16,14 @@ from test_training import recipe, results, train
 
 from outfold.contest import Contest
 from outfold.errors import ConfigError
+from outfold.learners.image.data import PhaseImages
 from outfold.learners.image.learner import ImageLearner
-from outfold.learners.image.rows import PhaseImages
-from outfold.learners.neural.history import read_history
+from outfold.learners.neural.curves import read_history
 from outfold.progress import Reporter
-from outfold.store.shelf import Shelf
+from outfold.store.fold_dir import Shelf
 from outfold.training.models import build_model
 from outfold.training.recipe import plan_phases
-from outfold.training.sampling import balanced_rows, names_of, share_count, share_of_rows, strata
+from outfold.training.sampler import balanced_rows, names_of, share_count, share_of_rows, strata
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 RNG = np.random.default_rng(0)

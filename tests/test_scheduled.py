@@ -15,7 +15,7 @@ from torch import nn
 from outfold.contest import Contest
 from outfold.data.images.augment import Augmentation
 from outfold.data.images.batches import ImageSource
-from outfold.learners.image.rows import PhaseImages
+from outfold.learners.image.data import PhaseImages
 from outfold.training.device import Precision
 from outfold.training.layer_groups import Freezing
 from outfold.training.losses import Loss

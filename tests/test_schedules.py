@@ -13,10 +13,10 @@ from pydantic import ValidationError
 
 from outfold.config.image import ImagePhase, ImagePipeline
 from outfold.config.load import load_pipeline
-from outfold.config.ramp import Ramp
+from outfold.config.phase import Ramp
 from outfold.errors import ConfigError
-from outfold.training.order import epoch_steps, even_batches, steps_per_epoch
 from outfold.training.recipe import plan_phases
+from outfold.training.sampler import epoch_steps, even_batches, steps_per_epoch
 from outfold.training.schedules import (
     cosine,
     cycle_ends,

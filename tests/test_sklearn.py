@@ -15,17 +15,17 @@ from sklearn import datasets
 from sklearn.ensemble import ExtraTreesClassifier
 from test_gbdt import cancer, oof, split, write_contest
 
-from outfold.config.sklearn_pipeline import SklearnPipeline
+from outfold.config.sklearn import SklearnPipeline
 from outfold.contest import Contest
-from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import ConfigError
 from outfold.folds import Folds
-from outfold.learners.pickled import models_of
-from outfold.learners.problems import Problem
+from outfold.learners.artifacts import models_of
 from outfold.learners.sklearn.fit import fitted
 from outfold.learners.sklearn.learner import SklearnLearner
+from outfold.learners.tables.targets import Problem
 from outfold.progress import Reporter
-from outfold.store.shelf import Shelf
+from outfold.pseudo_labels import PseudoLabels
+from outfold.store.fold_dir import Shelf
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 TREES = {"params": {"n_estimators": 15}, "encoding": "codes", "scale": False}

@@ -22,31 +22,31 @@ from outfold.config.image import ImagePipeline
 from outfold.config.image_features import Backbone, ImageFeatures, PipelineBackbone
 from outfold.config.imported import ImportedPipeline
 from outfold.config.load import load_pipeline, pipeline_of
+from outfold.config.phase import Ramp
 from outfold.config.pipeline import PIPELINE, BlendConfig
-from outfold.config.pseudo import Pseudo
-from outfold.config.ramp import Ramp
-from outfold.config.search import Range, Search
+from outfold.config.pipeline_base import Pseudo
+from outfold.config.search_space import Range, Search
 from outfold.contest import Contest
 from outfold.contest_files import load_contest
 from outfold.ensemble import blend
 from outfold.errors import ConfigError, OutfoldError
-from outfold.learners.backbone_features import backbone_features
-from outfold.learners.contest_table import ContestTable
 from outfold.learners.image.learner import ImageLearner
+from outfold.learners.image_embeddings import backbone_features
 from outfold.learners.registry import make_learner
+from outfold.learners.tables.table_data import ContestTable
 from outfold.metrics import get_metric
 from outfold.progress import Reporter
-from outfold.stages.compute import Compute
-from outfold.stages.context import Context
+from outfold.runs.compute import Compute
+from outfold.runs.context import Context
+from outfold.runs.pseudo_labels import Teachers
+from outfold.runs.tuning.study import _distribution
 from outfold.stages.download import download
 from outfold.stages.ensemble import ensemble
 from outfold.stages.import_predictions import import_predictions, imported
 from outfold.stages.predict import predict
 from outfold.stages.split import split
-from outfold.stages.teachers import Teachers
 from outfold.stages.train import train
-from outfold.stages.tuning.search import _distribution
-from outfold.store.layout import Layout
+from outfold.store.paths import Layout
 from outfold.training.recipe import plan_phases
 
 pytestmark = pytest.mark.usefixtures("one_thread")

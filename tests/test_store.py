@@ -23,11 +23,11 @@ from outfold.errors import DataError, MismatchError, OutfoldError
 from outfold.progress import Reporter
 from outfold.store.atomic import atomic_path, sweep, sweep_dead, write_bytes
 from outfold.store.fingerprint import fingerprint
-from outfold.store.inputs import data_hash
+from outfold.store.fold_dir import Shelf
+from outfold.store.input_hashes import data_hash
 from outfold.store.lock import only_writer
 from outfold.store.manifest import Manifest, read_manifest, refuse_mixed, write_manifest
 from outfold.store.predictions import mean_by_id, prediction_frame, read_predictions, stack, write_predictions
-from outfold.store.shelf import Shelf
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:

@@ -21,9 +21,9 @@ from outfold.errors import ConfigError
 from outfold.learners.image.learner import ImageLearner
 from outfold.learners.registry import revision
 from outfold.progress import Reporter
-from outfold.stages.context import Context
+from outfold.runs.context import Context
 from outfold.stages.summary import summary
-from outfold.store.shelf import Shelf
+from outfold.store.fold_dir import Shelf
 from outfold.training import step as steps
 from outfold.training.device import Precision
 from outfold.training.layer_groups import freeze, layer_groups
@@ -170,7 +170,7 @@ def test_what_the_summary_calls_learning_is_what_training_moves(contest: Contest
 
 
 def steps_job(job: Any, model: nn.Module) -> None:
-    from outfold.training.fit import fit
+    from outfold.training.trainer import fit
 
     fit(job, model)
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outfold.data.encoding.by_column import ByColumn
 from outfold.data.encoding.categories import category_codes
+from outfold.data.encoding.column_view import ByColumn
 from outfold.data.encoding.date_parts import DATE_PARTS, date_parts
 from outfold.data.encoding.table_features import Encoding, plain_names
 

@@ -14,7 +14,7 @@ from trained_fold import differ
 
 from outfold.config.gbdt import GbdtPipeline
 from outfold.config.linear import LinearPipeline
-from outfold.config.sklearn_pipeline import SklearnPipeline
+from outfold.config.sklearn import SklearnPipeline
 from outfold.config.tabular import TabularPipeline
 from outfold.contest import Contest
 from outfold.contest_files import load_contest

@@ -18,18 +18,18 @@ from sklearn import datasets
 from test_gbdt import cancer, oof, split, write_contest
 
 from outfold.config.default_spaces import default_space
-from outfold.config.search import bounds
+from outfold.config.search_space import bounds
 from outfold.config.tabular import TabularPipeline
 from outfold.contest import Contest
 from outfold.contest_files import load_contest
-from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import ConfigError
+from outfold.learners.tabular.encoding import quantile_edges
 from outfold.learners.tabular.learner import TabularLearner
-from outfold.learners.tabular.pieces import quantile_edges
 from outfold.learners.tabular.tabm import TabmNetwork
 from outfold.progress import Reporter
-from outfold.store.shelf import Shelf
-from outfold.training.ensemble_loss import EnsembleLoss
+from outfold.pseudo_labels import PseudoLabels
+from outfold.store.fold_dir import Shelf
+from outfold.training.composite_losses import EnsembleLoss
 from outfold.training.losses import Loss
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -19,16 +19,16 @@ from stopping import stopped_at_save, stopped_at_step
 from outfold.config.tabular import TabularPipeline
 from outfold.contest import Contest
 from outfold.contest_files import load_contest
-from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import ConfigError, DataError
-from outfold.learners.learner import Learner
-from outfold.learners.neural.history import read_history
-from outfold.learners.neural.lr import find_lr
+from outfold.learners.base import Learner
+from outfold.learners.neural.curves import read_history
+from outfold.learners.neural.lr_range_test import find_lr
 from outfold.learners.tabular.learner import TabularLearner
 from outfold.progress import Reporter
-from outfold.stages.context import Context
+from outfold.pseudo_labels import PseudoLabels
+from outfold.runs.context import Context
 from outfold.stages.summary import summary
-from outfold.store.shelf import Shelf
+from outfold.store.fold_dir import Shelf
 from outfold.training import compiled
 from outfold.training.checkpoint import load_member
 

@@ -21,8 +21,8 @@ from outfold.data.targets.tag_lists import TagList, cell_tags, list_form
 from outfold.errors import DataError
 from outfold.metrics import get_metric
 from outfold.progress import LineReporter
+from outfold.runs.context import Context
 from outfold.stages.check import check
-from outfold.stages.context import Context
 from outfold.stages.submit import submit
 from outfold.submission import build
 from outfold.submission.contents import empty_tags

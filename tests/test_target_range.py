@@ -14,7 +14,7 @@ from test_training import recipe
 from outfold.errors import ConfigError
 from outfold.learners.image.learner import ImageLearner
 from outfold.progress import Reporter
-from outfold.store.shelf import Shelf
+from outfold.store.fold_dir import Shelf
 from outfold.training.losses import Loss
 
 pytestmark = pytest.mark.usefixtures("one_thread")

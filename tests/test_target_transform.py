@@ -17,21 +17,21 @@ from ordered_contest import several_contest
 from test_gbdt import oof, split, write_contest
 
 from outfold.config.load import load_pipeline
-from outfold.config.target_transform import TransformName
+from outfold.config.pipeline_base import TransformName
 from outfold.contest import Contest
 from outfold.contest_files import load_contest
 from outfold.data.targets.transform import TRANSFORMS
-from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import ConfigError, DataError
-from outfold.learners.learner import Learner
+from outfold.learners.base import Learner
 from outfold.learners.registry import make_learner
-from outfold.learners.transformed import Transformed, as_learnt
+from outfold.learners.wrappers.target_transform import Transformed, as_learnt
 from outfold.metrics import get_metric
 from outfold.progress import Reporter
-from outfold.stages.context import Context
-from outfold.stages.network import image_learner
+from outfold.pseudo_labels import PseudoLabels
+from outfold.runs.context import Context
+from outfold.runs.neural import image_learner
+from outfold.store.fold_dir import Shelf
 from outfold.store.predictions import prediction_frame
-from outfold.store.shelf import Shelf
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 LINE = {"learner": "linear", "alpha": 1e-6}

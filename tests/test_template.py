@@ -12,7 +12,7 @@ import pytest
 from conftest import REPO, outfold
 
 from outfold.config.load import load_competition
-from outfold.store.inputs import data_files
+from outfold.store.input_hashes import data_files
 from outfold.template import FILES, is_placeholder, template_names
 
 OWN = [name for name in template_names() if name != "README.md"]

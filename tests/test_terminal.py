@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from outfold.progress import LineReporter
-from outfold.progress_line import lay_out, shortened
+from outfold.progress_layout import lay_out, shortened
 from outfold.terminal import RichReporter, clock
 
 TRAINING = {

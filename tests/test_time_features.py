@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from outfold.config.time_features import Elapsed, History, Lags, Rolling
 from outfold.data.features import elapsed, history, lags, rolling
-from outfold.data.features.kind import Plain, Setting, Targets
-from outfold.data.features.over_ranges import STATISTICS
+from outfold.data.features.base import Plain, Setting, Targets
+from outfold.data.features.range_statistics import STATISTICS
 from outfold.errors import ConfigError
 
 DAY = pd.Timedelta("1D")

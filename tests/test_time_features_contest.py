@@ -12,10 +12,10 @@ from contest_folder import write_contest
 
 from outfold.config.linear import LinearPipeline
 from outfold.config.load import load_pipeline
-from outfold.learners.feature_plan import planned
-from outfold.learners.made_features import MadeFeatures
+from outfold.learners.tables.feature_pipeline import MadeFeatures
+from outfold.learners.tables.feature_plan import planned
 from outfold.progress import Reporter
-from outfold.stages.context import Context
+from outfold.runs.context import Context
 from outfold.stages.download import download
 from outfold.stages.split import split
 from outfold.stages.train import train

@@ -10,7 +10,7 @@ from contest_folder import write_contest
 
 from outfold.contest_files import load_contest
 from outfold.errors import ConfigError, DataError
-from outfold.stages.context import Context
+from outfold.runs.context import Context
 from outfold.stages.download import download
 from outfold.stages.predict import predict
 from outfold.stages.split import split

@@ -12,9 +12,9 @@ from contest_folder import write_contest
 from outfold.config.linear import LinearPipeline
 from outfold.contest_files import load_contest
 from outfold.errors import ConfigError
-from outfold.learners.contest_table import ContestTable
+from outfold.learners.tables.table_data import ContestTable
 from outfold.progress import Reporter
-from outfold.stages.context import Context
+from outfold.runs.context import Context
 from outfold.stages.split import split
 from outfold.stages.train import train
 from outfold.store.predictions import read_predictions

@@ -20,10 +20,10 @@ from outfold.contest import Contest
 from outfold.contest_files import load_contest
 from outfold.errors import ConfigError, OutfoldError
 from outfold.learners.image.learner import ImageLearner
-from outfold.learners.neural.history import read_history
+from outfold.learners.neural.curves import read_history
 from outfold.progress import Reporter
+from outfold.store.fold_dir import Shelf
 from outfold.store.predictions import write_predictions
-from outfold.store.shelf import Shelf
 from outfold.training.checkpoint import CHECKPOINT, load_member
 from outfold.training.step import Step
 

@@ -13,11 +13,11 @@ from contest_folder import cancer_tables, write_contest
 from sklearn.metrics import roc_auc_score
 
 from outfold.contest_files import load_contest
-from outfold.data.parts.truth_values import alike_truth_values
+from outfold.data.loading.boolean_spellings import alike_truth_values
 from outfold.errors import DataError
 from outfold.progress import LineReporter
+from outfold.runs.context import Context
 from outfold.stages.check import check
-from outfold.stages.context import Context
 from outfold.store.predictions import mean_by_id
 
 WRITINGS = {

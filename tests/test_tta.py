@@ -19,7 +19,7 @@ from outfold.data.images.batches import ImageSource, ahead
 from outfold.learners.image.learner import ImageLearner
 from outfold.progress import Reporter
 from outfold.randomness import derive_seed, row_uniforms
-from outfold.store.shelf import Shelf
+from outfold.store.fold_dir import Shelf
 from outfold.training.losses import Loss
 from outfold.training.tta import tta_weights, vote
 
@@ -228,7 +228,7 @@ def test_models_that_do_not_fit_together_vote_in_groups_with_the_same_result(
     trained: tuple, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     together = _predicted(trained, tta=1)
-    monkeypatch.setattr("outfold.learners.image.voters._CPU_BYTES", 1.0)
+    monkeypatch.setattr("outfold.learners.image.members._CPU_BYTES", 1.0)
     assert np.array_equal(_predicted(trained, tta=1), together)
 
 

@@ -21,25 +21,26 @@ from ear import Ear
 
 from outfold.config.default_spaces import DEFAULT_SPACES
 from outfold.config.load import load_pipeline
-from outfold.config.search import Range
+from outfold.config.search_space import Range
 from outfold.ensemble.decision import nested_thresholds
 from outfold.errors import ConfigError, MismatchError
-from outfold.learners.inside import inner_folds
+from outfold.learners.inner_cv import inner_folds
 from outfold.learners.registry import make_learner
 from outfold.progress import Reporter
+from outfold.runs.context import Context
+from outfold.runs.scoring import pooled_score
+from outfold.runs.tuning import pipeline_writer as written
+from outfold.runs.tuning import trial_scheduler as race
+from outfold.runs.tuning.executors import Alone
+from outfold.runs.tuning.trial_runner import Bench, Outcome, Task
 from outfold.stages import tune as stage
-from outfold.stages.context import Context
-from outfold.stages.scores import pooled_score
 from outfold.stages.train import train
 from outfold.stages.tune import Plan, tune
-from outfold.stages.tuning import race, written
-from outfold.stages.tuning.bench import Bench, Outcome, Task
-from outfold.stages.tuning.crew import Alone
 from outfold.store.atomic import write_text
+from outfold.store.fold_dir import Shelf
 from outfold.store.folds_file import write_folds
-from outfold.store.layout import Layout
+from outfold.store.paths import Layout
 from outfold.store.predictions import prediction_frame
-from outfold.store.shelf import Shelf
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -17,18 +17,18 @@ from outfold import open as open_folder
 from outfold.config.load import load_pipeline
 from outfold.contest_files import load_contest
 from outfold.errors import ConfigError, MismatchError
+from outfold.learners.category_vectors import vector_features
 from outfold.learners.registry import make_learner
-from outfold.learners.tabular.vectors import components
-from outfold.learners.vector_features import vector_features
+from outfold.learners.tabular.embedding_tables import components
 from outfold.progress import Reporter
-from outfold.stages.context import Context
+from outfold.runs.context import Context
+from outfold.runs.dependencies import in_order
 from outfold.stages.download import download
-from outfold.stages.lineage import in_order
 from outfold.stages.predict import predict
 from outfold.stages.split import split
 from outfold.stages.train import train
-from outfold.store.layout import Layout
 from outfold.store.manifest import read_manifest
+from outfold.store.paths import Layout
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 TEACHER = "learner: tabular\nlayers: [8]\nbatch_size: 32\nprecision: fp32\nphases: [{epochs: 1, lr: 1e-2}]\n"

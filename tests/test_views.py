@@ -21,13 +21,13 @@ from outfold.data.images.cache import MARGIN, ImageSet
 from outfold.data.images.decode import decode, to_square
 from outfold.data.images.views import View, views
 from outfold.errors import ConfigError
+from outfold.learners.image import inference as predict_module
 from outfold.learners.image import learner as learner_module
-from outfold.learners.image import predict as predict_module
 from outfold.learners.image.learner import ImageLearner
-from outfold.learners.image.voters import voters_of
+from outfold.learners.image.members import voters_of
 from outfold.learners.neural.loss import voting_loss
 from outfold.progress import Reporter
-from outfold.store.shelf import Shelf
+from outfold.store.fold_dir import Shelf
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

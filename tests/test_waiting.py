@@ -15,7 +15,7 @@ from image_contest import digits_contest
 import outfold
 from outfold.data.images.batches import ImageSource
 from outfold.progress import LineReporter
-from outfold.stages.context import Context
+from outfold.runs.context import Context
 from outfold.stages.split import split
 from outfold.stages.train import train
 

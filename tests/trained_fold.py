@@ -12,10 +12,10 @@ import pandas as pd
 
 from outfold.config.load import pipeline_of
 from outfold.contest import Contest
-from outfold.ensemble.pseudo import PseudoLabels
 from outfold.learners.registry import make_learner
 from outfold.progress import Reporter
-from outfold.store.shelf import Shelf
+from outfold.pseudo_labels import PseudoLabels
+from outfold.store.fold_dir import Shelf
 
 WATCHED = 20
 """Training rows at the end of the table that the fold does not learn from."""

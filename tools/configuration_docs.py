@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from outfold.config.competition import CompetitionConfig
 from outfold.config.gbdt import GbdtPipeline
 from outfold.config.pipeline import BlendConfig, ImagePipeline, ImportedPipeline, LinearPipeline
-from outfold.config.sklearn_pipeline import SklearnPipeline
+from outfold.config.sklearn import SklearnPipeline
 from outfold.config.tabular import TabularPipeline
 from outfold.metrics import METRICS, get_metric
 from outfold.metrics.metric import Wants

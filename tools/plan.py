@@ -17,7 +17,7 @@ sys.path[:0] = [str(_TOOLS), str(_TOOLS.parent / "src")]
 from needs import needs  # noqa: E402
 
 from outfold.errors import OutfoldError  # noqa: E402
-from outfold.store.inputs import known_data  # noqa: E402
+from outfold.store.input_hashes import known_data  # noqa: E402
 from outfold.store.pipeline_names import pipeline_files  # noqa: E402
 from outfold.store.stamps import is_unchanged  # noqa: E402
 

@@ -38,7 +38,7 @@ def contest_hashes(root: Path) -> dict[str, str]:
     """Hashes of all ``oof.parquet`` and ``test.parquet`` of a contest folder, by their path, after all its stages."""
     import torch
 
-    from outfold.stages.context import Context
+    from outfold.runs.context import Context
     from outfold.stages.download import download
     from outfold.stages.ensemble import ensemble
     from outfold.stages.predict import predict

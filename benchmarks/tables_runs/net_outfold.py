@@ -22,8 +22,8 @@ import outfold.learners.tabular.learner  # noqa: E402, F401
 from outfold.folds import make_folds  # noqa: E402
 from outfold.learners.registry import make_learner  # noqa: E402
 from outfold.progress import Reporter  # noqa: E402
-from outfold.stages.context import Context  # noqa: E402
-from outfold.store.shelf import Shelf  # noqa: E402
+from outfold.runs.context import Context  # noqa: E402
+from outfold.store.fold_dir import Shelf  # noqa: E402
 
 clock = Clock()
 

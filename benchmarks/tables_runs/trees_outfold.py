@@ -22,7 +22,7 @@ set_threads(case["threads"])
 import lightgbm  # noqa: E402, F401
 
 from outfold.learners.gbdt.learner import GbdtLearner  # noqa: E402, F401
-from outfold.stages.context import Context  # noqa: E402
+from outfold.runs.context import Context  # noqa: E402
 from outfold.stages.download import download  # noqa: E402
 from outfold.stages.split import split  # noqa: E402
 from outfold.stages.train import train  # noqa: E402

@@ -83,8 +83,8 @@ with tempfile.TemporaryDirectory() as folder:
     from outfold.folds import make_folds
     from outfold.learners.registry import make_learner
     from outfold.progress import Reporter
-    from outfold.stages.context import Context
-    from outfold.store.shelf import Shelf
+    from outfold.runs.context import Context
+    from outfold.store.fold_dir import Shelf
 
     context = Context(root, Reporter())
     with clock.measure("train"):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from outfold.api import OpenContest
+    from outfold.analysis.api import OpenContest
 
 __version__ = "0.1.0"
 
@@ -23,13 +23,13 @@ def open(root: str | Path = ".") -> OpenContest:
         root: the folder that holds ``competition/`` and ``pipelines/``.
 
     Returns:
-        A :class:`outfold.api.OpenContest`.
+        A :class:`outfold.analysis.api.OpenContest`.
 
     Example:
         >>> import outfold
         >>> work = outfold.open(".")           # doctest: +SKIP
         >>> work.scores()                      # doctest: +SKIP
     """
-    from outfold.api import OpenContest
+    from outfold.analysis.api import OpenContest
 
     return OpenContest(root)

@@ -14,12 +14,12 @@ import typer
 
 import outfold
 from outfold.command_help import HelpfulCommand, HelpfulGroup
-from outfold.exits import INTERRUPTED, end_with_parent, exit_code, say, stop_on_sigterm
+from outfold.exit_codes import INTERRUPTED, end_with_parent, exit_code, say, stop_on_sigterm
 from outfold.threads import pin_threads
 
 if TYPE_CHECKING:
     from outfold.progress import Reporter
-    from outfold.stages.context import Context
+    from outfold.runs.context import Context
 
 app = typer.Typer(
     name="outfold",
@@ -104,14 +104,14 @@ def _stage(summary: str, *examples: str, page: str) -> Callable[[Callable[..., N
 
 
 def _context(reporter: Reporter | None = None) -> Context:
-    from outfold.reporters import reporter_for
-    from outfold.stages.context import Context
+    from outfold.runs.context import Context
+    from outfold.terminal import reporter_for
 
     return Context(SETTINGS.root, reporter or reporter_for())
 
 
 def _tell_next(context: Context, done: str, *names: str) -> None:
-    from outfold.stages.next_step import tell_next
+    from outfold.runs.next_step import tell_next
 
     tell_next(context.root, context.reporter, done, names)
 
@@ -160,9 +160,9 @@ def train(
     ] = 1,
 ) -> None:
     """Train pipelines on every fold and keep their out-of-fold predictions."""
-    from outfold.stages.compute import Compute
-    from outfold.stages.in_order import train_in_order
-    from outfold.stages.ranks import start_ranks, started_by_torchrun, train_in_ranks
+    from outfold.runs.compute import Compute
+    from outfold.runs.parallel.ddp_launcher import start_ranks, started_by_torchrun, train_in_ranks
+    from outfold.stages.pipeline_order import train_in_order
 
     compute = Compute(jobs, devices.replace(",", " ").split(), processes)
     if processes > 1 and not started_by_torchrun():
@@ -188,7 +188,7 @@ def train(
 )
 def predict(pipelines: Names = None) -> None:
     """Predict the test set with every fold and member of the pipelines."""
-    from outfold.stages.in_order import predict_in_order as stage
+    from outfold.stages.pipeline_order import predict_in_order as stage
 
     pin_threads()
     context = _context()
@@ -414,9 +414,9 @@ def demo(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that is not there yet, or is empty.")],
 ) -> None:
     """Write a contest folder: the demo's contest, pipelines and notebook, to try or to edit."""
-    from outfold.reporters import reporter_for
-    from outfold.stages.next_step import tell_next
+    from outfold.runs.next_step import tell_next
     from outfold.template import write_template
+    from outfold.terminal import reporter_for
 
     reporter = reporter_for()
     names = write_template(folder)
@@ -438,9 +438,9 @@ def schema(
     to: Annotated[Path, typer.Option(metavar="DIR", help="Folder, from the contest's.")] = Path("schemas"),
 ) -> None:
     """Write JSON Schema files, so that editors complete the YAML."""
-    from outfold.reporters import reporter_for
-    from outfold.stages.next_step import tell_next
+    from outfold.runs.next_step import tell_next
     from outfold.stages.show_config import write_schemas as stage
+    from outfold.terminal import reporter_for
 
     stage(SETTINGS.root / to, reporter := reporter_for(), SETTINGS.root)
     tell_next(SETTINGS.root, reporter, "schema")
@@ -451,9 +451,9 @@ def schema(
 )
 def doctor() -> None:
     """Show versions, GPU, cores, memory, disk and whether credentials are found (never the credentials)."""
-    from outfold.reporters import reporter_for
+    from outfold.runs.next_step import tell_next
     from outfold.stages.doctor import doctor as stage
-    from outfold.stages.next_step import tell_next
+    from outfold.terminal import reporter_for
 
     stage(SETTINGS.root, reporter := reporter_for())
     tell_next(SETTINGS.root, reporter, "doctor")

@@ -11,17 +11,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from outfold.cell_values import needs_float64
 from outfold.config.competition import CompetitionConfig, Task
-from outfold.data.encoding.by_column import ByColumn
 from outfold.data.encoding.categories import Categories
-from outfold.data.parts.roles import Roles
-from outfold.data.reading.look_up import places_of
+from outfold.data.encoding.column_view import ByColumn
+from outfold.data.loading.roles import Roles
+from outfold.data.reading.id_lookup import places_of
 from outfold.data.targets.tag_lists import TagList
 from outfold.errors import ConfigError, some
 from outfold.hooks import Hooks
 from outfold.metrics import PER_CLASS, Metric, Subtask
-from outfold.precision import needs_float64
-from outfold.store.layout import Layout
+from outfold.store.paths import Layout
 from outfold.submission.sample_format import SampleFormat
 
 Half = Literal["train", "test"]

@@ -11,24 +11,22 @@ import pandas as pd
 from outfold.config.competition import CompetitionConfig, Task
 from outfold.config.load import load_competition
 from outfold.contest import Contest
-from outfold.data.parts.ids import check_test_ids, settle_ids
-from outfold.data.parts.images import drop_missing, find_images, image_columns, type_columns
-from outfold.data.parts.role_types import typed_by_role
-from outfold.data.parts.roles import check_declared, infer_roles
-from outfold.data.parts.rows import Parts, read_parts
-from outfold.data.parts.sample_columns import output_columns
-from outfold.data.parts.tables import Part
-from outfold.data.parts.train_where import rows_to_learn
-from outfold.data.reading.look_up import places_of
-from outfold.data.targets.asked import read_asked
+from outfold.data.loading.ids import check_test_ids, settle_ids
+from outfold.data.loading.images import drop_missing, find_images, image_columns, type_columns
+from outfold.data.loading.roles import check_declared, infer_roles, typed_by_role
+from outfold.data.loading.rows import Parts, read_parts
+from outfold.data.loading.sample_columns import output_columns
+from outfold.data.loading.tables import Part
+from outfold.data.loading.train_filter import rows_to_learn
+from outfold.data.reading.id_lookup import places_of
 from outfold.data.targets.targets import Target, raw_targets, target_columns
+from outfold.data.targets.task import read_asked
 from outfold.errors import ConfigError, in_contest_file, nearest, some
 from outfold.hooks import Hooks
 from outfold.memory import give_back
 from outfold.metrics import Metric
-from outfold.store.inputs import require_regular_files
-from outfold.store.layout import Layout
-from outfold.store.outside_inputs import outside_inputs
+from outfold.store.input_hashes import outside_inputs, require_regular_files
+from outfold.store.paths import Layout
 from outfold.submission.sample_format import SampleFormat
 
 

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import FixedFormatter, FuncFormatter
 
 from outfold.plain_text import label
 from outfold.store.atomic import atomic_path
@@ -13,6 +20,7 @@ from outfold.store.atomic import atomic_path
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
 
 COLOURS = ("#4269d0", "#efb118", "#ff725c", "#6cc5b0", "#3ca951", "#ff8ab7", "#a463f2", "#97bbf5", "#9c6b4e", "#9498a0")
 """Told apart by most colour-blind readers, too."""
@@ -40,7 +48,7 @@ def new_figure(width: float = 8.0, height: float = 4.0) -> Figure:
     import matplotlib as mpl
     from cycler import cycler
 
-    from outfold.picture import Picture
+    from outfold.plots import Picture
 
     with mpl.rc_context(STYLE | {"axes.prop_cycle": cycler(color=COLOURS)}):
         return Picture(figsize=(width, height))
@@ -94,3 +102,33 @@ def bars(
         axes.set_title(label(title, 100))
         axes.set_xlabel(xlabel)
         save(figure, path)
+
+
+class Picture(Figure):
+    """A matplotlib figure that belongs to no window."""
+
+    def draw(self, renderer: Any) -> None:
+        """Draw, with no text taken for mathtext but the powers of ten of a logarithmic axis.
+
+        A character that no installed font has is drawn as a box, without a warning.
+        """
+        numbers = {id(text) for axis in self.findobj(Axis) for text in _numbers(axis)}
+        for text in self.findobj(Text):
+            text.set_parse_math(id(text) in numbers)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Glyph .* missing from")
+            super().draw(renderer)
+
+    def _repr_png_(self) -> bytes:
+        """What Jupyter calls to display it."""
+        data = io.BytesIO()
+        self.savefig(data, format="png")
+        return data.getvalue()
+
+
+def _numbers(axis: Any) -> list[Text]:
+    """The tick labels that matplotlib writes by itself."""
+    named = (FixedFormatter, FuncFormatter)
+    major = [] if isinstance(axis.get_major_formatter(), named) else axis.get_majorticklabels()
+    minor = [] if isinstance(axis.get_minor_formatter(), named) else axis.get_minorticklabels()
+    return [*major, *minor, axis.get_offset_text()]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from rich import box
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -15,8 +16,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from outfold.plain_text import one_line, printable
-from outfold.progress import Bar, Reporter, amount_of, numeric_columns
-from outfold.progress_line import lay_out
+from outfold.progress import Bar, LineReporter, Reporter, amount_of, numeric_columns
+from outfold.progress_layout import lay_out
 from outfold.redaction import redact
 
 
@@ -162,3 +163,13 @@ def clock(seconds: float | None) -> str:
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def reporter_for(stream: TextIO | None = None) -> Reporter:
+    """Bars where a person watches a terminal, lines everywhere else."""
+    stream = stream if stream is not None else sys.stdout
+    if not stream.isatty():
+        return LineReporter(stream)
+    from outfold.terminal import RichReporter  # here, since Rich takes 60 ms to import
+
+    return RichReporter()

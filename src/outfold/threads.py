@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 VARIABLE = "OUTFOLD_THREADS"
 
@@ -54,3 +56,18 @@ def set_threads(count: int) -> None:
 def threads_in_use() -> int:
     """The threads that torch works on where it is loaded, else those that it would."""
     return int(sys.modules["torch"].get_num_threads()) if "torch" in sys.modules else thread_count()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Within it, BLAS works on one thread.
+
+    Sums then have the same bits whatever the number of cores. It is faster, too: L-BFGS asks BLAS for very many very
+    small products, and threads that wait for each other on a busy machine made it ten times slower.
+    """
+    # A limit reaches only the libraries that are loaded when it is set, and scipy brings a BLAS of its own.
+    import scipy.optimize  # noqa: F401
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1, user_api="blas"):
+        yield

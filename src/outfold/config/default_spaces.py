@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from outfold.config.gbdt import GbdtPipeline
 from outfold.config.pipeline_base import ModelPipelineBase
-from outfold.config.search import Range, Space
+from outfold.config.search_space import Range, Space
 from outfold.config.tabular import TabularPipeline
 
 # of trees: early stopping finds the rounds, so that a small learning rate costs time and no more

@@ -14,9 +14,17 @@ from pydantic import (
     model_validator,
 )
 
-from outfold.config.embedding_feature import PipelineEmbeddings
-from outfold.config.learnt_features import Aggregate, Bins, Count, Frequency, Rank, Rare, TargetEncoding
-from outfold.config.model import StrictModel
+from outfold.config.base import StrictModel
+from outfold.config.learnt_features import (
+    Aggregate,
+    Bins,
+    Count,
+    Frequency,
+    PipelineEmbeddings,
+    Rank,
+    Rare,
+    TargetEncoding,
+)
 from outfold.config.row_features import (
     Cyclical,
     DateParts,
@@ -27,8 +35,8 @@ from outfold.config.row_features import (
     TextLength,
     Transform,
 )
-from outfold.config.shorthand import TEXT, JsonSchema, short_form
 from outfold.config.time_features import Elapsed, History, Lags, Rolling
+from outfold.config.value_types import TEXT, JsonSchema, short_form
 
 _NAMES: JsonSchema = {"type": "array", "items": {"type": ["string", "array"]}, "minItems": 1}
 

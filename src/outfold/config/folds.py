@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, ModelWrapValidatorHandler, model_validator
 
-from outfold.config.model import StrictModel
+from outfold.config.base import StrictModel
 from outfold.config.time_features import Span
 
 FoldKind = Literal[

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from outfold.config.pseudo import Pseudo
+from outfold.config.pipeline_base import Pseudo
 from outfold.config.table_pipeline import TablePipelineBase
 
 CONTEST = "contest"

@@ -15,12 +15,39 @@ from pydantic import (
     model_validator,
 )
 
-from outfold.config.augment import Augment
-from outfold.config.model import StrictModel
+from outfold.config.base import StrictModel
 from outfold.config.neural import NeuralPipeline, as_pairs, checked_pairs
-from outfold.config.phase import BatchSize, Phase
-from outfold.config.ramp import Amount
-from outfold.config.shorthand import listed
+from outfold.config.phase import Amount, BatchSize, Phase
+from outfold.config.value_types import listed
+
+Preset = Literal["none", "basic", "side_on", "top_down", "crop"]
+Transform = str | dict[str, dict[str, Any] | None]
+"""``HorizontalFlip``, or ``{HorizontalFlip: {p: 0.5}}``; compositions hold theirs as ``{OneOf: {transforms: [...]}}``."""
+
+
+class Albumentations(StrictModel):
+    """Transforms of the albumentations library, and a preset after them; a bare list is short for the first."""
+
+    albumentations: list[Transform]
+    """Names, or a name and its arguments: `[{Rotate: {limit: 30}}, HorizontalFlip]`. Applied in this order to the decoded image."""
+    preset: Preset = "none"
+    """A preset that follows them, on the device."""
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, (dict, Albumentations)):
+        return "mapping"
+    return "list" if isinstance(value, list) else "preset"
+
+
+Augment = Annotated[
+    Annotated[Preset, Tag("preset")]
+    | Annotated[Albumentations, Tag("mapping")]
+    | Annotated[list[Transform], Tag("list")],
+    Discriminator(_kind),
+]
+"""What ``augment:`` takes."""
+
 
 ViewSet = Literal["flips", "dihedral", "crops", "scales"]
 DEFAULT_PS = 0.5

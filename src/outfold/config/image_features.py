@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from outfold.config.model import StrictModel
-from outfold.config.shorthand import TEXT, short_form
+from outfold.config.base import StrictModel
+from outfold.config.value_types import TEXT, short_form
 
 
 class Backbone(StrictModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from outfold.config.model import StrictModel
+from outfold.config.base import StrictModel
 
 
 class ImportedPipeline(StrictModel):

@@ -6,8 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from outfold.config.feature_columns import Keys, Names
-from outfold.config.model import StrictModel
+from outfold.config.base import Keys, Names, StrictModel
 
 Statistic = Literal["mean", "std", "min", "max", "median", "nunique"]
 
@@ -91,3 +90,12 @@ class TargetEncoding(StrictModel):
     """The mean is that of the value's rows and of so many more rows of the overall mean."""
     name: str | None = None
     """What to call the column, where one is made."""
+
+
+class PipelineEmbeddings(StrictModel):
+    """The vectors of categories in another pipeline's networks, as numbers: for each fold those of its own network."""
+
+    pipeline: str = Field(min_length=1)
+    """A pipeline with learner: tabular. It is trained first."""
+    columns: Names
+    """Columns that it has learnt vectors of. Each makes as many as its vectors have numbers: `Store.embeddings_0` of a pipeline `embeddings`. A part of a date is named as the pipeline has it: `Date.month`."""

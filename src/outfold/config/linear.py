@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from outfold.config.pseudo import Pseudo
-from outfold.config.shorthand import listed_item
+from outfold.config.pipeline_base import Pseudo
 from outfold.config.table_pipeline import TablePipelineBase
+from outfold.config.value_types import listed_item
 
 Strengths = Annotated[list[Annotated[float, Field(gt=0)]], BeforeValidator(listed_item), Field(min_length=1)]
 

@@ -8,8 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from outfold.config.phase import BatchSize, Phase, Sampling
-from outfold.config.pipeline_base import ModelPipelineBase
-from outfold.config.pseudo import Pseudo
+from outfold.config.pipeline_base import ModelPipelineBase, Pseudo
 
 
 def as_pairs(value: list[Any] | None) -> list[list[float]]:

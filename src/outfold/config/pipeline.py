@@ -6,14 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, TypeAdapter
 
+from outfold.config.base import StrictModel
 from outfold.config.gbdt import GbdtPipeline
 from outfold.config.image import ImagePipeline
 from outfold.config.imported import ImportedPipeline
 from outfold.config.linear import LinearPipeline
-from outfold.config.model import StrictModel
-from outfold.config.shorthand import listed
-from outfold.config.sklearn_pipeline import SklearnPipeline
+from outfold.config.sklearn import SklearnPipeline
 from outfold.config.tabular import TabularPipeline
+from outfold.config.value_types import listed
 
 
 class BlendConfig(StrictModel):

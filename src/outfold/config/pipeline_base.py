@@ -2,14 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from outfold.config.base import StrictModel
 from outfold.config.image_features import PipelineBackbone
-from outfold.config.pseudo import Pseudo
-from outfold.config.target_transform import TargetTransform
 from outfold.config.tunable import TUNING, TunablePipeline
+from outfold.config.value_types import listed
+
+CONFIDENCE = 0.95
+"""Of classes, where neither ``confidence`` nor ``share`` is said."""
+
+
+class Pseudo(StrictModel):
+    """Test rows beside the training rows: those on which the teachers are sure, labelled by what they predict."""
+
+    pipelines: Annotated[list[str], BeforeValidator(listed)] = Field(min_length=1)
+    """The teachers: other pipelines of the contest. The model of fold k learns from what their models of fold k predict, each pipeline counting the same."""
+    confidence: float | None = Field(default=None, gt=0, le=1)
+    """Classes: take the test rows with at least this probability of the likeliest class (of tags: each of them, on or off). Left out, and without share: 0.95."""
+    share: float | None = Field(default=None, gt=0, le=1)
+    """In place of confidence: take this share of the test rows, the surest first. For numbers, those on which the teachers' members differ least."""
+    labels: Literal["soft", "hard"] = "soft"
+    """soft: the teachers' probabilities are the target. hard: the likeliest class is."""
+    weight: float = Field(default=1.0, gt=0)
+    """How much a test row counts in the loss; a training row counts 1."""
+
+    @model_validator(mode="after")
+    def _one_way_to_choose(self) -> Pseudo:
+        if self.confidence is not None and self.share is not None:
+            raise ValueError("give confidence: or share:, not both")
+        if len(set(self.pipelines)) < len(self.pipelines):
+            raise ValueError("pipelines: each once")
+        return self
+
+
+TransformName = Literal["log", "log1p", "sqrt", "cbrt", "asinh", "logit"]
+
+
+def _form(value: Any) -> str:
+    return "by target" if isinstance(value, dict) else "one"
+
+
+TargetTransform = Annotated[
+    Annotated[TransformName, Tag("one")] | Annotated[dict[str, TransformName], Field(min_length=1), Tag("by target")],
+    Discriminator(_form),
+]
+"""One for every target that is a number, or one each by the target's column."""
 
 
 class ModelPipelineBase(TunablePipeline):

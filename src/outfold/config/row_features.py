@@ -7,8 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from outfold.config.feature_columns import Names
-from outfold.config.model import StrictModel
+from outfold.config.base import Names, StrictModel
 
 DatePart = Literal[
     "seconds",

@@ -10,7 +10,7 @@ from pydantic_core import core_schema
 
 from outfold.config.competition import CompetitionConfig
 from outfold.config.pipeline import PIPELINE
-from outfold.config.shorthand import short_forms
+from outfold.config.value_types import short_forms
 
 WORDS_FOR_TRUE = ("yes", "on", "true", "y", "t")
 WORDS_FOR_FALSE = ("no", "off", "false", "n", "f")

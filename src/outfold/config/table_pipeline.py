@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from outfold.config.embedding_feature import PipelineEmbeddings
 from outfold.config.features import ColumnOrFeature, Feature
 from outfold.config.image_features import ImageFeatures
+from outfold.config.learnt_features import PipelineEmbeddings
 from outfold.config.pipeline_base import ModelPipelineBase
-from outfold.config.shorthand import listed, listed_entry
+from outfold.config.value_types import listed, listed_entry
 
 
 class TablePipelineBase(ModelPipelineBase):

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from outfold.config.model import StrictModel
-from outfold.config.shorthand import listed_item
+from outfold.config.base import StrictModel
+from outfold.config.value_types import listed_item
 
 
 def _some_time(span: str | float) -> str | float:

@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Self
 from pydantic import ModelWrapValidatorHandler, PrivateAttr, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from outfold.config.base import StrictModel
 from outfold.config.dotted import changed, parts
-from outfold.config.model import StrictModel
-from outfold.config.search import Search, bounds
+from outfold.config.search_space import Search, bounds
 from outfold.errors import nearest
 
 TUNING = frozenset({"tune", "by_fold", "tuned_on"})

@@ -11,11 +11,11 @@ import numpy as np
 from outfold.ensemble.by_target import ByTarget, FittedByTarget, each_target
 from outfold.ensemble.combiners import get_combiner
 from outfold.ensemble.decision import Decision, nested_thresholds
-from outfold.ensemble.members import checked_members
 from outfold.ensemble.problem import Array, Combiner, Fitted, Problem, seeded_parts
-from outfold.ensemble.threads import one_thread
+from outfold.ensemble.validation import checked_members
 from outfold.errors import MismatchError
 from outfold.metrics import Metric, Task
+from outfold.threads import one_thread
 
 HOLDOUT_PARTS = 5
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from outfold.ensemble.objective import subsample
 from outfold.ensemble.problem import Array, Problem, normalised, valid_outputs
-from outfold.ensemble.strength import STRENGTHS, best_strength
+from outfold.ensemble.solvers import STRENGTHS, best_strength
 
 CLIP = 1e-4
 MAX_VALUES = 20_000_000

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from outfold.ensemble.logistic import log_loss_of_logits, logistic_path
 from outfold.ensemble.objective import subsample
 from outfold.ensemble.pooling import fit_pool
 from outfold.ensemble.problem import Array, Fitted, Problem, normalised, valid_outputs
-from outfold.ensemble.ridge import RidgePath
-from outfold.ensemble.strength import STRENGTHS, best_strength
+from outfold.ensemble.solvers import STRENGTHS, RidgePath, best_strength, log_loss_of_logits, logistic_path
 from outfold.metrics import PER_CLASS, Task
 
 LOGIT_CLIP = 1e-4

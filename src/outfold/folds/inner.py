@@ -8,9 +8,9 @@ import pandas as pd
 
 from outfold.config.folds import FoldKind
 from outfold.errors import ConfigError
-from outfold.folds import part
+from outfold.folds import holdout as part
+from outfold.folds.alignment import check_ids, codes_of, instants, known, moments
 from outfold.folds.gap import Gap, check_left, purged_rows
-from outfold.folds.rows import check_ids, codes_of, instants, known, moments
 from outfold.folds.strata import task_of, truth
 from outfold.metrics import Task
 

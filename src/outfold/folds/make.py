@@ -11,13 +11,14 @@ import pandas as pd
 
 from outfold.config.folds import FoldKind
 from outfold.errors import ConfigError, nearest, quoted
-from outfold.folds import assign, part
+from outfold.folds import assign
+from outfold.folds import holdout as part
+from outfold.folds.alignment import by_id, check_ids, codes_of, instants, known, moments
+from outfold.folds.assign import latest_spans
 from outfold.folds.gap import Gap, check_left, purged_rows
-from outfold.folds.rows import by_id, check_ids, codes_of, instants, known, moments
-from outfold.folds.spans import latest_spans
 from outfold.folds.strata import bins_for, quantile_bins, strata_of, task_of, truth
-from outfold.folds.suspicion import suspicions
 from outfold.folds.table import NEVER_SCORED, Folds
+from outfold.folds.warnings import suspicions
 from outfold.metrics import Task
 
 GROUPED = ("group", "stratified_group")

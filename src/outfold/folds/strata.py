@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from outfold.errors import DataError, some
-from outfold.folds.rows import by_id
+from outfold.folds.alignment import by_id
 from outfold.metrics import Task
 
 MOST_BINS = 20

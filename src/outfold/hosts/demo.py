@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 
 from outfold.errors import SubmissionError
-from outfold.hosts.decode import read_outputs, read_truth
 from outfold.hosts.folder import read_table
 from outfold.hosts.host import Scored, Scoring
 from outfold.hosts.leaderboard import USAGE, score_submission
 from outfold.hosts.placing import refuse_collisions
+from outfold.hosts.solution_io import read_outputs, read_truth
 from outfold.progress import Reporter
 from outfold.store.atomic import write_text
 

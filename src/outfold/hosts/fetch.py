@@ -14,8 +14,7 @@ import requests
 import urllib3
 
 from outfold.errors import HostError
-from outfold.hosts.retries import Patience, in_words, is_passing, retry_after
-from outfold.hosts.transport import bound
+from outfold.hosts.retries import Patience, bound, in_words, is_passing, retry_after
 from outfold.progress import Bar, Reporter
 from outfold.redaction import redact
 from outfold.store.atomic import write_json

@@ -48,7 +48,7 @@ class Scoring:
         column: the sample's single column; "" where it has several.
         positive: binary: the place of the class that a number in that column stands for.
         codes: binary: the places of the classes by other ways of writing them, see
-            :func:`outfold.truth_words.cell_key`.
+            :func:`outfold.cell_values.cell_key`.
         plain: ``plain(table, solution=False)``: a file in the sample's own format as a plain table, a row per id.
     """
 

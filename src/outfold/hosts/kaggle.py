@@ -11,8 +11,7 @@ from typing import TypeVar
 import requests
 
 from outfold.errors import DataError, HostError, some
-from outfold.hosts import received
-from outfold.hosts.archive import Damaged, Limits, NoRoom, Unpacked, foreign, is_archive
+from outfold.hosts import download_manifest as received
 from outfold.hosts.credentials import Credentials, find_credentials
 from outfold.hosts.fetch import Fetch
 from outfold.hosts.host import Scored
@@ -21,7 +20,7 @@ from outfold.hosts.kaggle_errors import explain, rules_url
 from outfold.hosts.kaggle_submit import Submitter
 from outfold.hosts.placing import move_into
 from outfold.hosts.retries import Patience, patiently
-from outfold.hosts.unpack import unpack
+from outfold.hosts.zip_files import Damaged, Limits, NoRoom, Unpacked, foreign, is_archive, unpack
 from outfold.progress import Reporter
 
 T = TypeVar("T")

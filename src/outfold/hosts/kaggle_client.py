@@ -19,8 +19,7 @@ import requests
 
 from outfold.errors import HostError
 from outfold.hosts.credentials import HOW_TO, Credentials
-from outfold.hosts.retries import Patience
-from outfold.hosts.transport import bound
+from outfold.hosts.retries import Patience, bound
 from outfold.redaction import redact, remember
 
 _PAGE = 200

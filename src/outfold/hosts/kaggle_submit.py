@@ -17,8 +17,7 @@ import requests
 from outfold.errors import HostError, SubmissionError
 from outfold.hosts.host import Scored
 from outfold.hosts.kaggle_client import KaggleClient, Sent
-from outfold.hosts.retries import Patience, in_words, is_passing, retry_after
-from outfold.hosts.transport import bound
+from outfold.hosts.retries import Patience, bound, in_words, is_passing, retry_after
 from outfold.progress import Reporter
 
 _LONGEST_MESSAGE = 400

@@ -15,9 +15,8 @@ import pandas as pd
 
 from outfold.config.competition import Task
 from outfold.errors import DataError, SubmissionError, quoted, some
-from outfold.hosts.decode import SENT, SOLUTION, Side, lacks_columns
-from outfold.hosts.decode_targets import read_both
 from outfold.hosts.host import Metric, Scoring
+from outfold.hosts.solution_io import SENT, SOLUTION, Side, lacks_columns, read_both
 
 USAGE = "Usage"
 _PARTS = ("public", "private", "ignored")

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from outfold.errors import DataError, some
-from outfold.hosts.archive import Unpacked
+from outfold.hosts.zip_files import Unpacked
 from outfold.progress import Reporter
 
 KEPT = ".replaced"

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import requests
+from requests.adapters import HTTPAdapter
 
 from outfold.progress import Reporter
 
@@ -124,3 +125,33 @@ def in_words(error: Exception) -> str:
     if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
         return "the connection could not be made, or broke"
     return "the answer could not be read"
+
+
+class _Bounded(HTTPAdapter):
+    """A transport that gives every request the patience's time-outs, those of redirects included."""
+
+    def __init__(self, patience: Patience) -> None:
+        super().__init__()
+        self._limits = (patience.connect_s, patience.read_s)
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: bool | str = True,
+        cert: Any = None,
+        proxies: Any = None,
+    ) -> requests.Response:
+        return super().send(request, stream, timeout or self._limits, verify, cert, proxies)
+
+
+def bound(session: requests.Session, patience: Patience) -> requests.Session:
+    """Give ``session`` the patience's time-outs, and ask for bodies as they are stored.
+
+    A body compressed on the way could neither be measured nor resumed.
+    """
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, _Bounded(patience))
+    session.headers["Accept-Encoding"] = "identity"
+    return session

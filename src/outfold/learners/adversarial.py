@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from outfold.contest import Contest
-from outfold.data.encoding.by_column import ByColumn
+from outfold.data.encoding.column_view import ByColumn
 from outfold.data.encoding.table_features import Encoding, plain_names
 from outfold.learners.gbdt.runtime import load_lightgbm
 from outfold.progress import Reporter

@@ -5,13 +5,32 @@ from __future__ import annotations
 import json
 from importlib import resources
 
+from outfold.config.competition import Task
 from outfold.config.gbdt import GbdtPipeline
 from outfold.config.pipeline import ImagePipeline, LinearPipeline, ModelPipeline, SklearnPipeline
+from outfold.config.pipeline_base import Pseudo
 from outfold.config.tabular import TabularPipeline
 from outfold.contest import Contest
-from outfold.learners.learner import Learner
-from outfold.learners.pseudo_task import check_pseudo
+from outfold.errors import ConfigError
+from outfold.learners.base import Learner
 from outfold.progress import Reporter
+
+
+def check_pseudo(pseudo: Pseudo | None, task: Task, where: str) -> None:
+    """Raises ConfigError for pseudo-labels that the contest's task has no use for."""
+    if pseudo is None:
+        return
+    if task == "multitask":
+        raise ConfigError(f"{where}: pseudo: is for one target or several of one kind; this contest's task is {task}")
+    if task != "regression":
+        return
+    if pseudo.share is None:
+        raise ConfigError(
+            f"{where}: pseudo: numbers have no confidence to choose test rows by",
+            remedy="Say share: 0.5 for the half of them on which the teachers' members differ least.",
+        )
+    if pseudo.labels == "hard":
+        raise ConfigError(f"{where}: pseudo: labels: hard is for classes; this contest's task is {task}")
 
 
 def revision(config: ModelPipeline) -> int:
@@ -47,16 +66,16 @@ def make_learner(contest: Contest, config: ModelPipeline, name: str, reporter: R
     where = contest.layout.pipeline_config(name)
     check_pseudo(config.taught(), contest.task, str(where))
     if config.by_fold:
-        from outfold.learners.by_fold import ByFold
+        from outfold.learners.wrappers.per_fold import ByFold
 
         return ByFold(config, lambda own: make_learner(contest, own, name, reporter), where)
     if config.target_transform is not None:
-        from outfold.learners.transformed import Transformed, as_learnt
+        from outfold.learners.wrappers.target_transform import Transformed, as_learnt
 
         learnt, own, scales = as_learnt(contest, config, where)
         return Transformed(make_learner(learnt, own, name, reporter), scales)
     if contest.precise_outputs and _computes_in_float32(config):
-        from outfold.learners.transformed import Transformed, centred
+        from outfold.learners.wrappers.target_transform import Transformed, centred
 
         learnt, own, scales = centred(contest, config, where)
         if learnt.precise_outputs < contest.precise_outputs:  # what is tiny stays so wherever it is moved
@@ -70,7 +89,7 @@ def make_learner(contest: Contest, config: ModelPipeline, name: str, reporter: R
 
         return TabularLearner(contest, config, name, reporter)
     if contest.task == "multitask":
-        from outfold.learners.by_target import ByTarget
+        from outfold.learners.wrappers.per_target import ByTarget
 
         return ByTarget(contest, lambda one: make_learner(one, config, name, reporter))
     if isinstance(config, TabularPipeline):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from outfold.metrics.decision import expected_class, to_labels
-from outfold.metrics.metric import Metric, Wants
+from outfold.metrics.metric import Metric, Subtask, Wants, columns_by_target, combined, output_names
 from outfold.metrics.registry import METRICS, custom_metric, default_metric, get_metric
-from outfold.metrics.subtask import Subtask, columns_by_target, combined, output_names
 from outfold.metrics.truth import PER_CLASS, Task
 
 __all__ = [

@@ -18,11 +18,11 @@ from outfold.contest_summary import (
 )
 from outfold.errors import ConfigError, OutfoldError, some
 from outfold.folds import Folds
-from outfold.stages.check_images import check_images, move_aside
+from outfold.runs.context import Context
+from outfold.runs.image_checks import check_images, move_aside
+from outfold.runs.rehearsal import rehearse_blend, rehearse_pipeline, rehearse_scores, rehearse_submission
 from outfold.stages.columns import suspicious_rows
-from outfold.stages.context import Context
 from outfold.stages.import_predictions import imported
-from outfold.stages.rehearsal import rehearse_blend, rehearse_pipeline, rehearse_scores, rehearse_submission
 from outfold.stages.split import described, make_split
 
 T = TypeVar("T")

@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 
 from outfold.contest import Contest
-from outfold.data.columns.association import Kind
-from outfold.data.columns.facts import Column, Facts, Truth, facts_of
-from outfold.data.columns.row_findings import shared_rows, telling_order
-from outfold.data.columns.warnings import warnings_of
-from outfold.data.parts.roles import declared_columns, listed
+from outfold.data.loading.roles import declared_columns, listed
+from outfold.data.profiling.association import Kind
+from outfold.data.profiling.facts import Column, Facts, Truth, facts_of
+from outfold.data.profiling.row_findings import shared_rows, telling_order
+from outfold.data.profiling.warnings import warnings_of
 from outfold.learners.adversarial import Verdict, adversarial_validation
-from outfold.stages.context import Context
+from outfold.runs.context import Context
 from outfold.store.atomic import write_text
 
 TABLE = "columns.csv"

@@ -12,7 +12,7 @@ from outfold.config.load import load_competition
 from outfold.errors import OutfoldError
 from outfold.hosts.registry import get_host
 from outfold.progress import Reporter
-from outfold.store.layout import Layout
+from outfold.store.paths import Layout
 from outfold.threads import cores, thread_count
 
 PACKAGES = ("torch", "timm", "lightgbm", "scikit-learn", "numpy", "pandas", "opencv-python-headless", "kaggle")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from outfold.hosts.registry import get_host
-from outfold.stages.context import Context
-from outfold.stages.stamped import Stamp
+from outfold.runs.context import Context
+from outfold.runs.stage_stamps import Stamp
 from outfold.store.fingerprint import fingerprint
-from outfold.store.inputs import data_hash, recorded
-from outfold.store.outside_inputs import outside_inputs
+from outfold.store.input_hashes import data_hash, outside_inputs, recorded
 
 
 def download(context: Context) -> None:

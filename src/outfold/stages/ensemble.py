@@ -13,14 +13,14 @@ from outfold.ensemble.compare import Comparison, explain_disagreement, paired_bo
 from outfold.ensemble.decision import nested_thresholds
 from outfold.ensemble.thresholds import needs_thresholds
 from outfold.plots import bars
-from outfold.stages.context import Context, command
-from outfold.stages.current import BLEND_REVISION, blend_fingerprint, blend_members
-from outfold.stages.scores import TargetScore, target_scores
-from outfold.stages.stamped import Stamp
+from outfold.runs.context import Context, command
+from outfold.runs.provenance import BLEND_REVISION, blend_fingerprint, blend_members
+from outfold.runs.scoring import TargetScore, target_scores
+from outfold.runs.stage_stamps import Stamp
 from outfold.store.damage import DamagedError
-from outfold.store.layout import BLEND
 from outfold.store.lock import only_writer
 from outfold.store.manifest import Manifest, replaceable_manifest, write_manifest
+from outfold.store.paths import BLEND
 from outfold.store.prediction_files import check_hashes, read_oof, read_test
 from outfold.store.predictions import fold_by_id, output_column, prediction_frame, stack, write_predictions
 

@@ -14,10 +14,9 @@ from outfold.config.load import load_pipeline
 from outfold.contest import Contest
 from outfold.data.reading.tables import read_table
 from outfold.errors import ConfigError, DataError, MismatchError, nearest, quoted, some
-from outfold.stages.context import Context, command
-from outfold.stages.rescore import rescored
-from outfold.stages.scores import score_oof
-from outfold.stages.stamped import Stamp
+from outfold.runs.context import Context, command
+from outfold.runs.scoring import rescored, score_oof
+from outfold.runs.stage_stamps import Stamp
 from outfold.store.atomic import atomic_path
 from outfold.store.damage import DamagedError
 from outfold.store.fingerprint import file_sha256, fingerprint

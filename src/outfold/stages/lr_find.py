@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 
-from outfold.stages.context import Context
-from outfold.stages.network import checked_phase, neural_learner
-from outfold.stages.teachers import pseudo_labels
+from outfold.runs.context import Context
+from outfold.runs.neural import checked_phase, neural_learner
+from outfold.runs.pseudo_labels import pseudo_labels
 from outfold.store.fingerprint import fingerprint
+from outfold.store.fold_dir import Shelf
 from outfold.store.lock import only_writer
-from outfold.store.shelf import Shelf
 
 PICTURE = "lr_find.png"
 
@@ -33,7 +33,7 @@ def lr_find(context: Context, name: str, *, phase: int = 1, fold: int | None = N
     fold = context.folds.numbers()[0] if fold is None else context.checked_fold(fold)
     learner, scales = neural_learner(context, name, "learning rate to find", fold)
     checked_phase(learner.config, phase)
-    from outfold.learners.neural.lr import MEANINGS, draw_sweep, find_lr
+    from outfold.learners.neural.lr_range_test import MEANINGS, draw_sweep, find_lr
 
     folder = context.layout.pipeline(name)
     with only_writer(folder):

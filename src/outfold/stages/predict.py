@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from outfold.errors import MismatchError
 from outfold.learners.registry import make_learner
-from outfold.stages.context import Context, command
-from outfold.stages.current import changed, refused
+from outfold.runs.context import Context, command
+from outfold.runs.provenance import changed, refused
+from outfold.runs.stage_stamps import Stamp
 from outfold.stages.import_predictions import imported, leave_alone
-from outfold.stages.stamped import Stamp
 from outfold.store.file_record import holds
+from outfold.store.fold_dir import Shelf
 from outfold.store.lock import only_writer
 from outfold.store.manifest import read_manifest, write_manifest
 from outfold.store.predictions import write_predictions
-from outfold.store.shelf import Shelf
 
 
 def predict(context: Context, name: str) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from outfold.errors import OutfoldError
 from outfold.redaction import redact
-from outfold.stages.context import Context
-from outfold.stages.current import current_blend
+from outfold.runs.context import Context
+from outfold.runs.provenance import current_blend
 from outfold.store.atomic import write_text
 from outfold.template import FILES, NOTEBOOK
 

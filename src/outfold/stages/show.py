@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from outfold.stages.context import Context
-from outfold.stages.network import checked_phase, image_learner
+from outfold.runs.context import Context
+from outfold.runs.neural import checked_phase, image_learner
 
 PICTURE = "augmented.png"
 
@@ -26,7 +26,7 @@ def show(
     """
     learner = image_learner(context, name, "augmentation to show")
     number = checked_phase(learner.config, len(learner.config.phases) if phase is None else phase)
-    from outfold.learners.image.sheet import contact_sheet, draw_sheet
+    from outfold.learners.image.contact_sheet import contact_sheet, draw_sheet
 
     split = context.layout.folds.exists()
     fold = context.folds.numbers()[0] if split else 0

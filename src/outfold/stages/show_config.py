@@ -11,10 +11,10 @@ from ruamel.yaml import YAML
 
 from outfold.config.schema import schemas
 from outfold.progress import Reporter
-from outfold.stages.context import Context
+from outfold.runs.context import Context
 from outfold.stages.import_predictions import imported
 from outfold.store.atomic import write_json
-from outfold.store.layout import BLEND
+from outfold.store.paths import BLEND
 
 
 def show_config(context: Context) -> str:

@@ -12,10 +12,10 @@ from outfold.folds import Folds, duplicates_across, make_folds
 from outfold.folds.gap import in_words
 from outfold.folds.make import GROUPED
 from outfold.metrics import PER_CLASS
-from outfold.stages.context import Context
-from outfold.stages.stamped import Stamp
+from outfold.runs.context import Context
+from outfold.runs.stage_stamps import Stamp
 from outfold.store.folds_file import folds_fingerprint, read_folds, write_folds
-from outfold.store.inputs import content_hashes
+from outfold.store.input_hashes import content_hashes
 
 LATER = 0.9
 """The share of test rows later than all training rows from which a contest is taken for one of time."""

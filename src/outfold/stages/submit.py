@@ -22,13 +22,13 @@ from outfold.errors import ConfigError, is_utf8, quoted
 from outfold.hosts.host import Host, Scored, Scoring
 from outfold.hosts.registry import get_host
 from outfold.redaction import redact
-from outfold.stages.context import Context, command
-from outfold.stages.current import current, current_blend
-from outfold.stages.stamped import Stamp
+from outfold.runs.context import Context, command
+from outfold.runs.provenance import current, current_blend
+from outfold.runs.stage_stamps import Stamp
 from outfold.store import ledger
 from outfold.store.atomic import write_bytes
-from outfold.store.layout import BLEND, Layout
 from outfold.store.manifest import Manifest
+from outfold.store.paths import BLEND, Layout
 from outfold.store.prediction_files import read_test
 from outfold.store.predictions import mean_by_id
 from outfold.submission import build, check, csv_bytes

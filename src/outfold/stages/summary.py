@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from outfold.progress import LineReporter
-from outfold.stages.context import Context
-from outfold.stages.network import neural_learner
+from outfold.runs.context import Context
+from outfold.runs.neural import neural_learner
 from outfold.store.atomic import write_text
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def summary(context: Context, name: str) -> NetworkSummary:
     fold = context.folds.numbers()[0] if context.layout.folds.exists() else None
     learner, _ = neural_learner(context, name, "summary", fold)
     from outfold.learners.image.learner import ImageLearner
-    from outfold.learners.neural.schedule import PICTURE, draw_schedule
+    from outfold.learners.neural.curves import PICTURE, draw_schedule
 
     path = context.layout.pipeline(name) / PICTURE
     ids, rows = _training_part(context, fold)

@@ -8,23 +8,22 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from outfold.config.pipeline import ModelPipeline
-from outfold.learners.by_fold import check_folds
 from outfold.learners.registry import make_learner, revision
-from outfold.stages.compute import ANY, Compute, placed
-from outfold.stages.context import Context, command
-from outfold.stages.fan_out import Work, train_side_by_side
-from outfold.stages.fold import is_trained, oof_of, train_fold
+from outfold.learners.wrappers.per_fold import check_folds
+from outfold.runs.compute import ANY, Compute, placed
+from outfold.runs.context import Context, command
+from outfold.runs.parallel.ddp_launcher import call_ranks, place, started_by_torchrun
+from outfold.runs.parallel.fold_pool import Work, train_side_by_side
+from outfold.runs.pseudo_labels import pseudo_facts
+from outfold.runs.scoring import rescored, score_fields, score_oof
+from outfold.runs.stage_stamps import Stamp
+from outfold.runs.train_fold import is_trained, oof_of, train_fold
 from outfold.stages.import_predictions import imported, leave_alone
-from outfold.stages.ranks import call_ranks, place, started_by_torchrun
-from outfold.stages.rescore import rescored, score_fields
-from outfold.stages.scores import score_oof
-from outfold.stages.stamped import Stamp
-from outfold.stages.teachers import pseudo_facts
 from outfold.store.file_record import holds
+from outfold.store.fold_dir import Shelf, open_intact
 from outfold.store.lock import only_writer
 from outfold.store.manifest import Manifest, replaceable_manifest, write_manifest
 from outfold.store.predictions import members_of, outputs_of, write_predictions
-from outfold.store.shelf import Shelf, open_intact
 
 
 def train(context: Context, name: str, *, only_folds: Sequence[int] | None = None, compute: Compute = ANY) -> Manifest:

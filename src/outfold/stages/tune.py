@@ -13,21 +13,21 @@ from outfold.config.dotted import found
 from outfold.config.gbdt import GbdtPipeline
 from outfold.config.load import pipeline_of, plain, read_yaml
 from outfold.config.pipeline import ModelPipeline
-from outfold.config.search import Space, bounds
+from outfold.config.search_space import Space, bounds
 from outfold.errors import ConfigError, some
-from outfold.learners.by_fold import check_folds
-from outfold.learners.gbdt.defaults import default_params
+from outfold.learners.gbdt.params import default_params
 from outfold.learners.registry import make_learner
+from outfold.learners.wrappers.per_fold import check_folds
 from outfold.progress import Reporter
 from outfold.randomness import derive_seed
-from outfold.stages.compute import Compute
-from outfold.stages.context import Context, command
-from outfold.stages.tuning.bench import Bench, Work
-from outfold.stages.tuning.crew import crew
-from outfold.stages.tuning.race import Race
-from outfold.stages.tuning.results import HISTORY, IMPORTANCE, TRIALS, draw_history, draw_importance, tell, write_trials
-from outfold.stages.tuning.search import Search, keys_of, load_optuna, open_storage, own_value
-from outfold.stages.tuning.written import Output, shared_text, text_by_fold
+from outfold.runs.compute import Compute
+from outfold.runs.context import Context, command
+from outfold.runs.tuning.executors import crew
+from outfold.runs.tuning.pipeline_writer import Output, shared_text, text_by_fold
+from outfold.runs.tuning.results import HISTORY, IMPORTANCE, TRIALS, draw_history, draw_importance, tell, write_trials
+from outfold.runs.tuning.study import Search, keys_of, load_optuna, open_storage, own_value
+from outfold.runs.tuning.trial_runner import Bench, Work
+from outfold.runs.tuning.trial_scheduler import Race
 from outfold.store.fingerprint import fingerprint
 from outfold.store.lock import only_writer
 

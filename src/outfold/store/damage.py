@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 from outfold.errors import DataError
-from outfold.store.layout import maker
+from outfold.store.paths import maker
 
 FOLDER = "a folder is where this file belongs"
 

@@ -17,8 +17,8 @@ from outfold.errors import DataError, some
 from outfold.folds import Folds
 from outfold.store.damage import damaged
 from outfold.store.file_record import current_sha256
-from outfold.store.layout import BLEND, Layout
 from outfold.store.manifest import Manifest
+from outfold.store.paths import BLEND, Layout
 from outfold.store.predictions import KEYS, output_column, outputs_of, read_predictions
 
 EVERY_FOLD = -1

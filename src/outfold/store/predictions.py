@@ -19,8 +19,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from outfold.cell_values import float_table
 from outfold.errors import DataError, MismatchError, some
-from outfold.precision import float_table
 from outfold.store.atomic import atomic_path
 
 KEYS = ("id", "fold", "member")

@@ -10,8 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from outfold.precision import exact_number
-from outfold.truth_words import TRUTH_WORDS, cell_key
+from outfold.cell_values import TRUTH_WORDS, cell_key, exact_number
 
 PAIRS = (TRUTH_WORDS[0], ("-1", "1"), *TRUTH_WORDS[1:])
 """How files write the negative and the positive class, letters without their case."""

@@ -135,3 +135,11 @@ def oddities(frame: pd.DataFrame, form: Form, task: Task) -> list[str]:
     if (likeliest != likeliest[0]).any():
         return []
     return [f"in all {len(frame)} rows {form.columns[int(likeliest[0])]} is the likeliest class"]
+
+
+def csv_bytes(frame: pd.DataFrame) -> bytes:
+    """UTF-8 CSV with a header, ``\\n`` at line ends and no index.
+
+    A float32 is written with as few digits as bring it back exactly, so a file read back and written again is the same.
+    """
+    return frame.to_csv(index=False, lineterminator="\n").encode("utf-8")

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from outfold.training.device import Precision
-from outfold.training.inputs import Inputs
 from outfold.training.recipe import PhasePlan
+from outfold.training.step import Inputs
 
 
 class Averaging:

@@ -16,14 +16,13 @@ from torch import nn
 from outfold.errors import OutfoldError
 from outfold.training.averaging import Averaging
 from outfold.training.distributed import ranks
-from outfold.training.fit import Fit
-from outfold.training.free_memory import free_ram
 from outfold.training.layer_groups import freeze, layer_groups
 from outfold.training.lr_finder import leaving_nothing
-from outfold.training.memory import empty_cache, is_too_large
+from outfold.training.oom import empty_cache, free_ram, is_too_large
 from outfold.training.recipe import PhasePlan
 from outfold.training.step import Step
 from outfold.training.summary import activation_bytes
+from outfold.training.trainer import Fit
 
 LEAST = 2
 MOST_ON_GPU, MOST_ELSEWHERE = 512, 64

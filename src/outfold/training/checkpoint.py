@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from outfold.store.shelf import HISTORY, Shelf
+from outfold.store.fold_dir import HISTORY, Shelf
 from outfold.training.distributed import ranks
 
 CHECKPOINT = "checkpoint.pt"

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from outfold.training.memory import is_too_large
+from outfold.training.oom import is_too_large
 
 BACKEND: str | Callable[..., Any] = "inductor"
 

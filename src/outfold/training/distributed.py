@@ -5,7 +5,7 @@ such that this mean is the gradient of the whole step. So ``batch_size`` is that
 is that of one process, but for what a rank draws for itself (dropout, and whom mixup and CutMix blend a row with) and
 for BatchNorm, whose statistics are those of all ranks on GPUs alone.
 
-The first rank leads: it saves, validates and speaks. torchrun starts the ranks; see :mod:`outfold.stages.ranks`.
+The first rank leads: it saves, validates and speaks. torchrun starts the ranks; see :mod:`outfold.runs.parallel.ddp_launcher`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from outfold.errors import OutfoldError
 from outfold.randomness import derive_seed
-from outfold.training.inputs import Inputs
-from outfold.training.step import Step
+from outfold.training.step import Inputs, Step
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outfold.randomness import derive_seed
-from outfold.training.order import Kinds, epoch_steps
 from outfold.training.recipe import PhasePlan
-from outfold.training.sampling import balanced_rows, share_of_rows
+from outfold.training.sampler import Kinds, balanced_rows, epoch_steps, share_of_rows
 
 
 def phase_rows(

@@ -14,8 +14,66 @@ from torch.nn import functional
 
 from outfold.config.competition import Task
 from outfold.metrics import PER_CLASS
-from outfold.training.corn import class_log_probabilities
-from outfold.training.focal import asymmetric, focal_classes, focal_labels
+
+
+def class_log_probabilities(outputs: Tensor) -> Tensor:
+    """The logarithm of each class's probability, (n, K) float32, from K - 1 conditional logits (Shi et al. 2021).
+
+    Logit k says how likely a row that is above class k - 1 is above class k, too, so that
+    ``P(y > k) = sigmoid(z_0) ... sigmoid(z_k)``. Whatever the logits are, that falls with k, and the differences are
+    probabilities: ``log P(y = k) = sum_{j < k} log sigmoid(z_j) + log sigmoid(-z_k)``, without the last term for the
+    last class. Minus that of a row's own class is the sum of its binary cross entropies in the conditional tasks that
+    it takes part in: the paper's loss, but for a constant (the paper divides by all pairs of row and task, and here
+    every row counts the same).
+
+    Args:
+        outputs: (n, K - 1), of any float type.
+    """
+    outputs = outputs.float()
+    above = functional.logsigmoid(outputs).cumsum(dim=1)
+    edge = outputs.new_zeros(len(outputs), 1)
+    return torch.cat([edge, above], dim=1) + torch.cat([functional.logsigmoid(-outputs), edge], dim=1)
+
+
+_TINY = 1e-6
+"""Powers of less than 1 have an infinite slope at 0."""
+MARGIN = 0.05
+"""A negative of the asymmetric loss that is less probable than this costs nothing."""
+
+
+def focal_classes(outputs: Tensor, y: Tensor, gamma: float, smoothing: float, weights: Tensor | None) -> Tensor:
+    """Focal loss of classes, (n,): ``-sum_k w_k q_k (1 - p_k)^gamma log p_k`` (Lin et al. 2017, equation 4).
+
+    Args:
+        outputs: (n, classes) float32 logits.
+        y: (n,) classes, or distributions over them (n, classes); q is that (one-hot for a class), moved towards the
+            uniform distribution by ``smoothing``.
+        weights: (classes,)
+    """
+    log_p = functional.log_softmax(outputs, dim=1)
+    classes = outputs.shape[1]
+    q = (y if y.ndim == 2 else functional.one_hot(y, classes)) * (1 - smoothing) + smoothing / classes
+    each = -q * (1 - log_p.exp()).clamp_min(_TINY).pow(gamma) * log_p
+    return (each if weights is None else each * weights).sum(dim=1)
+
+
+def focal_labels(outputs: Tensor, q: Tensor, gamma: float) -> Tensor:
+    """Focal loss of yes/no targets, (n, labels): ``-q (1 - p)^gamma log p - (1 - q) p^gamma log(1 - p)``."""
+    p = outputs.sigmoid().clamp(_TINY, 1 - _TINY)
+    yes = q * (1 - p).pow(gamma) * functional.logsigmoid(outputs)
+    no = (1 - q) * p.pow(gamma) * functional.logsigmoid(-outputs)
+    return -(yes + no)
+
+
+def asymmetric(outputs: Tensor, q: Tensor, gamma: float) -> Tensor:
+    """Asymmetric loss of labels, (n, labels) (Ridnik et al. 2021): ``-q log p - (1 - q) p_m^gamma log(1 - p_m)``.
+
+    ``p_m = max(p - .05, 0)``: easy negatives are left out, the others are looked at the less the easier they are.
+    """
+    shifted = (outputs.sigmoid() - MARGIN).clamp_min(_TINY)
+    no = (1 - q) * shifted.pow(gamma) * torch.log1p(-shifted)
+    return -(q * functional.logsigmoid(outputs) + no)
+
 
 LossName = Literal["focal", "asymmetric"]
 GAMMA: dict[LossName, float] = {"focal": 2.0, "asymmetric": 4.0}
@@ -37,7 +95,7 @@ class Loss:
         name: focal or asymmetric in place of the cross entropy, with ``gamma``.
         center, scale: (targets,): a regression's targets are learnt as (y - center) / scale.
         ends: (2, targets) or (2, 1): a regression's outputs go through a sigmoid that is scaled to lie between them.
-        weighted: the targets are those of :func:`outfold.training.soft_targets.soft_targets`, with a weight a row.
+        weighted: the targets are those of :func:`outfold.training.losses.soft_targets`, with a weight a row.
     """
 
     task: Task
@@ -164,3 +222,20 @@ def _balance(task: Task, y: NDArray, outputs: int) -> Tensor:
     weights = len(y) / (2 * np.maximum(counts, 1))
     weights[:, (counts == 0).any(axis=0)] = 1.0  # a label that all rows share, or none has: nothing to balance
     return torch.from_numpy(weights).float()
+
+
+def soft_targets(loss: Loss, y: NDArray, taught: NDArray[np.float32], weight: float) -> Tensor:
+    """Targets as a loss that is ``weighted`` wants them: (n + m, outputs + 1) float32, the last column the weights.
+
+    Args:
+        y: (n, ...) the contest's own targets; of classes they become certain distributions. Each row weighs 1.
+        taught: (m, outputs) distributions over the classes, probabilities of labels, or values.
+        weight: of each of these.
+    """
+    own = loss.targets(y)
+    if own.ndim == 1:
+        own = functional.one_hot(own, taught.shape[1]).float()
+    values = torch.cat([own, torch.from_numpy(taught)])
+    weights = torch.ones(len(values), 1)
+    weights[len(own) :] = weight
+    return torch.cat([values, weights], dim=1)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from outfold.config.augment import Augment
-from outfold.config.image import AS_STORED, ImagePhase
+from torch import nn
+
+from outfold.config.image import AS_STORED, Augment, ImagePhase
 from outfold.config.neural import NeuralPipeline
-from outfold.config.phase import Phase, Sampling, Schedule
-from outfold.config.ramp import Ramp
-from outfold.training.order import steps_per_epoch
-from outfold.training.sampling import share_count
+from outfold.config.phase import Phase, Ramp, Sampling, Schedule
+from outfold.errors import ConfigError
+from outfold.training.layer_groups import freeze, layer_groups, spread_lr
+from outfold.training.sampler import share_count, steps_per_epoch
 from outfold.training.schedules import cycle_ends, lr_scale, one_cycle_momentum, ramp
 
 Scheduled = Literal["weight_decay", "dropout", "label_smoothing", "strength", "mixup", "cutmix"]
@@ -161,3 +162,22 @@ def _plan(config: NeuralPipeline, phase: Phase, number: int, rows: int, where: s
         precompute=precompute,
         **({key: value(key) for key in OF_IMAGES} if isinstance(phase, ImagePhase) else {}),
     )
+
+
+def check_recipe(model: nn.Module, phases: Sequence[Phase], where: str) -> None:
+    """Raises ConfigError for learning rates or layer groups that the model does not have, before hours are spent."""
+    groups = layer_groups(model)
+    for number, phase in enumerate(phases):
+        spread_lr(phase.given_lr, phase.lr_ratio, len(groups), f"{where}: phases[{number}]")
+        freeze(model, groups, phase.train, train_bn=False, where=f"{where}: phases[{number}]")
+
+
+def check_batches(plans: Sequence[PhasePlan]) -> None:
+    """Raises ConfigError for a batch of a single row, which BatchNorm cannot take statistics from."""
+    for plan in plans:
+        rows = plan.rows
+        if rows // -(-rows // plan.batch_size) < 2:
+            raise ConfigError(
+                f"{plan.where}: batch_size: {plan.batch_size} cuts {rows} training rows into batches of one",
+                remedy="Take at least 2; accumulate: makes steps larger without more memory.",
+            )

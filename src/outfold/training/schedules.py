@@ -11,8 +11,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
 
-from outfold.config.phase import Schedule
-from outfold.config.ramp import Ramp
+from outfold.config.phase import Ramp, Schedule
 
 WARMUP_START = 1 / 100
 DIV, FINAL_DIV, PCT_START = 25.0, 1e5, 0.25

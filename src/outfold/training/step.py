@@ -11,12 +11,21 @@ from torch import Tensor, nn
 from outfold.randomness import derive_seed
 from outfold.training.activations import HeadAlone
 from outfold.training.device import Precision
-from outfold.training.inputs import Inputs
 from outfold.training.layer_groups import Freezing, freeze, layer_groups, spread_lr
 from outfold.training.losses import Loss
 from outfold.training.mixing import Mixture, mix
 from outfold.training.optimizers import Rule, make_optimizer, set_rates
 from outfold.training.recipe import PhasePlan
+
+Inputs = Tensor | tuple[Tensor, ...]
+"""(n, ...) each."""
+
+
+def repeated(inputs: Inputs, rows: int) -> Inputs:
+    """One row of inputs so many times, in memory of their own."""
+    if isinstance(inputs, Tensor):
+        return inputs.expand(rows, *inputs.shape[1:]).clone()
+    return tuple(one.expand(rows, *one.shape[1:]).clone() for one in inputs)
 
 
 @dataclass

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from outfold.training.activations import HeadAlone, activations
 from outfold.training.device import Precision
-from outfold.training.inputs import Inputs, repeated
 from outfold.training.layer_groups import Freezing, classifier_parameters, freeze, layer_groups, spread_lr
 from outfold.training.recipe import PhasePlan
+from outfold.training.step import Inputs, repeated
 
 MOST_ROWS = 60
 """Beyond so many leaf modules the table shows blocks."""

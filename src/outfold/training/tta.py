@@ -42,7 +42,7 @@ def vote(
         batches: of each batch its variants, the original first, as many as there are weights, made when asked for.
         average: what is averaged over the variants.
         advance: told the number of rows after each batch.
-        run: a model on a batch; :class:`outfold.training.memory.Pieces` goes on where one is too large.
+        run: a model on a batch; :class:`outfold.training.oom.Pieces` goes on where one is too large.
 
     Returns:
         For each model (n, outputs) float32, in the order of the batches.

@@ -103,3 +103,33 @@ def _meaning(text: str) -> str:
     if re.fullmatch(r"\s*[+-]?\d{1,15}(\.\d*)?\s*", text):
         return as_text(float(text.strip()))
     return text.strip().capitalize() if text.strip().lower() in ("true", "false") else text
+
+
+UNKNOWN = -1.0
+"""The code of a missing value, and of a category that training had not."""
+
+
+@dataclass(frozen=True)
+class CategoryCodes:
+    """The categories of several columns, in the order of their codes from 0, by column."""
+
+    known: dict[str, tuple[str, ...]]
+
+    @classmethod
+    def fit(cls, words: Mapping[str, Categories]) -> CategoryCodes:
+        """Learn them from training rows."""
+        return cls({name: column.names() for name, column in words.items()})
+
+    def apply(self, words: Mapping[str, Categories], index: pd.Index) -> pd.DataFrame:
+        """The codes of any rows, float64, by id."""
+        codes = {name: words[name].among(known) for name, known in self.known.items()}
+        return pd.DataFrame(codes, index=index, dtype=np.float64).fillna(UNKNOWN)
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        return {name: list(known) for name, known in self.known.items()}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Sequence[str]]) -> CategoryCodes:
+        """What ``to_json`` gave, back."""
+        return cls({name: tuple(known) for name, known in value.items()})

@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from outfold.data.encoding.categories import Categories
-from outfold.data.encoding.category_codes import CategoryCodes
+from outfold.data.encoding.categories import Categories, CategoryCodes
 from outfold.data.encoding.one_hot import OneHot
 from outfold.data.encoding.standard import Standard
 from outfold.data.encoding.target_means import TargetMeans

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from outfold.data.encoding.by_column import ByColumn
 from outfold.data.encoding.categories import Categories
+from outfold.data.encoding.column_view import ByColumn
+from outfold.data.encoding.split_by_type import taken_apart
 from outfold.data.encoding.standard import Standard
-from outfold.data.encoding.taken_apart import taken_apart
 
 MEASURED = ("seconds",)
 """The part of a date that is a number; the others are categories, as the fast.ai course has them."""

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from outfold.data.encoding.by_column import ByColumn
+from outfold.data.encoding.column_view import ByColumn
 from outfold.data.encoding.date_parts import DATE_PARTS, each_date_part
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from outfold.config.learnt_features import Aggregate, Statistic
 from outfold.data.encoding.table_features import as_number
-from outfold.data.features.kind import Fitted, Made, Setting, Targets, framed, keys_of, label
+from outfold.data.features.base import Fitted, Made, Setting, Targets, framed, keys_of, label
 from outfold.data.features.levels import distinct, places, texts
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from outfold.config.learnt_features import Bins
 from outfold.data.encoding.table_features import as_number
-from outfold.data.features.kind import Fitted, Made, Setting, Targets, framed
+from outfold.data.features.base import Fitted, Made, Setting, Targets, framed
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from outfold.config.row_features import Cyclical, DatePart, DateParts, RoundPart
 from outfold.data.encoding.categories import as_text
 from outfold.data.encoding.date_parts import date_parts
 from outfold.data.encoding.table_features import as_number
-from outfold.data.features.kind import Made, Plain, Setting, framed
+from outfold.data.features.base import Made, Plain, Setting, framed
 
 PERIODS: dict[RoundPart, float] = {
     "quarter": 4,

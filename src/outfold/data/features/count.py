@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from outfold.config.learnt_features import Count, Frequency
-from outfold.data.features.kind import Fitted, Made, Setting, Targets, framed, keys_of, label
+from outfold.data.features.base import Fitted, Made, Setting, Targets, framed, keys_of, label
 from outfold.data.features.levels import distinct, places
 
 

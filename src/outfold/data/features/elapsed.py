@@ -11,9 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from outfold.config.time_features import Elapsed
-from outfold.data.features.events import is_event
-from outfold.data.features.in_time import check_spans, named, numbers, sources, time_column
-from outfold.data.features.kind import Plain, Setting, framed
+from outfold.data.features.base import Plain, Setting, framed
+from outfold.data.features.in_time import check_spans, is_event, named, numbers, sources, time_column
 from outfold.data.features.timeline import Places, Timeline, Times, group_codes, is_known, length, times_of
 
 

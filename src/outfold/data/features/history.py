@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from outfold.config.time_features import History
+from outfold.data.features.base import Fitted, Setting, Targets, framed
 from outfold.data.features.in_time import check_spans, named, numbers, time_column
-from outfold.data.features.kind import Fitted, Setting, Targets, framed
-from outfold.data.features.over_ranges import statistics
+from outfold.data.features.range_statistics import statistics
 from outfold.data.features.timeline import (
     Timeline,
     at,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from outfold.config.row_features import Interaction
 from outfold.data.encoding.table_features import as_number
-from outfold.data.features.kind import Made, Plain, Setting, framed, label
+from outfold.data.features.base import Made, Plain, Setting, framed, label
 from outfold.data.features.levels import distinct
 
 MISSING = "(missing)"

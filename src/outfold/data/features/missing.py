@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from outfold.config.row_features import Missing, MissingCount
-from outfold.data.features.kind import Made, Plain, Setting, framed
+from outfold.data.features.base import Made, Plain, Setting, framed
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from outfold.data.features import (
     text,
     transform,
 )
-from outfold.data.features.kind import Setting, Step
+from outfold.data.features.base import Setting, Step
 
 KINDS: dict[str, Callable[[Any, Setting], Sequence[Step]]] = {
     "aggregate": aggregate.build,

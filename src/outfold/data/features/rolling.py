@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 
 from outfold.config.time_features import Rolling
-from outfold.data.features.events import numbers_of
-from outfold.data.features.in_time import check_spans, named, numbers, sources, time_column
-from outfold.data.features.kind import Plain, Setting, framed
-from outfold.data.features.over_ranges import statistics
+from outfold.data.features.base import Plain, Setting, framed
+from outfold.data.features.in_time import check_spans, named, numbers, numbers_of, sources, time_column
+from outfold.data.features.range_statistics import statistics
 from outfold.data.features.timeline import Timeline, group_codes, in_words, is_known, length_or_all, times_of, window
 
 _SUFFIX = {("before", True): "", ("before", False): "_before", ("after", True): "_ahead", ("after", False): "_after"}

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from outfold.config.learnt_features import TargetEncoding
-from outfold.data.features.kind import Fitted, Made, Places, Setting, Targets, framed, keys_of, label
+from outfold.data.features.base import Fitted, Made, Places, Setting, Targets, framed, keys_of, label
 from outfold.data.features.levels import distinct, places
 
 _ROWS = "rows"

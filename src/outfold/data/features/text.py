@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from outfold.config.row_features import Extract, Measure, TextLength
 from outfold.data.encoding.table_features import as_number
-from outfold.data.features.kind import Made, Plain, Role, Setting, framed
+from outfold.data.features.base import Made, Plain, Role, Setting, framed
 from outfold.data.features.levels import texts
 
 

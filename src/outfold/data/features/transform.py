@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from outfold.config.row_features import Transform
 from outfold.data.encoding.table_features import as_number
-from outfold.data.features.kind import Made, Plain, Setting, framed
+from outfold.data.features.base import Made, Plain, Setting, framed
 
 Numbers = NDArray[np.float64]
 

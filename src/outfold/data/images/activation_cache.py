@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from outfold.data.memory_map import allocate, require_space, turn
 from outfold.store.atomic import atomic_path
-from outfold.store.cached_file import is_intact, seal
+from outfold.store.file_record import is_intact, seal
 
 
 def open_activations(

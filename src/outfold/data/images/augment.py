@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from outfold.config.augment import Albumentations, Augment, Preset
+from outfold.config.image import Albumentations, Augment, Preset
 from outfold.data.images.pixel_transforms import PixelTransforms
 from outfold.randomness import row_uniforms
 

@@ -21,7 +21,7 @@ from outfold.data.images.views import resized
 if TYPE_CHECKING:
     import torch
 
-    from outfold.data.images.joined import JoinedTensors
+    from outfold.data.images.concat import JoinedTensors
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -59,7 +59,7 @@ class ImageSource:
         device: where batches go.
         workers: threads that read ahead; results do not depend on it.
         margin: how much larger they are kept than the network sees them.
-        resident: the same pixels on the device, where they are kept there: see :mod:`outfold.data.images.resident`.
+        resident: the same pixels on the device, where they are kept there: see :mod:`outfold.data.images.gpu_cache`.
     """
 
     pixels: Pixels

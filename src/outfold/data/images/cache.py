@@ -9,6 +9,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
+import re
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,16 +22,72 @@ from numpy.typing import NDArray
 
 from outfold.data.images.bands import Ranges
 from outfold.data.images.buckets import buckets, kept_shapes
-from outfold.data.images.cache_budget import in_words, room
 from outfold.data.images.decode import DECODE_VERSION, decode, to_shape
-from outfold.data.images.forms import Reading, look_through, write_jpegs, write_map
 from outfold.data.images.sizes import open_sizes
-from outfold.data.images.store import LiveImages, PackedJpegs, Pixels, RaggedMap
+from outfold.data.images.store import (
+    LiveImages,
+    PackedJpegs,
+    Pixels,
+    RaggedMap,
+    Reading,
+    batch_shape,
+    flat,
+    look_through,
+    write_jpegs,
+    write_map,
+)
 from outfold.data.memory_map import turn
-from outfold.errors import DataError, DiskFullError
+from outfold.errors import ConfigError, DataError, DiskFullError, quoted
 from outfold.progress import Reporter
-from outfold.store.atomic import atomic_path, write_json
-from outfold.store.cached_file import is_intact, seal
+from outfold.store.atomic import atomic_path, sweep_dead, write_json
+from outfold.store.file_record import is_intact, seal
+
+VARIABLE = "OUTFOLD_CACHE_BUDGET"
+SHARE = 0.9
+"""Of what is free, the cache takes so much at most."""
+_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+
+def room(folder: Path) -> int:
+    """Bytes that may still be written into the cache: what is left of the budget, and :data:`SHARE` of the free disk.
+
+    What a killed process left half-written is removed first.
+
+    Raises:
+        ConfigError: the budget is no amount of bytes.
+    """
+    sweep_dead(folder)
+    free = int(shutil.disk_usage(folder).free * SHARE)
+    said = os.environ.get(VARIABLE, "").strip()
+    return max(0, min(free, amount(said) - _used(folder)) if said else free)
+
+
+def amount(text: str) -> int:
+    """Bytes, of a number or of one with its unit: ``20 GB`` are 20e9.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", text)
+    if found is None or found[2].upper() not in _UNITS:
+        raise ConfigError(f"{VARIABLE}: {quoted(text)}: expected bytes, or a number of KB, MB, GB or TB, such as 20 GB")
+    return int(float(found[1]) * _UNITS[found[2].upper()])
+
+
+def in_words(count: int) -> str:
+    """Bytes as a person says them: ``15.1 GB``."""
+    unit = next((unit for unit in ("TB", "GB", "MB", "KB") if count >= _UNITS[unit]), "B")
+    return f"{count:,} B" if unit == "B" else f"{count / _UNITS[unit]:,.1f} {unit}"
+
+
+def _used(folder: Path) -> int:
+    total = 0
+    for path in folder.iterdir():
+        # another process may just have renamed what it wrote
+        with contextlib.suppress(FileNotFoundError):
+            total += path.stat().st_size
+    return total
+
 
 MARGIN = 1.15
 """With a margin, images are kept by so much larger than the network sees them: room to crop without enlarging."""
@@ -255,3 +314,26 @@ def refuse_bad(part: str, paths: Sequence[Path], bad: Mapping[int, str], *, on_b
         f"{len(bad)} of {len(paths)} {part} images cannot be read:\n{lines}",
         remedy=f"Mend or download them again{drop}.",
     )
+
+
+_CHUNK = 256
+
+
+def channel_statistics(pixels: Pixels, rows: NDArray[np.int64]) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each channel over these rows, for pixels in [0, 1].
+
+    Returns:
+        Two lists of ``channels`` numbers; a channel that never changes has a deviation of one step, 1 / 255.
+    """
+    channels = batch_shape(pixels, rows)[2]
+    # whole numbers, so that the sums are exact whatever their order
+    total, squares = np.zeros(channels, np.int64), np.zeros(channels, np.int64)
+    count = 0
+    for start in range(0, len(rows), _CHUNK):
+        part = flat(pixels, rows[start : start + _CHUNK]).astype(np.int64)
+        count += len(part)
+        total += part.sum(axis=0)
+        squares += np.square(part).sum(axis=0)
+    mean = total / count
+    deviation = np.sqrt(np.maximum(squares / count - mean**2, 0))
+    return (mean / 255).tolist(), (np.maximum(deviation, 1) / 255).tolist()

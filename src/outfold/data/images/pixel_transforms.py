@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from outfold.config.augment import Transform
+from outfold.config.image import Transform
 from outfold.data.images.decode import to_shape
 from outfold.errors import ConfigError, nearest
 from outfold.randomness import derive_seed

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outfold.data.images.bands import read_bands
-from outfold.data.in_threads import in_threads
+from outfold.data.parallel_map import in_threads
 from outfold.errors import DiskFullError
 from outfold.progress import Reporter
 from outfold.store.atomic import atomic_path
-from outfold.store.cached_file import is_intact, seal
+from outfold.store.file_record import is_intact, seal
 
 _ORIENTATION = 0x0112
 _CHUNK = 256

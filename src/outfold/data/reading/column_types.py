@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from outfold.precision import FLOAT_INTEGERS
+from outfold.cell_values import FLOAT_INTEGERS
 
 MISSING_WORDS = ("", "NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "None", "#NA")
 """Cells that say that there is no value; the list that pandas has."""

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from outfold.config.competition import DATE_UNITS
-from outfold.data.reading.column_remarks import to_be
+from outfold.data.reading.column_notes import to_be
 from outfold.data.reading.column_types import is_text
 from outfold.data.reading.number_dates import NumberForm, as_numbers, likeliest_forms, read_number_dates
 from outfold.errors import DataError, in_yaml, quoted, some

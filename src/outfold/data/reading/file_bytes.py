@@ -17,8 +17,7 @@ import pyarrow as pa
 
 from outfold.data.reading.file_formats import SNIFFED, archive_format, other_format, packed_as, refusal
 from outfold.errors import DataError, shorten, some
-from outfold.store.regular_files import endless_kind
-from outfold.system_files import is_system_file
+from outfold.file_kinds import endless_kind, is_system_file
 
 _CHUNK = 1 << 22
 

@@ -13,17 +13,17 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from outfold.data.reading.column_remarks import remark
+from outfold.data.parallel_map import side_by_side
+from outfold.data.reading.arrow_types import to_pandas
+from outfold.data.reading.column_notes import remark
 from outfold.data.reading.column_types import typed, typed_target
 from outfold.data.reading.csv_text import read_csv_text, read_names
 from outfold.data.reading.file_bytes import first_bytes
 from outfold.data.reading.file_formats import ARROW, PARQUET, other_format, packed_as, refusal
-from outfold.data.reading.plain_columns import to_pandas
-from outfold.data.reading.side_by_side import side_by_side
 from outfold.errors import DataError, shorten, some
 from outfold.memory import give_back
 from outfold.store.atomic import atomic_path
-from outfold.store.cached_file import discard, is_intact, seal
+from outfold.store.file_record import discard, is_intact, seal
 from outfold.store.fingerprint import fingerprint
 
 REVISION = 4

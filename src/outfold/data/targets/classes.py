@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
+from outfold.cell_values import FLOAT_INTEGERS
 from outfold.config.competition import Task
 from outfold.data.targets.values import class_values
 from outfold.errors import ConfigError, DataError, quoted, some
-from outfold.precision import FLOAT_INTEGERS
 
 
 def coded(

@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from outfold.config.target_transform import TransformName
+from outfold.config.pipeline_base import TransformName
 
 Array = NDArray[np.float64]
 _LARGEST = float(np.finfo(np.float32).max)

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from outfold.cell_values import TRUTH_WORDS, exact_number
 from outfold.data.reading.column_types import MISSING_WORDS, is_text
 from outfold.data.targets.tag_lists import list_form
 from outfold.errors import DataError, quoted, some
-from outfold.precision import exact_number
-from outfold.truth_words import TRUTH_WORDS
 
 _INTEGER = re.compile(r"(0|[+-]?[1-9]\d{0,999})(\.0*)?", re.ASCII)
 LARGEST = 1e36

@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outfold.config.competition import Task
+from outfold.learners.gbdt.eval_metric import Watched
+from outfold.learners.gbdt.matrix import Rows
 from outfold.learners.gbdt.objective import Objective
-from outfold.learners.gbdt.rows import Rows
-from outfold.learners.gbdt.watched import Watched
-from outfold.learners.problems import Kind
+from outfold.learners.tables.targets import Kind
 from outfold.progress import Bar
+from outfold.store.damage import damaged
+from outfold.store.fold_dir import Shelf
 
 Array = NDArray[np.float64]
 
@@ -126,3 +128,39 @@ class Library(Protocol):
 
     def load(self, data: bytes) -> Booster:
         """What ``to_bytes`` gave, back."""
+
+
+@dataclass(frozen=True, eq=False)
+class KeptBooster:
+    """A booster, and where its raw scores begin.
+
+    Attributes:
+        rounds: how many it has.
+        start: (outputs,) the raw scores that are added to its own; None under an objective of the library's.
+    """
+
+    booster: Booster
+    rounds: int
+    start: Array | None = None
+
+    def predict(self, features: NDArray[Any], library: Library) -> Array:
+        """(n, outputs): probabilities, those of classes of sum 1, or values."""
+        found, objective = self.booster.predict(features), library.settings.objective
+        return found if objective is None or self.start is None else objective.values(found + self.start)
+
+    def put(self, shelf: Shelf, file: str) -> dict[str, Any]:
+        """Write the library's own file; and the rest as JSON can hold it."""
+        shelf.put(file, self.booster.to_bytes())
+        start = {} if self.start is None else {"start": self.start.tolist()}
+        return {"file": file, "rounds": self.rounds} | start
+
+    @classmethod
+    def of(cls, shelf: Shelf, kept: dict[str, Any], library: Library) -> KeptBooster:
+        """What ``put`` left."""
+        start = np.array(kept["start"], dtype=np.float64) if "start" in kept else None
+        data = shelf.read(kept["file"])
+        try:
+            booster = library.load(data)
+        except Exception as error:  # each library has its own; a file without a hash may be cut
+            raise damaged(shelf.path(kept["file"]), f"damaged ({str(error).strip().splitlines()[0]})") from None
+        return cls(booster, int(kept["rounds"]), start)

@@ -9,8 +9,8 @@ from typing import Any
 from outfold.config.competition import Task
 from outfold.errors import ConfigError, quoted
 from outfold.learners.gbdt.booster import Settings
-from outfold.learners.gbdt.extras import load_extra
-from outfold.learners.gbdt.vocabulary import Vocabulary, check_objective
+from outfold.learners.gbdt.params import Vocabulary, check_objective
+from outfold.learners.optional_imports import load_extra
 
 DEFAULTS: dict[str, Any] = {"learning_rate": 0.05, "depth": 6, "l2_leaf_reg": 3.0}
 """CatBoost's own, and small steps: it draws 80% of the rows by itself."""

@@ -14,28 +14,24 @@ import pandas as pd
 from outfold.config.gbdt import GbdtPipeline
 from outfold.contest import Contest
 from outfold.data.encoding.table_features import plain_names
-from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import ConfigError, OutfoldError, nearest, some
-from outfold.learners.contest_table import ContestTable
-from outfold.learners.feature_plan import Columns
-from outfold.learners.fitted_file import fitted_of, put_fitted
-from outfold.learners.gbdt.booster import Array, Booster
-from outfold.learners.gbdt.kept import KeptBooster
-from outfold.learners.gbdt.matrix import BoosterTable, FittedMatrix, numbers_of
-from outfold.learners.gbdt.questions import questions_of
-from outfold.learners.gbdt.rows import Rows
+from outfold.learners.artifacts import fitted_of, put_fitted
+from outfold.learners.base import Part, check_class_weight, check_features, predicted
+from outfold.learners.explain.importance import gains, write_importance
+from outfold.learners.explain.shap_values import remove_shap, sample_of, write_shap
+from outfold.learners.gbdt.booster import Array, Booster, KeptBooster
+from outfold.learners.gbdt.matrix import BoosterTable, FittedMatrix, Rows, numbers_of
 from outfold.learners.gbdt.settings import library_of, metric_of
 from outfold.learners.gbdt.training import FoldTraining, Inside, Seen
-from outfold.learners.importance import gains, write_importance
-from outfold.learners.inside import inner_places
-from outfold.learners.learner import Part
-from outfold.learners.predicted import check_class_weight, check_features, predicted
-from outfold.learners.shap_values import remove_shap, sample_of, write_shap
-from outfold.learners.steps import class_probabilities, step_names
-from outfold.learners.taught_rows import TaughtRows
+from outfold.learners.inner_cv import inner_places
+from outfold.learners.tables.feature_plan import Columns
+from outfold.learners.tables.pseudo_rows import TaughtRows
+from outfold.learners.tables.table_data import ContestTable
+from outfold.learners.tables.targets import class_probabilities, questions_of, step_names
 from outfold.memory import give_back
 from outfold.progress import Reporter
-from outfold.store.shelf import Shelf
+from outfold.pseudo_labels import PseudoLabels
+from outfold.store.fold_dir import Shelf
 
 MEMBER = "gbdt"
 _TRIED = 200
@@ -46,7 +42,7 @@ _SIGNS = {"increasing": 1, "decreasing": -1}
 class GbdtLearner:
     """Gradient-boosted trees: one booster for a binary or multiclass task, one a label or target for the others.
 
-    An ordinal task has one for each step from a class to the next (see :mod:`outfold.learners.steps`).
+    An ordinal task has one for each step from a class to the next (see :mod:`outfold.learners.tables.targets`).
     """
 
     def __init__(self, contest: Contest, config: GbdtPipeline, name: str, reporter: Reporter) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 from outfold.config.competition import Task
 from outfold.errors import ConfigError, quoted
 from outfold.learners.gbdt.booster import Settings
+from outfold.learners.gbdt.params import Vocabulary, check_objective
 from outfold.learners.gbdt.runtime import load_lightgbm
-from outfold.learners.gbdt.vocabulary import Vocabulary, check_objective
 from outfold.threads import thread_count
 
 DEFAULTS: dict[str, Any] = {

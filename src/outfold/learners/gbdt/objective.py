@@ -11,8 +11,26 @@ from numpy.typing import NDArray
 
 from outfold.errors import ConfigError
 from outfold.hooks import HookFunction
-from outfold.learners.gbdt.links import Array, sigmoid, softmax
-from outfold.learners.problems import Kind, Problem
+from outfold.learners.tables.targets import Kind, Problem
+
+Array = NDArray[np.float64]
+
+
+def sigmoid(raw: NDArray[Any]) -> Array:
+    """Probabilities from log-odds."""
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * np.asarray(raw, dtype=np.float64))))
+
+
+def softmax(raw: NDArray[Any]) -> Array:
+    """(n, classes) probabilities of sum 1 from raw scores."""
+    risen = np.exp(raw - np.max(raw, axis=1, keepdims=True))
+    return np.asarray(risen / risen.sum(axis=1, keepdims=True))
+
+
+def shares(found: NDArray[Any]) -> Array:
+    """(n, classes) probabilities of sum 1 from such as were asked for each class by itself."""
+    return np.asarray(found / found.sum(axis=1, keepdims=True))
+
 
 _STEPS, _HALVES = 50, 40
 _TINY = 1e-12

@@ -32,14 +32,14 @@ def library_of(contest: Contest, config: GbdtPipeline, where: Path) -> Library:
         where=where,
     )
     if config.library == "xgboost":
-        from outfold.learners.gbdt.by_xgboost import XgBoost
+        from outfold.learners.gbdt.xgboost_backend import XgBoost
 
         return XgBoost(settings)
     if config.library == "catboost":
-        from outfold.learners.gbdt.by_catboost import CatBoost
+        from outfold.learners.gbdt.catboost_backend import CatBoost
 
         return CatBoost(settings)
-    from outfold.learners.gbdt.by_lightgbm import LightGbm
+    from outfold.learners.gbdt.lightgbm_backend import LightGbm
 
     return LightGbm(settings)
 

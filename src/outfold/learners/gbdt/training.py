@@ -11,13 +11,11 @@ from numpy.typing import NDArray
 
 from outfold.config.gbdt import GbdtPipeline
 from outfold.contest import Contest
-from outfold.learners.gbdt.booster import Library
-from outfold.learners.gbdt.kept import KeptBooster
-from outfold.learners.gbdt.matrix import Matrix
-from outfold.learners.gbdt.rows import Rows
-from outfold.learners.gbdt.watched import Watched
-from outfold.learners.problems import Problem
-from outfold.learners.taught_rows import TaughtRows
+from outfold.learners.gbdt.booster import KeptBooster, Library
+from outfold.learners.gbdt.eval_metric import Watched
+from outfold.learners.gbdt.matrix import Matrix, Rows
+from outfold.learners.tables.pseudo_rows import TaughtRows
+from outfold.learners.tables.targets import Problem
 from outfold.metrics import Metric
 from outfold.progress import Reporter
 
@@ -78,7 +76,7 @@ class FoldTraining:
         The first seed chooses the rounds of all; without ``refit``, each its own.
 
         Args:
-            name: the question's, see :func:`outfold.learners.gbdt.questions.questions_of`.
+            name: the question's, see :func:`outfold.learners.tables.targets.questions_of`.
             what: is trained, for the bars.
         """
         config, inside = self.config, self.inside

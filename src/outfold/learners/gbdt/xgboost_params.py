@@ -7,7 +7,7 @@ from typing import Any
 from outfold.config.competition import Task
 from outfold.errors import ConfigError, quoted
 from outfold.learners.gbdt.booster import Settings
-from outfold.learners.gbdt.vocabulary import Vocabulary, check_objective
+from outfold.learners.gbdt.params import Vocabulary, check_objective
 
 DEFAULTS: dict[str, Any] = {
     "learning_rate": 0.05,

@@ -13,14 +13,13 @@ from torch import nn
 
 from outfold.config.image import ImagePipeline
 from outfold.data.memory_map import turn
-from outfold.learners.image.voters import Voter
+from outfold.learners.image.members import Voter
 from outfold.store.atomic import write_json
 from outfold.store.fingerprint import fingerprint
-from outfold.store.shelf import Shelf
+from outfold.store.fold_dir import Shelf
 from outfold.training.batch_size import MOST_ELSEWHERE, MOST_ON_GPU, largest, largest_batch, within_memory
-from outfold.training.fit import Fit
-from outfold.training.recipe import PhasePlan, asks_for_batch_size, plan_phases
-from outfold.training.recipe_check import check_batches
+from outfold.training.recipe import PhasePlan, asks_for_batch_size, check_batches, plan_phases
+from outfold.training.trainer import Fit
 
 FILE = "batch_size.json"
 """Beside the folders of the folds."""

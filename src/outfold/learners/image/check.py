@@ -8,12 +8,12 @@ from pathlib import Path
 from outfold.config.image import ImagePipeline
 from outfold.data.images.augment import Augmentation
 from outfold.errors import ConfigError
-from outfold.learners.image.rows import ContestImages
-from outfold.learners.image.tta import Looks
+from outfold.learners.image.data import ContestImages
+from outfold.learners.image.inference import Looks
 from outfold.training.activations import check_cut
 from outfold.training.heads import map_warning
 from outfold.training.models import ModelSpec, build_model, check_drop_path, check_sizes
-from outfold.training.recipe_check import check_recipe
+from outfold.training.recipe import check_recipe
 
 
 def check_channels(config: ImagePipeline, where: str) -> None:

@@ -17,35 +17,31 @@ from outfold.config.image import ImagePipeline
 from outfold.contest import Contest
 from outfold.data.images.augment import Augmentation
 from outfold.data.images.batches import ImageSource
-from outfold.data.images.statistics import channel_statistics
-from outfold.ensemble.pseudo import PseudoLabels
+from outfold.data.images.cache import channel_statistics
 from outfold.errors import DataError
-from outfold.learners.image.activations import precomputed
+from outfold.learners.base import Part
 from outfold.learners.image.batch_size import settled
 from outfold.learners.image.check import check_augmentation, check_channels, check_network
-from outfold.learners.image.predict import Inference
-from outfold.learners.image.pseudo import TaughtRows, joined, learnt, own_rows
-from outfold.learners.image.rows import ContestImages, PhaseImages
-from outfold.learners.image.voters import voters_of
-from outfold.learners.learner import Part
-from outfold.learners.neural.history import draw_history
-from outfold.learners.neural.loss import described, network_width, training_loss, voting_loss
-from outfold.learners.neural.schedule import PICTURE as SCHEDULE
-from outfold.learners.neural.schedule import draw_trained
-from outfold.learners.neural.task import check_range, check_task
-from outfold.learners.neural.trained import put_trained
+from outfold.learners.image.data import ContestImages, PhaseImages, TaughtRows, joined, learnt, own_rows
+from outfold.learners.image.inference import Inference
+from outfold.learners.image.members import voters_of
+from outfold.learners.image.precompute import precomputed
+from outfold.learners.neural.curves import PICTURE as SCHEDULE
+from outfold.learners.neural.curves import draw_history, draw_trained
+from outfold.learners.neural.loss import check_range, check_task, described, network_width, training_loss, voting_loss
+from outfold.learners.neural.model_info import put_trained
 from outfold.progress import Reporter
+from outfold.pseudo_labels import PseudoLabels
 from outfold.randomness import derive_seed
+from outfold.store.fold_dir import Shelf
 from outfold.store.predictions import prediction_frame
-from outfold.store.shelf import Shelf
 from outfold.training.device import pick_device, pick_precision, reproducible
-from outfold.training.fit import Data, Fit, fit
 from outfold.training.losses import Loss
 from outfold.training.models import DROP_PATH, ModelSpec, build_model, normalisation
 from outfold.training.optimizers import Rule
-from outfold.training.recipe import PhasePlan, plan_phases
-from outfold.training.recipe_check import check_batches
-from outfold.training.sampling import strata
+from outfold.training.recipe import PhasePlan, check_batches, plan_phases
+from outfold.training.sampler import strata
+from outfold.training.trainer import Data, Fit, fit
 
 PARTS: tuple[Part, ...] = ("train", "test")
 

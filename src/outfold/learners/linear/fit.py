@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from outfold.ensemble.threads import one_thread
-from outfold.learners.problems import Array, Kind, Problem
+from outfold.learners.tables.targets import Array, Kind, Problem
+from outfold.threads import one_thread
 
 
 @dataclass(frozen=True, eq=False)

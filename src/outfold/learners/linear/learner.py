@@ -14,20 +14,19 @@ from safetensors.numpy import load, save
 from outfold.config.linear import LinearPipeline
 from outfold.contest import Contest
 from outfold.data.encoding.design import spreads
-from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import ConfigError
-from outfold.learners.contest_table import ContestTable
-from outfold.learners.designed import DesignedTable, Encoding
-from outfold.learners.fitted_file import fitted_of, put_fitted
-from outfold.learners.importance import write_shares
-from outfold.learners.inside import Places, inner_folds, inner_places
-from outfold.learners.learner import Part
+from outfold.learners.artifacts import fitted_of, put_fitted
+from outfold.learners.base import Part, check_class_weight, predicted
+from outfold.learners.explain.importance import write_shares
+from outfold.learners.inner_cv import Places, inner_folds, inner_places
 from outfold.learners.linear.fit import LinearModel, Solver
-from outfold.learners.predicted import check_class_weight, predicted
-from outfold.learners.problems import Array, Problem, problems_of
-from outfold.learners.taught_rows import TaughtRows
+from outfold.learners.tables.design_matrix import DesignedTable, Encoding
+from outfold.learners.tables.pseudo_rows import TaughtRows
+from outfold.learners.tables.table_data import ContestTable
+from outfold.learners.tables.targets import Array, Problem, problems_of
 from outfold.progress import Bar, Reporter
-from outfold.store.shelf import Shelf
+from outfold.pseudo_labels import PseudoLabels
+from outfold.store.fold_dir import Shelf
 
 MEMBER = "linear"
 FOLDS, MANY = 5, 5000

@@ -9,9 +9,9 @@ from torch import nn
 
 from outfold.config.neural import NeuralPipeline
 from outfold.training.device import Precision
-from outfold.training.inputs import Inputs
 from outfold.training.layer_groups import classifiers, layer_groups
 from outfold.training.recipe import ASSUMED, PhasePlan, asks_for_batch_size
+from outfold.training.step import Inputs
 from outfold.training.summary import LayerRow, PhaseFacts, group_names, layer_rows, phase_facts, rate_of, rate_text
 
 

@@ -13,24 +13,22 @@ import pandas as pd
 
 from outfold.config.tabular import TabularPipeline
 from outfold.contest import Contest
-from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import ConfigError, DataError
-from outfold.learners.contest_table import ContestTable
-from outfold.learners.fitted_file import fitted_of, put_fitted, write_fitted_shares
-from outfold.learners.inside import inner_places
-from outfold.learners.learner import Part
-from outfold.learners.pickled import models_of, put_models
-from outfold.learners.predicted import predicted
-from outfold.learners.problems import Problem, problems_of
+from outfold.learners.artifacts import fitted_of, models_of, put_fitted, put_models, write_fitted_shares
+from outfold.learners.base import Part, predicted
+from outfold.learners.inner_cv import inner_places
+from outfold.learners.realmlp.early_stopping import Rule, joined
 from outfold.learners.realmlp.params import advised, check_params
-from outfold.learners.realmlp.quiet import quietly
-from outfold.learners.realmlp.rule import Rule, joined
+from outfold.learners.realmlp.suppress_output import quietly
 from outfold.learners.sklearn.fit import FittedEstimator
-from outfold.learners.sklearn.weigh import shares
-from outfold.learners.tabular.encoded import FoldTable, check_encoding
+from outfold.learners.sklearn.importance import shares
+from outfold.learners.tables.table_data import ContestTable
+from outfold.learners.tables.targets import Problem, problems_of
+from outfold.learners.tabular.encoding import FoldTable, check_encoding
 from outfold.progress import Reporter
+from outfold.pseudo_labels import PseudoLabels
 from outfold.randomness import derive_seed
-from outfold.store.shelf import Shelf
+from outfold.store.fold_dir import Shelf
 from outfold.training.device import pick_device
 
 MEMBER = "realmlp"

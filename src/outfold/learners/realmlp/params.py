@@ -9,8 +9,8 @@ from typing import Any
 
 from outfold.contest import Contest
 from outfold.errors import ConfigError, nearest, some
-from outfold.learners.extra_networks import load_network_library
-from outfold.learners.realmlp.quiet import quietly
+from outfold.learners.optional_imports import load_network_library
+from outfold.learners.realmlp.suppress_output import quietly
 
 _NOT_HERE = {
     "random_state": "the pipeline's own key `seed` sets it",

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from outfold.learners.problems import Array, Kind, Problem
-from outfold.learners.sklearn.alone import alone
-from outfold.threads import thread_count
+from outfold.learners.tables.targets import Array, Kind, Problem
+from outfold.threads import one_thread, thread_count
+
+
+@contextmanager
+def alone(jobs: int = 1) -> Iterator[None]:
+    """Linear algebra on one thread, and so many jobs of joblib: sums have the same bits whatever the machine.
+
+    A forest adds up its trees' predictions in the order in which threads end, so that prediction is one job.
+    """
+    import joblib
+    from threadpoolctl import threadpool_limits
+
+    with one_thread(), threadpool_limits(limits=1, user_api="openmp"), joblib.parallel_config("threading", n_jobs=jobs):
+        yield
+
 
 Says = Literal["probabilities", "decisions", "labels", "values", "one class"]
 """What a fitted estimator is asked: predict_proba, decision_function, predict; nothing, where there was one class."""

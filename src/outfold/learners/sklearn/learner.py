@@ -11,25 +11,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from outfold.config.sklearn_pipeline import SklearnPipeline
+from outfold.config.sklearn import SklearnPipeline
 from outfold.contest import Contest
-from outfold.ensemble.pseudo import PseudoLabels
 from outfold.errors import ConfigError, OutfoldError
-from outfold.learners.contest_table import ContestTable
-from outfold.learners.designed import DesignedTable, Encoding
-from outfold.learners.fitted_file import fitted_of, put_fitted, write_fitted_shares
-from outfold.learners.learner import Part
-from outfold.learners.pickled import models_of, put_models
-from outfold.learners.predicted import check_class_weight, predicted
-from outfold.learners.problems import Problem, problems_of
+from outfold.learners.artifacts import fitted_of, models_of, put_fitted, put_models, write_fitted_shares
+from outfold.learners.base import Part, check_class_weight, predicted
+from outfold.learners.sklearn.build import built, check_kind, check_values
 from outfold.learners.sklearn.fit import FittedEstimator, fitted, takes_sparse, takes_weights
-from outfold.learners.sklearn.kind import check_kind
-from outfold.learners.sklearn.named import built, check_values
-from outfold.learners.sklearn.together import Together, can_learn, fitted_together
-from outfold.learners.sklearn.weigh import shares
-from outfold.learners.taught_rows import TaughtRows
+from outfold.learners.sklearn.importance import shares
+from outfold.learners.sklearn.multi_output import Together, can_learn, fitted_together
+from outfold.learners.tables.design_matrix import DesignedTable, Encoding
+from outfold.learners.tables.pseudo_rows import TaughtRows
+from outfold.learners.tables.table_data import ContestTable
+from outfold.learners.tables.targets import Problem, problems_of
 from outfold.progress import Reporter
-from outfold.store.shelf import Shelf
+from outfold.pseudo_labels import PseudoLabels
+from outfold.store.fold_dir import Shelf
 
 MEMBER = "sklearn"
 Model = FittedEstimator | Together

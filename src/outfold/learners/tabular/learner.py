@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,32 +14,59 @@ from torch import nn
 
 from outfold.config.tabular import TabularPipeline
 from outfold.contest import Contest
-from outfold.ensemble.pseudo import PseudoLabels
-from outfold.learners.contest_table import ContestTable
-from outfold.learners.learner import Part
-from outfold.learners.neural.history import draw_history
-from outfold.learners.neural.loss import described, training_loss
-from outfold.learners.neural.schedule import PICTURE as SCHEDULE
-from outfold.learners.neural.schedule import draw_trained
-from outfold.learners.neural.task import check_range, check_task
-from outfold.learners.neural.trained import put_trained
-from outfold.learners.tabular.encoded import FoldTable, check_encoding, rows_of
-from outfold.learners.tabular.networks import Networks
-from outfold.learners.tabular.predict import predictions
-from outfold.learners.tabular.rows import PhaseRows
-from outfold.learners.tabular.vectors import fold_vectors, put_vectors, write_vectors
+from outfold.errors import DataError
+from outfold.learners.base import Part
+from outfold.learners.neural.curves import PICTURE as SCHEDULE
+from outfold.learners.neural.curves import draw_history, draw_trained
+from outfold.learners.neural.loss import check_range, check_task, described, training_loss, voting_loss
+from outfold.learners.neural.model_info import put_trained, told_of
+from outfold.learners.tables.table_data import ContestTable
+from outfold.learners.tabular.build import Networks
+from outfold.learners.tabular.data import PhaseRows
+from outfold.learners.tabular.embedding_tables import fold_vectors, put_vectors, write_vectors
+from outfold.learners.tabular.encoding import FoldTable, check_encoding, rows_of
 from outfold.progress import Reporter
+from outfold.pseudo_labels import PseudoLabels
 from outfold.randomness import derive_seed
+from outfold.store.fold_dir import Shelf
 from outfold.store.predictions import prediction_frame
-from outfold.store.shelf import Shelf
 from outfold.training.device import pick_device, pick_precision, reproducible
-from outfold.training.fit import Fit, fit
-from outfold.training.losses import Loss
+from outfold.training.losses import Loss, soft_targets
+from outfold.training.oom import PREDICTION, memory_told
 from outfold.training.optimizers import Rule
-from outfold.training.recipe import plan_phases
-from outfold.training.recipe_check import check_batches, check_recipe
-from outfold.training.sampling import strata
-from outfold.training.soft_targets import soft_targets
+from outfold.training.recipe import check_batches, check_recipe, plan_phases
+from outfold.training.sampler import strata
+from outfold.training.trainer import Fit, fit
+
+
+def predictions(
+    networks: Networks, part: Part, ids: pd.Index, fold: int, shelf: Shelf
+) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """Each member's name, and what it predicts: (n, outputs) in the order of the ids.
+
+    The rows are made into codes and numbers once for all members; to be used within ``reproducible``.
+
+    Raises:
+        DataError: the contest's table has not the columns that the fold was trained on.
+    """
+    facts = told_of(shelf)
+    loss = networks.voting(voting_loss(networks.contest, networks.config, facts)).to(networks.device)
+    with memory_told(f"{networks.table.name}: predict {part}", PREDICTION):
+        model, fitted = networks.trained(fold, shelf, facts["members"][0])
+        try:
+            codes, numbers = fitted.apply(part, ids)
+        except KeyError as error:
+            raise DataError(
+                f"{shelf.folder}: trained on other features than the contest has now ({error})",
+                remedy=f"Remove {shelf.folder} and run `outfold train {networks.table.name}`.",
+            ) from None
+        rows = rows_of(model.embeddings, codes, numbers, networks.device)
+        for member in facts["members"]:
+            model, _ = networks.trained(fold, shelf, member, fitted)
+            with torch.inference_mode():
+                pieces = zip(*(tensor.split(networks.at_once) for tensor in rows), strict=True)
+                outputs = [loss.predictions(model(piece)).cpu().numpy() for piece in pieces]
+            yield member, np.concatenate([np.empty((0, len(networks.contest.outputs)), np.float32), *outputs])
 
 
 class TabularLearner:

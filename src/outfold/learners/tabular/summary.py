@@ -6,7 +6,7 @@ import pandas as pd
 import torch
 
 from outfold.learners.neural.summary import NetworkSummary, summarise_network
-from outfold.learners.tabular.encoded import FoldTable
+from outfold.learners.tabular.encoding import FoldTable
 from outfold.learners.tabular.learner import TabularLearner
 from outfold.training.device import Precision, reproducible
 from outfold.training.recipe import plan_phases

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from outfold.errors import ConfigError, nearest, quoted, some
-from outfold.learners.extra_networks import load_network_library
+from outfold.learners.optional_imports import load_network_library
 from outfold.training.embeddings import Embeddings
 
 PIECES, NUMBER_WIDTH = 48, 16
