@@ -18,9 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from outfold.threads import pin_threads
-from outfold.training.device import keep_memory
 from outfold.training.cpu_convolutions import CpuConvolutions
-from outfold.training.device import pick_precision
+from outfold.training.device import keep_memory, pick_precision
 from outfold.training.fuse_conv_bn import folded
 
 NETWORKS: list[tuple[str, int, int, dict[str, Any]]] = [

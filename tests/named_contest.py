@@ -13,7 +13,7 @@ from outfold.contest import Contest
 from outfold.contest_files import load_contest
 from outfold.hosts.folder import FolderHost
 from outfold.progress import Reporter
-from outfold.stages.submit import form_arguments, scoring_of, submission_of
+from outfold.runs.output_form import form_arguments, scoring_of, submission_of
 from outfold.submission import check, csv_bytes
 
 

@@ -26,6 +26,7 @@ from outfold.learners.image import pooling as module
 from outfold.learners.image_embeddings import backbone_features
 from outfold.progress import Reporter
 from outfold.runs.context import Context
+from outfold.runs.provenance import fit_fingerprint
 from outfold.stages.download import download
 from outfold.stages.predict import predict
 from outfold.stages.split import split
@@ -113,7 +114,7 @@ def test_another_file_of_weights_is_another_model(digits: Path) -> None:
     for seed in (1, 2):
         random_weights(digits / "weights" / "small.safetensors", seed)
         context = Context(digits)
-        fingerprints.add(context.fit_fingerprint(context.model_config("trees")))
+        fingerprints.add(fit_fingerprint(context, context.model_config("trees")))
     assert len(fingerprints) == 2
     train(Context(digits), "trees")
     predict(Context(digits), "trees")

@@ -16,6 +16,7 @@ from sklearn.metrics import roc_auc_score
 import outfold as package
 from outfold.errors import DataError, MismatchError
 from outfold.runs.context import Context
+from outfold.runs.provenance import fit_fingerprint
 from outfold.stages.download import download
 from outfold.stages.ensemble import ensemble
 from outfold.stages.predict import predict
@@ -231,22 +232,22 @@ def test_a_partial_training_is_never_taken_for_a_whole_one(tabular: Path) -> Non
 def test_a_fold_column_that_is_no_feature_any_more_makes_another_model(tabular: Path) -> None:
     run_all(tabular, "lightgbm", "shallow")
     config = Context(tabular).model_config("lightgbm")
-    before = Context(tabular).fit_fingerprint(config)
+    before = fit_fingerprint(Context(tabular), config)
     write_contest(tabular, TABULAR.replace("seed: 7}", "seed: 7, group: size}"))
     split(Context(tabular))
-    assert Context(tabular).fit_fingerprint(config) != before
+    assert fit_fingerprint(Context(tabular), config) != before
 
 
 def test_post_processing_retrains_nothing_and_features_do(tabular: Path) -> None:
     run_all(tabular, "lightgbm", "shallow")
     config = Context(tabular).model_config("lightgbm")
-    before = Context(tabular).fit_fingerprint(config)
+    before = fit_fingerprint(Context(tabular), config)
     hooks = tabular / "competition" / "hooks.py"
     hooks.write_text("def postprocess(submission):\n    return submission\n")
-    assert Context(tabular).fit_fingerprint(config) == before
+    assert fit_fingerprint(Context(tabular), config) == before
     hooks.write_text("def features(train, test):\n    return train, test\n")
     split(Context(tabular))
-    assert Context(tabular).fit_fingerprint(config) != before
+    assert fit_fingerprint(Context(tabular), config) != before
 
 
 def test_what_chooses_or_teaches_a_booster_makes_another_model_and_where_it_runs_does_not(tabular: Path) -> None:
@@ -257,7 +258,7 @@ def test_what_chooses_or_teaches_a_booster_makes_another_model_and_where_it_runs
 
     def made_of(contest: str, more: str) -> str:
         write_contest(tabular, contest, lightgbm=few + more)
-        return Context(tabular).fit_fingerprint(Context(tabular).model_config("lightgbm"))
+        return fit_fingerprint(Context(tabular), Context(tabular).model_config("lightgbm"))
 
     auc, f1 = TABULAR, TABULAR.replace("auc", "f1")
     assert made_of(auc, "") == made_of(f1, "") == made_of(auc, "device: cpu\nshap: false\n")

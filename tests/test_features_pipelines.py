@@ -17,6 +17,7 @@ from outfold.contest_files import load_contest
 from outfold.errors import ConfigError
 from outfold.learners.tables.table_data import ContestTable
 from outfold.runs.context import Context
+from outfold.runs.provenance import fit_fingerprint
 from outfold.stages.predict import predict
 from outfold.stages.split import split
 from outfold.stages.train import train
@@ -126,7 +127,7 @@ def test_the_fingerprint_knows_what_a_feature_is_made_of(tmp_path: Path) -> None
 
     def fingerprints() -> dict[str, str]:
         context = Context(root)
-        return {name: context.fit_fingerprint(context.model_config(name)) for name in ("gbdt", "plain", "cnn")}
+        return {name: fit_fingerprint(context, context.model_config(name)) for name in ("gbdt", "plain", "cnn")}
 
     def changed(before: dict[str, str]) -> set[str]:
         return {name for name, one in fingerprints().items() if one != before[name]}

@@ -24,6 +24,7 @@ from outfold.errors import ConfigError, DataError, SubmissionError
 from outfold.learners.neural.loss import check_task, network_width, training_loss
 from outfold.metrics import columns_by_target
 from outfold.runs.context import Context
+from outfold.runs.provenance import fit_fingerprint
 from outfold.stages.download import download
 from outfold.stages.predict import predict
 from outfold.stages.show import show
@@ -313,7 +314,7 @@ def test_a_metric_or_its_weight_changes_scores_and_trains_nothing(blended: Path,
     assert Context(root).competition.targets["grade"].order == ["medium", "low", "high"]
     config = Context(blended).model_config("cnn")
     split(Context(root))
-    assert Context(root).fit_fingerprint(config) != Context(blended).fit_fingerprint(config)
+    assert fit_fingerprint(Context(root), config) != fit_fingerprint(Context(blended), config)
 
 
 def test_one_network_learns_all_targets(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from named_contest import contest, rows, score, sent
 
 from outfold.contest_files import load_contest
 from outfold.errors import ConfigError, DataError, SubmissionError
-from outfold.stages.submit import form_arguments
+from outfold.runs.output_form import form_arguments
 from outfold.submission import check
 
 CLASSES = ["C", "CL", "D"]

@@ -38,11 +38,12 @@ from outfold.metrics import get_metric
 from outfold.progress import Reporter
 from outfold.runs.compute import Compute
 from outfold.runs.context import Context
+from outfold.runs.imported import imported
 from outfold.runs.pseudo_labels import Teachers
 from outfold.runs.tuning.study import _distribution
 from outfold.stages.download import download
 from outfold.stages.ensemble import ensemble
-from outfold.stages.import_predictions import import_predictions, imported
+from outfold.stages.import_predictions import import_predictions
 from outfold.stages.predict import predict
 from outfold.stages.split import split
 from outfold.stages.train import train

@@ -23,6 +23,7 @@ from outfold.learners.tabular.embedding_tables import components
 from outfold.progress import Reporter
 from outfold.runs.context import Context
 from outfold.runs.dependencies import in_order
+from outfold.runs.provenance import fit_fingerprint
 from outfold.stages.download import download
 from outfold.stages.predict import predict
 from outfold.stages.split import split
@@ -100,15 +101,15 @@ def test_the_student_is_made_of_what_its_teacher_is_made_of(root: Path) -> None:
     predict(Context(root), "ridge")
     fitted = (layout.fold("ridge", 0) / "fitted.json").read_text()
     assert "shop.net_0" in fitted and "date.month.net_0" in fitted
-    before = Context(root).fit_fingerprint(Context(root).model_config("ridge"))
+    before = fit_fingerprint(Context(root), Context(root).model_config("ridge"))
     assert before == manifest.fingerprint
     assert in_order(layout, ["ridge", "net"]) == ["net", "ridge"]
 
     write(root, net=TEACHER + "seed: 1\n")
     with pytest.raises(MismatchError, match=r"net, whose embeddings are asked for as features, was trained on another"):
-        Context(root).fit_fingerprint(Context(root).model_config("ridge"))
+        fit_fingerprint(Context(root), Context(root).model_config("ridge"))
     train(Context(root), "net")
-    assert Context(root).fit_fingerprint(Context(root).model_config("ridge")) != before
+    assert fit_fingerprint(Context(root), Context(root).model_config("ridge")) != before
 
 
 def test_make_is_told_who_needs_whom(root: Path) -> None:

@@ -16,13 +16,13 @@ from outfold.config.competition import CompetitionConfig, Task
 from outfold.data.encoding.categories import Categories
 from outfold.data.encoding.column_view import ByColumn
 from outfold.data.loading.roles import Roles
+from outfold.data.loading.sample_format import SampleFormat
 from outfold.data.reading.id_lookup import places_of
 from outfold.data.targets.tag_lists import TagList
 from outfold.errors import ConfigError, some
 from outfold.hooks import Hooks
 from outfold.metrics import PER_CLASS, Metric, Subtask
 from outfold.store.paths import Layout
-from outfold.submission.sample_format import SampleFormat
 
 Half = Literal["train", "test"]
 _REMEMBERED = 4

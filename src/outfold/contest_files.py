@@ -16,6 +16,7 @@ from outfold.data.loading.images import drop_missing, find_images, image_columns
 from outfold.data.loading.roles import check_declared, infer_roles, typed_by_role
 from outfold.data.loading.rows import Parts, read_parts
 from outfold.data.loading.sample_columns import output_columns
+from outfold.data.loading.sample_format import SampleFormat
 from outfold.data.loading.tables import Part
 from outfold.data.loading.train_filter import rows_to_learn
 from outfold.data.reading.id_lookup import places_of
@@ -27,7 +28,6 @@ from outfold.memory import give_back
 from outfold.metrics import Metric
 from outfold.store.input_hashes import outside_inputs, require_regular_files
 from outfold.store.paths import Layout
-from outfold.submission.sample_format import SampleFormat
 
 
 def load_contest(root: Path, config: CompetitionConfig | None = None) -> Contest:

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from outfold.config.yaml_lines import in_file, with_line
 from outfold.plain_text import one_line
+from outfold.yaml_lines import in_file, with_line
 
 CONTEST_FILE = "competition/competition.yaml"
 """What messages of code that knows no paths call the contest file."""

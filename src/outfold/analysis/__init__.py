@@ -1,0 +1,1 @@
+"""Reading the results of a contest from Python: scores, errors, figures."""

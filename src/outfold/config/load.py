@@ -17,9 +17,9 @@ from ruamel.yaml.error import YAMLError
 from outfold.config.competition import CompetitionConfig
 from outfold.config.pipeline import MODEL, PIPELINE, BlendConfig, ModelPipeline, Pipeline
 from outfold.config.value_types import odd_values
-from outfold.config.yaml_lines import keys_at_start, line_of
 from outfold.config.yaml_syntax import syntax_error
 from outfold.errors import ConfigError, nearest
+from outfold.yaml_lines import keys_at_start, line_of
 
 T = TypeVar("T")
 

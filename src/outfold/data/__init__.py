@@ -1,0 +1,1 @@
+"""Data: tables and images read, profiled, encoded and turned into features."""

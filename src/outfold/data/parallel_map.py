@@ -25,11 +25,8 @@ def in_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> Generat
 WORTH_WHILE = 50_000
 """Rows from which on a column takes longer than a thread to start."""
 
-Item_side_by_side = TypeVar("Item_side_by_side")
-Result_side_by_side = TypeVar("Result_side_by_side")
 
-
-def side_by_side(function: Callable[[Item_side_by_side], Result_side_by_side], items: Iterable[Item_side_by_side], rows: int) -> list[Result_side_by_side]:
+def side_by_side(function: Callable[[Item], Result], items: Iterable[Item], rows: int) -> list[Result]:
     """``function`` of each item, in their order; of many rows, on as many threads as this process may use."""
     count = thread_count() if rows >= WORTH_WHILE else 1
     if count == 1:

@@ -1,4 +1,4 @@
-"""The blend of several models' predictions, its honest score, and whether a difference is real."""
+"""Blends of pipelines: combiners, nested scores, thresholds, significance of differences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which rows score which model: the folds, the split inside a training part, and what to distrust about them."""
+"""Cross-validation folds: assignment, checks, and splits within the training part."""
 
 from __future__ import annotations
 

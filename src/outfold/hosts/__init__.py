@@ -1,0 +1,1 @@
+"""Hosts of contests: Kaggle, a local folder, scikit-learn's datasets."""

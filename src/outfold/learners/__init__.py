@@ -1,0 +1,1 @@
+"""Learners: each fits one fold's models and predicts with them."""

@@ -1,0 +1,1 @@
+"""Running pipelines: training of folds, provenance of their artifacts, scores."""

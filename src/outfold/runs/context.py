@@ -9,16 +9,13 @@ from typing import Any
 
 import outfold
 from outfold.config.competition import CompetitionConfig
-from outfold.config.image_features import Backbone
 from outfold.config.load import load_blend, load_competition, load_pipeline
-from outfold.config.pipeline import BlendConfig, ImagePipeline, ImportedPipeline, ModelPipeline
-from outfold.config.table_pipeline import TablePipelineBase
+from outfold.config.pipeline import BlendConfig, ImportedPipeline, ModelPipeline
 from outfold.contest import Contest
 from outfold.contest_files import load_contest
 from outfold.errors import ConfigError, is_utf8, nearest, quoted, some
 from outfold.folds import Folds
 from outfold.hooks import Hooks
-from outfold.learners.registry import revision
 from outfold.progress import Reporter
 from outfold.runs.dependencies import lineage
 from outfold.runs.out_of_date import OutOfDateError
@@ -29,14 +26,6 @@ from outfold.store.paths import BLEND, Layout
 from outfold.store.paths import command as command
 from outfold.store.pipeline_names import check_name
 from outfold.store.stamps import contest_files, states
-
-# keys of the contest that no model depends on; of the folds, the split's own hash and the columns that it takes from
-# the features are what counts
-_NOT_FOR_MODELS: dict[str, Any] = {
-    **dict.fromkeys(("host", "slug", "solution", "sample_submission", "submission", "metric", "folds"), True),
-    "targets": {"__all__": {"metric", "weight"}},
-}
-_TAKEN_BY_FOLDS = {"group", "date", "column"}
 
 
 @dataclass
@@ -116,7 +105,7 @@ class Context:
             **_later_keys(config),
             data=self.data_hash,
             on_bad_image=config.on_bad_image,
-            hooks=self.hooks_hash if self._hooks_make_columns() else None,
+            hooks=self.hooks_hash if self.hooks_make_columns() else None,
         )
 
     def checked_fold(self, fold: int) -> int:
@@ -167,86 +156,9 @@ class Context:
                 raise ConfigError(f"{path}: pipelines: no such pipeline {name!r}; {hint}")
         return config
 
-    def fit_fingerprint(self, config: ModelPipeline) -> str:
-        """What a pipeline's models are made of; the toolkit enters by the learner's revision alone.
-
-        Only what the files say counts, not the defaults: a key that a later version adds retrains nothing.
-        """
-        contest = self.competition
-        apart = _NOT_FOR_MODELS | ({} if isinstance(config, TablePipelineBase) else {"features": True})
-        return fingerprint(
-            contest=contest.model_dump(mode="json", exclude=apart, exclude_defaults=True),
-            reserved=contest.folds.model_dump(mode="json", include=_TAKEN_BY_FOLDS, exclude_defaults=True),
-            pipeline=config.fit_key(),
-            weights=self.weights_hash(config),
-            data=self.data_hash,
-            folds=self.folds.hash,
-            hooks=self.hooks_hash if self._hooks_make(config) else None,
-            revision=revision(config),
-            **self._learnt_from(config),
-            **self._judged_by(config),
-        )
-
-    def _learnt_from(self, config: ModelPipeline) -> dict[str, dict[str, str]]:
-        """The hashes of what a pipeline learns from others; without that, fingerprints are what they always were."""
-        from outfold.runs.provenance import network_hashes, vector_hashes
-        from outfold.runs.pseudo_labels import teachers_of
-
-        teachers, network = teachers_of(self, config), config.sees_through()
-        taught = {} if teachers is None else {"teachers": teachers.hashes}
-        if isinstance(config, TablePipelineBase) and config.vectors:
-            taught["vectors"] = vector_hashes(self, config.vectors)
-        return taught if network is None else {**taught, "networks": network_hashes(self, network)}
-
-    def _hooks_make_columns(self) -> bool:
+    def hooks_make_columns(self) -> bool:
         """Whether another hooks.py makes other columns of the tables."""
         return Hooks(self.layout.hooks, self.layout.inputs).has("features")
-
-    def _hooks_make(self, config: ModelPipeline) -> bool:
-        """Whether another hooks.py makes other models."""
-        of_contest = any(entry.function is not None for entry in self.competition.features)
-        called = config.calls_hooks() or (of_contest and isinstance(config, TablePipelineBase))
-        return called or self._hooks_make_columns()
-
-    def _judged_by(self, config: ModelPipeline) -> dict[str, Any]:
-        """The contest's metric, where models depend on it; elsewhere fingerprints are what they always were."""
-        if not config.watches_the_metric():
-            return {}
-        return {"metrics": self._metrics(), "metric_hooks": self._metric_hooks_hash()}
-
-    def _metrics(self) -> list[str | None]:
-        contest = self.competition
-        return [contest.metric, *(one.metric for one in contest.targets.values())]
-
-    def _metric_hooks_hash(self) -> str | None:
-        """The hash of hooks.py where a metric is a function of it."""
-        own = any(name is not None and name.startswith("hooks") for name in self._metrics())
-        return self.hooks_hash if own else None
-
-    def weights_file(self, config: ModelPipeline) -> Path | None:
-        """The file of weights that a pipeline names, relative to the contest folder; None where it names none."""
-        source = config.image_features.backbone if isinstance(config, TablePipelineBase) else config
-        if not isinstance(source, ImagePipeline | Backbone) or source.weights in ("none", "pretrained"):
-            return None
-        return Path(source.weights)
-
-    def weights_hash(self, config: ModelPipeline) -> str | None:
-        """SHA-256 of a file of weights: another file under the same name is another model."""
-        source = self.weights_file(config)
-        path = None if source is None else self.root / source
-        return file_sha256(path) if path is not None and path.is_file() else None
-
-    def inference_fingerprint(self, config: ModelPipeline, fit: str) -> str:
-        """What its predictions are made of, beside the models, whose fingerprint ``fit`` is."""
-        return fingerprint(fit=fit, inference=config.inference_key())
-
-    def scoring_fingerprint(self, inference: str) -> str:
-        """What its scores are made of."""
-        targets = {name: one.model_dump(mode="json") for name, one in self.competition.targets.items()}
-        several = {"targets": targets} if targets else {}
-        return fingerprint(
-            inference=inference, metric=self.competition.metric, hooks=self._metric_hooks_hash(), **several
-        )
 
 
 def _later_keys(config: CompetitionConfig) -> dict[str, Any]:

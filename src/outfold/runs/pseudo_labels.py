@@ -13,17 +13,15 @@ from numpy.typing import NDArray
 from outfold.cell_values import float_table
 from outfold.config.pipeline import ModelPipeline
 from outfold.config.pipeline_base import CONFIDENCE, Pseudo
-from outfold.errors import ConfigError, MismatchError, some
+from outfold.errors import MismatchError, some
 from outfold.pseudo_labels import PseudoLabels, choose
 from outfold.runs.context import Context
-from outfold.runs.provenance import current, refused
-from outfold.stages.import_predictions import imported
+from outfold.runs.provenance import PSEUDO_ASKED, pseudo_sources, refused
 from outfold.store.fold_dir import Shelf
 from outfold.store.manifest import PseudoFacts, PseudoFold
 from outfold.store.prediction_files import read_test
 from outfold.store.predictions import members_of, outputs_by_id
 
-_ASKED = "whose test predictions are asked for as pseudo-labels"
 _BOTH = ("train", "predict")
 
 
@@ -42,19 +40,7 @@ class Teachers:
                 or has not predicted the test set since; named.
         """
         self.context, self.config = context, config
-        outside = [name for name in config.pipelines if imported(context, name) is not None]
-        if outside:
-            raise ConfigError(
-                f"pseudo: pipelines: {some(outside)}: imported predictions cannot be pseudo-labels: nothing shows "
-                "which fold's models have made them",
-                remedy="Name pipelines that are trained here.",
-            )
-        self.manifests = {name: current(context, name, _ASKED, scored=False) for name in sorted(config.pipelines)}
-
-    @property
-    def hashes(self) -> dict[str, str]:
-        """Of each teacher's test predictions: what a student's models are made of."""
-        return {name: manifest.test_sha256 for name, manifest in self.manifests.items()}
+        self.manifests = pseudo_sources(context, config)
 
     @cached_property
     def _frames(self) -> dict[str, pd.DataFrame]:
@@ -95,7 +81,7 @@ class Teachers:
         layers = [outputs_by_id(frame[frame["member"] == member]) for member in members_of(frame)]
         if not layers or any(not layer.index.sort_values().equals(ids.sort_values()) for layer in layers):
             state = f"has not predicted every test row with its model of fold {fold}"
-            raise refused(self.context, name, _ASKED, state, _BOTH)
+            raise refused(self.context, name, PSEUDO_ASKED, state, _BOTH)
         return np.stack([float_table(layer.loc[ids, outputs]) for layer in layers])
 
 

@@ -20,8 +20,8 @@ from outfold.metrics import PER_CLASS
 from outfold.progress import Reporter
 from outfold.runs.compute import ANY
 from outfold.runs.context import Context
+from outfold.runs.output_form import form_arguments, scoring_of, submission_of
 from outfold.runs.scoring import score_oof
-from outfold.stages.submit import form_arguments, scoring_of, submission_of
 from outfold.store.predictions import prediction_frame
 from outfold.submission import check, csv_bytes
 

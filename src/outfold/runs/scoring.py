@@ -14,6 +14,7 @@ from outfold.contest import Contest
 from outfold.ensemble.decision import Decision, nested_thresholds
 from outfold.ensemble.thresholds import needs_thresholds
 from outfold.runs.context import Context
+from outfold.runs.fingerprints import scoring_fingerprint
 from outfold.store.manifest import Manifest, write_manifest
 from outfold.store.prediction_files import read_oof
 from outfold.store.predictions import fold_by_id, mean_by_id, members_of
@@ -118,7 +119,7 @@ def _member(contest: Contest, frame: pd.DataFrame, member: str) -> float:
 def score_fields(context: Context, inference: str, scores: Scores) -> dict[str, Any]:
     """The fields of a manifest that scores fill."""
     return {
-        "scoring": context.scoring_fingerprint(inference),
+        "scoring": scoring_fingerprint(context, inference),
         "score": scores.score,
         "fold_scores": scores.folds,
         "member_scores": scores.members,
@@ -128,7 +129,7 @@ def score_fields(context: Context, inference: str, scores: Scores) -> dict[str, 
 
 def rescored(context: Context, name: str, manifest: Manifest) -> Manifest:
     """The manifest with new scores where the metric changed."""
-    if manifest.scoring == context.scoring_fingerprint(manifest.inference):
+    if manifest.scoring == scoring_fingerprint(context, manifest.inference):
         return manifest
     frame = read_oof(context.layout, manifest, context.folds)
     scores = score_oof(context.contest, frame, context.folds.numbers())

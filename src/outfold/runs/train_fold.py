@@ -14,6 +14,7 @@ from outfold.learners.base import Learner
 from outfold.learners.registry import make_learner
 from outfold.runs.compute import placed
 from outfold.runs.context import Context
+from outfold.runs.provenance import fit_fingerprint
 from outfold.runs.pseudo_labels import pseudo_labels
 from outfold.runs.scoring import score_oof
 from outfold.store.fingerprint import fingerprint
@@ -67,7 +68,7 @@ def learner_of(context: Context, name: str, made_of: str, devices: Sequence[str]
         OutfoldError: this process has found something else than the stage has.
     """
     config = context.model_config(name)
-    if context.fit_fingerprint(config) != made_of:
+    if fit_fingerprint(context, config) != made_of:
         raise OutfoldError(
             f"{name}: the contest, the pipeline or the data changed as the training began",
             remedy="Run the same command again.",

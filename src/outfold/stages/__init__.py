@@ -1,0 +1,1 @@
+"""The commands, one module each: ``outfold train`` is :mod:`outfold.stages.train`."""

@@ -20,9 +20,9 @@ from outfold.errors import ConfigError, OutfoldError, some
 from outfold.folds import Folds
 from outfold.runs.context import Context
 from outfold.runs.image_checks import check_images, move_aside
+from outfold.runs.imported import imported
 from outfold.runs.rehearsal import rehearse_blend, rehearse_pipeline, rehearse_scores, rehearse_submission
 from outfold.stages.columns import suspicious_rows
-from outfold.stages.import_predictions import imported
 from outfold.stages.split import described, make_split
 
 T = TypeVar("T")

@@ -6,6 +6,7 @@ import shutil
 
 from outfold.runs.context import Context
 from outfold.runs.neural import checked_phase, neural_learner
+from outfold.runs.provenance import fit_fingerprint
 from outfold.runs.pseudo_labels import pseudo_labels
 from outfold.store.fingerprint import fingerprint
 from outfold.store.fold_dir import Shelf
@@ -37,7 +38,7 @@ def lr_find(context: Context, name: str, *, phase: int = 1, fold: int | None = N
 
     folder = context.layout.pipeline(name)
     with only_writer(folder):
-        made_of = fingerprint(fit=context.fit_fingerprint(context.model_config(name)), phase=phase, fold=fold)
+        made_of = fingerprint(fit=fit_fingerprint(context, context.model_config(name)), phase=phase, fold=fold)
         scratch = folder / "lr_find"
         shelf = Shelf.open(scratch / str(fold), made_of)
         train, valid = context.folds.train(fold), context.folds.valid(fold)

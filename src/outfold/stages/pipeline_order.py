@@ -8,7 +8,7 @@ from outfold.errors import some
 from outfold.runs.compute import ANY, Compute
 from outfold.runs.context import Context
 from outfold.runs.dependencies import in_order
-from outfold.stages.import_predictions import imported
+from outfold.runs.imported import imported
 from outfold.stages.predict import predict
 from outfold.stages.train import train
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from outfold.errors import MismatchError
 from outfold.learners.registry import make_learner
 from outfold.runs.context import Context, command
-from outfold.runs.provenance import changed, refused
+from outfold.runs.fingerprints import inference_fingerprint
+from outfold.runs.imported import imported, leave_alone
+from outfold.runs.provenance import changed, fit_fingerprint, refused
 from outfold.runs.stage_stamps import Stamp
-from outfold.stages.import_predictions import imported, leave_alone
 from outfold.store.file_record import holds
 from outfold.store.fold_dir import Shelf
 from outfold.store.lock import only_writer
@@ -31,8 +32,8 @@ def predict(context: Context, name: str) -> None:
     stamp = Stamp(context, "predict", name)
     with only_writer(layout.pipeline(name)):
         manifest = read_manifest(layout.manifest(name))
-        made_of = context.fit_fingerprint(config)
-        inference = context.inference_fingerprint(config, made_of)
+        made_of = fit_fingerprint(context, config)
+        inference = inference_fingerprint(config, made_of)
         if manifest is None:
             raise refused(context, name, "", "is not trained", ["train"])
         if manifest.fingerprint != made_of:

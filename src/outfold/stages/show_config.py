@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from outfold.config.schema import schemas
 from outfold.progress import Reporter
 from outfold.runs.context import Context
-from outfold.stages.import_predictions import imported
+from outfold.runs.imported import imported
 from outfold.store.atomic import write_json
 from outfold.store.paths import BLEND
 

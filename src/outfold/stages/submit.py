@@ -5,24 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import pandas as pd
 
-from outfold.contest import Contest
 from outfold.contest_summary import (
     submission_doubts,
     submission_facts,
-    submission_form,
-    submission_labels,
-    untagged_share,
 )
-from outfold.ensemble.thresholds import rating_span
 from outfold.errors import ConfigError, is_utf8, quoted
-from outfold.hosts.host import Host, Scored, Scoring
+from outfold.hosts.host import Host, Scored
 from outfold.hosts.registry import get_host
 from outfold.redaction import redact
 from outfold.runs.context import Context, command
+from outfold.runs.output_form import form_arguments, scoring_of, submission_of
 from outfold.runs.provenance import current, current_blend
 from outfold.runs.stage_stamps import Stamp
 from outfold.store import ledger
@@ -31,7 +26,7 @@ from outfold.store.manifest import Manifest
 from outfold.store.paths import BLEND, Layout
 from outfold.store.prediction_files import read_test
 from outfold.store.predictions import mean_by_id
-from outfold.submission import build, check, csv_bytes
+from outfold.submission import check, csv_bytes
 
 
 def submit(
@@ -93,78 +88,6 @@ def submit(
     _stamp(stamp, layout, name, scored)
     _tell(context, manifest, scored)
     return scored
-
-
-def submission_of(contest: Contest, outputs: pd.DataFrame, thresholds: Any) -> pd.DataFrame:
-    """The submission that test predictions make, after the user's ``postprocess`` hook.
-
-    Args:
-        outputs: by id, (test rows, outputs).
-        thresholds: of a metric on labels, as a manifest holds them; None for others.
-
-    Raises:
-        SubmissionError: the sample's columns fit no form, an id has no output, or an output is not finite.
-        ConfigError: the hook fails.
-    """
-    frame = build(
-        contest.sample,
-        outputs,
-        thresholds=thresholds,
-        span=_span(contest),
-        clip=contest.config.submission.clip or None,
-        tag_list=contest.tag_list,
-        **form_arguments(contest),
-    )
-    return contest.hooks.postprocess(frame)
-
-
-def _span(contest: Contest) -> Any:
-    """The ratings of the truth; of a multitask contest, by target."""
-    if contest.task != "multitask":
-        return rating_span(contest.y, contest.task)
-    return {one.targets[0]: rating_span(one.y, one.task) for one in contest.questions}
-
-
-def form_arguments(contest: Contest) -> dict[str, Any]:
-    """Arguments of :func:`outfold.submission.build` and ``check`` that the contest tells."""
-    return {
-        "id_column": contest.id_column,
-        "task": contest.task,
-        "targets": contest.targets,
-        "classes": contest.classes,
-        "metric": contest.metric,
-        "tag_separator": contest.config.tag_separator,
-        "written": submission_labels(contest),
-        "positive_is_said": contest.config.positive is not None,
-        "file_format": contest.sample_format,
-        "untagged": untagged_share(contest),
-    }
-
-
-def scoring_of(contest: Contest) -> Scoring:
-    """How a local leaderboard scores a file of this contest."""
-    return Scoring(
-        id_column=contest.id_column,
-        targets=contest.targets,
-        classes=[str(c) for c in contest.classes or ()],
-        task=contest.task,
-        metric=contest.metric,
-        tag_separator=contest.config.tag_separator,
-        **_sample_column(contest),
-        plain=contest.sample_format.plain,
-    )
-
-
-def _sample_column(contest: Contest) -> dict[str, Any]:
-    """The sample's single column, and the classes that its other ways of writing them stand for."""
-    names = [str(name) for name in contest.sample.columns if name != contest.id_column]
-    if len(names) != 1:
-        return {}
-    form = submission_form(contest) if contest.task == "binary" else None
-    binary = None if form is None else form.binary
-    if binary is None:
-        return {"column": names[0]}
-    return {"column": names[0], "positive": binary.positive, "codes": binary.codes(contest.classes or ())}
 
 
 def _check_options(message: str | None, wait_s: float) -> None:

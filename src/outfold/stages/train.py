@@ -12,13 +12,15 @@ from outfold.learners.registry import make_learner, revision
 from outfold.learners.wrappers.per_fold import check_folds
 from outfold.runs.compute import ANY, Compute, placed
 from outfold.runs.context import Context, command
+from outfold.runs.fingerprints import inference_fingerprint, weights_file
+from outfold.runs.imported import imported, leave_alone
 from outfold.runs.parallel.ddp_launcher import call_ranks, place, started_by_torchrun
 from outfold.runs.parallel.fold_pool import Work, train_side_by_side
+from outfold.runs.provenance import fit_fingerprint
 from outfold.runs.pseudo_labels import pseudo_facts
 from outfold.runs.scoring import rescored, score_fields, score_oof
 from outfold.runs.stage_stamps import Stamp
 from outfold.runs.train_fold import is_trained, oof_of, train_fold
-from outfold.stages.import_predictions import imported, leave_alone
 from outfold.store.file_record import holds
 from outfold.store.fold_dir import Shelf, open_intact
 from outfold.store.lock import only_writer
@@ -45,8 +47,8 @@ def train(context: Context, name: str, *, only_folds: Sequence[int] | None = Non
     folds = sorted({context.checked_fold(fold) for fold in only_folds}) if only_folds else context.folds.numbers()
     check_folds(config, context.folds, layout.pipeline_config(name))
     with only_writer(layout.pipeline(name)):
-        made_of = context.fit_fingerprint(config)
-        inference = context.inference_fingerprint(config, made_of)
+        made_of = fit_fingerprint(context, config)
+        inference = inference_fingerprint(config, made_of)
         before = replaceable_manifest(layout.manifest(name), reporter)
         if before is not None and _is_fresh(context, name, before, inference, folds):
             manifest = rescored(context, name, before)
@@ -88,7 +90,7 @@ def train(context: Context, name: str, *, only_folds: Sequence[int] | None = Non
 def _also_read(context: Context, config: ModelPipeline) -> list[str]:
     """Files of other pipelines and of weights that a pipeline is made of, by path relative to the contest folder."""
     results = [f"artifacts/{name}/{file}" for name in config.upstream() for file in ("oof.parquet", "test.parquet")]
-    weights = context.weights_file(config)
+    weights = weights_file(config)
     return results if weights is None else [*results, str(weights)]
 
 

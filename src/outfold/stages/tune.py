@@ -22,6 +22,8 @@ from outfold.progress import Reporter
 from outfold.randomness import derive_seed
 from outfold.runs.compute import Compute
 from outfold.runs.context import Context, command
+from outfold.runs.fingerprints import inference_fingerprint, scoring_fingerprint
+from outfold.runs.provenance import fit_fingerprint
 from outfold.runs.tuning.executors import crew
 from outfold.runs.tuning.pipeline_writer import Output, shared_text, text_by_fold
 from outfold.runs.tuning.results import HISTORY, IMPORTANCE, TRIALS, draw_history, draw_importance, tell, write_trials
@@ -138,7 +140,7 @@ def _work(context: Context, config: ModelPipeline, name: str, plan: Plan) -> Wor
     path = context.layout.pipeline_config(name)
     seed = derive_seed("tune", getattr(config, "seed", 0)) % 2**31
     devices = Compute(plan.jobs).devices_for(config, str(path))
-    made_of = context.fit_fingerprint(config)
+    made_of = fit_fingerprint(context, config)
     return Work(context.root, name, plain(read_yaml(path)), plan.inner, seed, made_of, devices)
 
 
@@ -172,9 +174,9 @@ def _space(context: Context, work: Work, config: ModelPipeline, fold: int) -> Sp
 
 def _search(context: Context, work: Work, space: Space, fold: int, storage: Any) -> Search:
     config = pipeline_of(context.layout.pipeline_config(work.name), work.content)
-    inference = context.inference_fingerprint(config, work.made_of)
+    inference = inference_fingerprint(config, work.made_of)
     made_of = fingerprint(
-        scored=context.scoring_fingerprint(inference),
+        scored=scoring_fingerprint(context, inference),
         inner=work.inner,
         seed=work.seed,
         space={key: search if isinstance(search, list) else search.model_dump() for key, search in space.items()},

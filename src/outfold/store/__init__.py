@@ -1,0 +1,1 @@
+"""Artifacts on disk: paths, manifests, hashes, locks and atomic writes."""

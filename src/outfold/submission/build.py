@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from outfold.data.loading.sample_format import SampleFormat
 from outfold.data.targets.tag_lists import TagList
 from outfold.errors import SubmissionError, some
 from outfold.metrics import PER_CLASS, Metric, Task, expected_class, to_labels
 from outfold.submission.by_target import each_target, own_outputs, part_of
 from outfold.submission.form import Form, form_of
-from outfold.submission.sample_format import SampleFormat
 
 ROUNDING = 1e-6
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from outfold.data.loading.sample_format import SampleFormat
 from outfold.errors import SubmissionError, some
 from outfold.metrics import Metric, Task
 from outfold.submission import contents
 from outfold.submission.by_target import each_target, part_of
 from outfold.submission.form import form_of
-from outfold.submission.sample_format import SampleFormat
 
 
 def check(

@@ -1,0 +1,1 @@
+"""The training engine: models, data order, optimisers, schedules, checkpoints and resume."""

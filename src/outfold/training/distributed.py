@@ -5,7 +5,8 @@ such that this mean is the gradient of the whole step. So ``batch_size`` is that
 is that of one process, but for what a rank draws for itself (dropout, and whom mixup and CutMix blend a row with) and
 for BatchNorm, whose statistics are those of all ranks on GPUs alone.
 
-The first rank leads: it saves, validates and speaks. torchrun starts the ranks; see :mod:`outfold.runs.parallel.ddp_launcher`.
+The first rank leads: it saves, validates and logs. torchrun starts the ranks; see
+:mod:`outfold.runs.parallel.ddp_launcher`.
 """
 
 from __future__ import annotations

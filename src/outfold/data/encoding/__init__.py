@@ -1,1 +1,1 @@
-"""Columns as numbers, by what a training part has shown."""
+"""Encodings of table columns as numbers, fitted on the training part of a fold."""

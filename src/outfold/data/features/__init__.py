@@ -1,0 +1,1 @@
+"""Features of tables, one module per kind."""

@@ -1,1 +1,1 @@
-"""Images: found, decoded once, kept, batched, augmented."""
+"""Images: found, checked, decoded, cached, batched and augmented."""

@@ -167,7 +167,7 @@ def image_features(
     """The features of these images, row i for ``paths[i]``, from ``cache`` where nothing has changed.
 
     Returns:
-        float32 features (those of :func:`outfold.data.images.image_statistics.describe`, the file's size in bytes, and what
+        float32 features (those of :func:`describe`, the size of the file in bytes, and what
         its EXIF says), and for each row why it could not be read ("" if it could). An unreadable image is described as
         a plain grey one. The activations of a backbone are not among them.
 

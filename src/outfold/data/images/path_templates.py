@@ -125,7 +125,7 @@ def check_within_folder(paths: Sequence[str], folder: str, ids: pd.Index, table:
     beginning = len(folder) + 1 if folder else 0
     for row, path in enumerate(paths):
         below = path[beginning:]
-        if _ODD.search(below) and any(part.startswith(".") for part in _parts_outside(below)):
+        if _ODD.search(below) and any(part.startswith(".") for part in _components(below)):
             raise DataError(
                 f"{table}: {ids[row]}: its image {quoted(path)} lies outside {folder or 'inputs/'}, or is hidden: "
                 "it would not be hashed",
@@ -133,7 +133,7 @@ def check_within_folder(paths: Sequence[str], folder: str, ids: pd.Index, table:
             )
 
 
-def _parts_outside(path: str) -> tuple[str, ...]:
+def _components(path: str) -> tuple[str, ...]:
     if path.startswith("/"):
         return ("..",)
     return PurePosixPath(os.path.normpath(path)).parts if path else ()

@@ -1,1 +1,1 @@
-"""Train and test: their rows by id, what each column is, which image belongs to whom."""
+"""The training and test rows of a contest: ids, roles of columns, paths of images."""

@@ -10,9 +10,9 @@ import pandas as pd
 
 from outfold.config.competition import CompetitionConfig
 from outfold.data.loading.sample import Sample
+from outfold.data.loading.sample_format import LongRows
 from outfold.data.reading.tables import Table
 from outfold.errors import DataError, some
-from outfold.submission.sample_format import LongRows
 
 SEPARATORS = ("_", "-", "|", ":", " ", "/", ".", "__", "")
 MOST_UNSEPARATED = 100

@@ -15,10 +15,10 @@ from outfold.data.loading.ids import repeated_ids
 from outfold.data.loading.long_form import find_long_rows
 from outfold.data.loading.row_ids import ROW_NUMBER, RowIds, joined
 from outfold.data.loading.sample import Sample
+from outfold.data.loading.sample_format import LongRows
 from outfold.data.reading.tables import Table
 from outfold.data.targets.values import class_values, present, split_cell
 from outfold.errors import ConfigError, DataError, in_yaml, nearest, quoted, some
-from outfold.submission.sample_format import LongRows
 
 _CALLED_IDS = ("id", "key", "index", "uuid", "guid")
 """Endings, without case and punctuation, of the names of columns that are ids."""

@@ -26,11 +26,11 @@ from outfold.data.loading.match_ids import (
 from outfold.data.loading.roles import declared_columns
 from outfold.data.loading.row_ids import RowIds
 from outfold.data.loading.sample import Sample, read_sample
+from outfold.data.loading.sample_format import LongRows
 from outfold.data.loading.tables import Part, Tables, find_input, read_tables, table_notes
 from outfold.data.reading.tables import column_names, read_table
 from outfold.errors import DataError, in_yaml, some
 from outfold.store.paths import Layout
-from outfold.submission.sample_format import LongRows
 
 USUAL_TEST = "test.csv"
 

@@ -1,1 +1,1 @@
-"""What is to be known of a column, and what to be distrusted."""
+"""Profiles of columns and rows: types, drift, associations, duplicates and likely leaks."""

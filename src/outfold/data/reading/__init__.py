@@ -1,1 +1,1 @@
-"""Files of a contest as tables by id: every cell of a type, every id there."""
+"""Tables read from files, with typed columns and checked ids."""

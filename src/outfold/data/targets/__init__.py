@@ -1,1 +1,1 @@
-"""What a contest asks, and its answers as numbers."""
+"""Targets: the task, and labels as numbers."""

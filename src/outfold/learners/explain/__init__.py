@@ -1,0 +1,1 @@
+"""Explanations of table models: permutation importance and SHAP values."""

@@ -1,1 +1,1 @@
-"""The gbdt learner: gradient-boosted trees (LightGBM)."""
+"""The gbdt learner: gradient-boosted trees by LightGBM, XGBoost or CatBoost."""

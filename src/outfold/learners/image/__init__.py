@@ -1,1 +1,1 @@
-"""The image learner: a timm model on the contest's images."""
+"""The image learner: timm models on images."""

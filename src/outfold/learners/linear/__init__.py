@@ -1,1 +1,1 @@
-"""The linear learner: logistic, ridge and elastic-net regression (scikit-learn)."""
+"""The linear learner: logistic, ridge and elastic-net regression."""

@@ -1,1 +1,1 @@
-"""What the learners of all networks have in common: losses, checks, pictures, the learning-rate finder."""
+"""Code shared by the image and tabular learners: losses, validation, plots, the learning-rate finder."""

@@ -1,1 +1,1 @@
-"""RealMLP, through its authors' library."""
+"""RealMLP, trained by pytabkit."""

@@ -1,1 +1,1 @@
-"""Any estimator with the interface of scikit-learn."""
+"""The sklearn learner: any estimator with scikit-learn's interface."""

@@ -1,0 +1,1 @@
+"""Tables as learners read them: columns, features, design matrices, targets and weights of rows."""

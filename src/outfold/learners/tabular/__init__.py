@@ -1,1 +1,1 @@
-"""The tabular learner: entity embeddings on the contest's table."""
+"""The tabular learner: neural networks on tables."""

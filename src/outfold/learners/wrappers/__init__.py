@@ -1,0 +1,1 @@
+"""Wrappers around a learner: one model per fold, per target, or with a transformed target."""

@@ -1,0 +1,1 @@
+"""Folds in parallel processes, and training on several GPUs."""

@@ -23,6 +23,7 @@ from outfold.learners.registry import make_learner
 from outfold.progress import Reporter
 from outfold.runs.compute import placed
 from outfold.runs.context import Context
+from outfold.runs.provenance import fit_fingerprint
 from outfold.store.fingerprint import fingerprint
 from outfold.store.fold_dir import HISTORY, Shelf, open_intact
 
@@ -115,7 +116,7 @@ class Bench:
         self._inner: dict[int, list[Places]] = {}
         self._warned: set[str] = set()
         base = pipeline_of(self.context.layout.pipeline_config(work.name), work.content)
-        if self.context.fit_fingerprint(base) != work.made_of:
+        if fit_fingerprint(self.context, base) != work.made_of:
             raise OutfoldError(
                 f"{work.name}: the contest or the data changed as the search began",
                 remedy="Run the same command again.",
