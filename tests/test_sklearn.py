@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
 from pydantic import TypeAdapter, ValidationError
 from sklearn import datasets
 from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.linear_model import Ridge
 from test_gbdt import cancer, oof, split, write_contest
 
 from outfold.config.sklearn import SklearnPipeline
 from outfold.contest import Contest
 from outfold.errors import ConfigError
 from outfold.folds import Folds
-from outfold.learners.artifacts import models_of
+from outfold.learners.artifacts import MODELS, MOVED_MODULES, models_of
 from outfold.learners.sklearn.fit import fitted
 from outfold.learners.sklearn.learner import SklearnLearner
+from outfold.learners.sklearn.multi_output import Together
 from outfold.learners.tables.targets import Problem
 from outfold.progress import Reporter
 from outfold.pseudo_labels import PseudoLabels
@@ -163,6 +168,20 @@ def test_labels_are_learnt_together_where_that_can_be_and_a_constant_one_does_no
     made_with = json.loads(shelves[0].path("fitted.json").read_text())["made_with"]
     models = models_of(shelves[0], made_with, "any", Reporter())
     assert len(models) == (3 if "SVC" in estimator else 1)
+
+
+def test_models_pickled_before_their_module_was_renamed_are_loaded(tmp_path: Path) -> None:
+    model = Together(True, Ridge().fit([[0.0], [1.0]], [[0.0, 1.0], [2.0, 3.0]]), np.zeros(2), np.ones(2))
+    buffer = io.BytesIO()
+    joblib.dump([model], buffer, protocol=2)
+    module = "outfold.learners.sklearn.multi_output"
+    assert MOVED_MODULES["outfold.learners.sklearn.together"] == module
+    old = buffer.getvalue().replace(module.encode(), b"outfold.learners.sklearn.together")
+    assert old != buffer.getvalue()
+    shelf = Shelf.open(tmp_path / "fold", "key")
+    shelf.put(MODELS, old)
+    loaded = models_of(shelf, f"scikit-learn {version('scikit-learn')}", "any", Reporter())
+    np.testing.assert_array_equal(loaded[0].predict(np.array([[0.5]])), model.predict(np.array([[0.5]])))
 
 
 def test_several_numbers_each_keep_their_units(tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import warnings
 from collections.abc import Mapping
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,8 @@ def write_fitted_shares(shelves: Mapping[int, Shelf], folder: Path, *, title: st
 
 
 MODELS = "models.joblib"
+MOVED_MODULES = {"outfold.learners.sklearn.together": "outfold.learners.sklearn.multi_output"}
+"""Modules of pickled classes, by the name that they had in earlier versions."""
 
 
 def put_models(shelf: Shelf, models: list[Any], library: str) -> str:
@@ -75,6 +79,8 @@ def models_of(shelf: Shelf, made_with: str, name: str, reporter: Reporter) -> li
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         data = shelf.read(MODELS)  # compared with its hash: a pickle can run any code
+        for old, new in MOVED_MODULES.items():
+            sys.modules.setdefault(old, import_module(new))
         try:
             return list(joblib.load(io.BytesIO(data)))
         except Exception as error:  # whatever the bytes stumble over; a file without a hash may be cut
