@@ -346,7 +346,13 @@ def test_the_rates_of_a_shipped_recipe_fit_the_layer_groups_of_its_model(name: s
                 assert len(spread_lr(phase.lr, phase.lr_ratio, groups, str(path))) == groups
 
 
-@pytest.mark.parametrize("name", NAMES)
+LONGEST = ("dog-breeds", "spiders-vs-scorpions")
+"""Examples that run in the longer suite: they are networks on photographs, as plant-seedlings and cifar10 are."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in LONGEST else name for name in NAMES]
+)
 def test_an_example_runs_from_its_files_to_a_scored_submission(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
