@@ -186,3 +186,12 @@ def test_predictions_that_a_colleague_shares_are_blended_and_train_nothing(tabul
         predict(Context(mine), name)
     assert ensemble(Context(mine)).score == outfold.open(tabular).manifest().score
     assert not list(mine.glob("artifacts/*/folds")), "nothing was trained"
+
+
+def test_the_architecture_page_names_files_that_exist() -> None:
+    text = (REPO / "docs" / "architecture.md").read_text(encoding="utf-8")
+    package = REPO / "src" / "outfold"
+    names = set(re.findall(r"`([\w/]+(?:\.py|\.json|/))`", text))
+    assert len(names) > 40
+    missing = [name for name in names if not (package / name).exists() and not list(package.rglob(name))]
+    assert not [name for name in missing if not (REPO / name).exists() and name != "artifacts/"]
