@@ -18,7 +18,8 @@ from outfold.errors import ConfigError, DataError
 from outfold.hosts import download_manifest as received
 from outfold.progress import Reporter
 from outfold.runs.context import Context
-from outfold.store.input_hashes import data_hash, outside_inputs, recorded
+from outfold.store.input_hashes import data_hash, recorded
+from outfold.store.outside_inputs import outside_inputs
 
 
 @pytest.fixture

@@ -26,7 +26,8 @@ from outfold.errors import ConfigError, in_contest_file, nearest, some
 from outfold.hooks import Hooks
 from outfold.memory import give_back
 from outfold.metrics import Metric
-from outfold.store.input_hashes import outside_inputs, require_regular_files
+from outfold.store.input_hashes import require_regular_files
+from outfold.store.outside_inputs import outside_inputs
 from outfold.store.paths import Layout
 
 

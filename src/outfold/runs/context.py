@@ -21,7 +21,8 @@ from outfold.runs.dependencies import lineage
 from outfold.runs.out_of_date import OutOfDateError
 from outfold.store.fingerprint import file_sha256, fingerprint
 from outfold.store.folds_file import folds_fingerprint, read_folds
-from outfold.store.input_hashes import data_hash, outside_inputs
+from outfold.store.input_hashes import data_hash
+from outfold.store.outside_inputs import outside_inputs
 from outfold.store.paths import BLEND, Layout
 from outfold.store.paths import command as command
 from outfold.store.pipeline_names import check_name

@@ -6,7 +6,8 @@ from outfold.hosts.registry import get_host
 from outfold.runs.context import Context
 from outfold.runs.stage_stamps import Stamp
 from outfold.store.fingerprint import fingerprint
-from outfold.store.input_hashes import data_hash, outside_inputs, recorded
+from outfold.store.input_hashes import data_hash, recorded
+from outfold.store.outside_inputs import outside_inputs
 
 
 def download(context: Context) -> None:

@@ -16,7 +16,7 @@ from outfold.data.images.path_templates import check_within_folder, render, temp
 from outfold.data.loading.tables import Part
 from outfold.data.reading.column_types import is_text, typed_series
 from outfold.errors import ConfigError, DataError, some
-from outfold.store.input_hashes import image_folder
+from outfold.store.outside_inputs import image_folder
 
 Found = dict[str, tuple[pd.Series, np.ndarray]]
 """For ``train`` and ``test``: the absolute paths by id, and a mask (n,) of those that are there."""
