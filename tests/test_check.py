@@ -317,47 +317,49 @@ HOW = {
 }
 REFUSALS = {
     "split": [
-        "folds/assign.py", "folds/gap.py", "folds/make.py", "folds/part.py", "folds/rows.py", "folds/spans.py",
+        "folds/assign.py", "folds/gap.py", "folds/make.py", "folds/holdout.py", "folds/alignment.py",
         "folds/strata.py", "folds/table.py",
     ],
     "fold": [
-        "folds/inner.py", "learners/contest_table.py", "learners/gbdt/learner.py", "learners/hook_feature.py",
-        "learners/image/learner.py", "learners/made_features.py", "learners/tabular/encoded.py",
-        "training/recipe_check.py",
+        "folds/inner.py", "learners/tables/table_data.py", "learners/gbdt/learner.py",
+        "learners/tables/hook_feature.py", "learners/image/learner.py", "learners/tables/feature_pipeline.py",
+        "learners/tabular/encoding.py", "training/recipe.py",
     ],
     "read": [
-        "learners/by_fold.py", "learners/by_target.py", "learners/extra_networks.py", "learners/feature_plan.py",
-        "learners/gbdt/catboost_params.py", "learners/gbdt/extras.py", "learners/gbdt/lightgbm_params.py",
-        "learners/gbdt/runtime.py", "learners/gbdt/settings.py", "learners/gbdt/vocabulary.py",
+        "learners/wrappers/per_fold.py", "learners/wrappers/per_target.py", "learners/optional_imports.py",
+        "learners/tables/feature_plan.py", "learners/gbdt/catboost_params.py", "learners/gbdt/lightgbm_params.py",
+        "learners/gbdt/runtime.py", "learners/gbdt/settings.py", "learners/gbdt/params.py",
         "learners/gbdt/xgboost_params.py", "learners/image/check.py", "learners/linear/learner.py",
-        "learners/neural/task.py", "learners/pseudo_task.py", "learners/realmlp/params.py",
-        "learners/sklearn/kind.py", "learners/sklearn/learner.py", "learners/sklearn/named.py",
-        "learners/tabular/tabm.py", "learners/transformed.py", "training/activations.py", "training/device.py",
-        "training/heads.py", "training/layer_groups.py", "training/models.py", "stages/context.py",
-        "stages/lineage.py",
+        "learners/neural/loss.py", "learners/registry.py", "learners/realmlp/params.py",
+        "learners/sklearn/build.py", "learners/sklearn/learner.py", "learners/tabular/tabm.py",
+        "learners/wrappers/target_transform.py", "training/activations.py", "training/device.py",
+        "training/heads.py", "training/layer_groups.py", "training/models.py", "runs/context.py",
+        "runs/dependencies.py",
     ],
     "tried": [
-        "learners/gbdt/by_catboost.py", "learners/gbdt/by_lightgbm.py", "learners/gbdt/by_xgboost.py",
+        "learners/gbdt/catboost_backend.py", "learners/gbdt/lightgbm_backend.py",
+        "learners/gbdt/xgboost_backend.py",
     ],
     "models": [
-        "learners/gbdt/kept.py", "learners/network_features.py", "learners/pickled.py", "learners/predicted.py",
-        "learners/tabular/predict.py", "learners/vector_features.py", "ensemble/compare.py", "ensemble/members.py",
-        "stages/current.py", "stages/predict.py", "stages/teachers.py",
+        "learners/gbdt/booster.py", "learners/image_embeddings.py", "learners/artifacts.py", "learners/base.py",
+        "learners/tabular/learner.py", "learners/category_vectors.py", "ensemble/compare.py",
+        "ensemble/validation.py", "runs/imported.py", "runs/provenance.py", "stages/predict.py",
+        "runs/pseudo_labels.py",
     ],
     "option": [
-        "learners/image/sheet.py", "stages/check.py", "stages/check_images.py", "stages/compute.py",
-        "stages/import_predictions.py", "stages/network.py", "stages/report.py", "stages/submit.py", "stages/tune.py",
-        "stages/tuning/bench.py", "stages/tuning/search.py", "stages/tuning/written.py",
+        "learners/image/contact_sheet.py", "stages/check.py", "runs/image_checks.py", "runs/compute.py",
+        "stages/import_predictions.py", "runs/neural.py", "stages/report.py", "stages/submit.py", "stages/tune.py",
+        "runs/tuning/trial_runner.py", "runs/tuning/study.py", "runs/tuning/pipeline_writer.py",
     ],
     "training": [
         "learners/realmlp/learner.py", "training/batch_size.py", "training/distributed.py", "training/lr_finder.py",
-        "training/memory.py", "stages/fold.py", "stages/ranks.py", "stages/tuning/race.py",
+        "training/oom.py", "runs/train_fold.py", "runs/parallel/ddp_launcher.py", "runs/tuning/trial_scheduler.py",
     ],
     "blended": [
         "ensemble/blend.py", "ensemble/by_target.py", "ensemble/combiners.py",
     ],
     "sent": [
-        "submission/build.py", "submission/check.py", "submission/form.py", "submission/sample_format.py",
+        "submission/build.py", "submission/check.py", "submission/form.py",
     ],
 }  # fmt: skip
 """Files of the later stages that refuse something, by the way in which check finds it; see :data:`HOW`."""
@@ -376,7 +378,7 @@ def refusing_files() -> set[str]:
     """Files of the later stages that raise an error for a user."""
     found = set()
     package = Path(outfold.__file__).parent
-    for room in ("folds", "learners", "training", "ensemble", "submission", "stages"):
+    for room in ("folds", "learners", "training", "ensemble", "submission", "runs", "stages"):
         for path in (package / room).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 call = node.exc if isinstance(node, ast.Raise) else None
