@@ -46,7 +46,7 @@ Augment = Annotated[
     | Annotated[list[Transform], Tag("list")],
     Discriminator(_kind),
 ]
-"""What ``augment:`` takes."""
+"""Values of ``augment:``."""
 
 
 ViewSet = Literal["flips", "dihedral", "crops", "scales"]
@@ -132,7 +132,7 @@ class Tta(StrictModel):
 
 
 def _tta_form(value: Any) -> str:
-    """Which of the two is meant: an error then speaks of that one alone."""
+    """Discriminator of the union, so that errors name only the chosen alternative."""
     return "settings" if isinstance(value, dict | Tta) else "passes"
 
 

@@ -53,7 +53,7 @@ def _below_one(ramp: Ramp) -> Ramp:
 
 
 def _form(value: Any) -> str:
-    """Which of the two is meant: an error then speaks of that one alone."""
+    """Discriminator of the union, so that errors name only the chosen alternative."""
     return "ramp" if isinstance(value, (dict, Ramp)) else "number"
 
 

@@ -27,7 +27,7 @@ class Pseudo(StrictModel):
     labels: Literal["soft", "hard"] = "soft"
     """soft: the teachers' probabilities are the target. hard: the likeliest class is."""
     weight: float = Field(default=1.0, gt=0)
-    """How much a test row counts in the loss; a training row counts 1."""
+    """Weight of a test row in the loss; a training row has weight 1."""
 
     @model_validator(mode="after")
     def _one_way_to_choose(self) -> Pseudo:

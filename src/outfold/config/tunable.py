@@ -52,7 +52,7 @@ class TunablePipeline(StrictModel):
     def _every_variant(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         made = handler(given)
         if made.tuned_on is not None and not made.by_fold:
-            raise ValueError("tuned_on: has no effect without by_fold:; it names folds of it")
+            raise ValueError("tuned_on: has no effect without by_fold, since it names folds of by_fold")
         if not isinstance(given, Mapping) or not (made.tune or made.by_fold):
             return made
         plain = {key: value for key, value in given.items() if key not in TUNING}

@@ -77,9 +77,9 @@ def arguments(root: Path, config: ImportedPipeline) -> list[str]:
     return ["--oof", paths[0], "--test", paths[1], *(["--same-folds"] if config.same_folds else [])]
 
 
-def _made_of(context: Context, *sources: str) -> str:
+def import_fingerprint(context: Context, *sources: str) -> str:
     return fingerprint(sources=sources, folds=context.folds.hash, data=context.data_hash)
 
 
-def _relative(path: Path, root: Path) -> str:
+def relative_path(path: Path, root: Path) -> str:
     return Path(os.path.relpath(path, root)).as_posix()

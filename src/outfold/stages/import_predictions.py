@@ -15,7 +15,7 @@ from outfold.data.reading.tables import read_table
 from outfold.errors import ConfigError, DataError, nearest, quoted, some
 from outfold.runs.context import Context, command
 from outfold.runs.fingerprints import scoring_fingerprint
-from outfold.runs.imported import _made_of, _relative
+from outfold.runs.imported import import_fingerprint, relative_path
 from outfold.runs.scoring import score_oof
 from outfold.store.atomic import atomic_path
 from outfold.store.fingerprint import file_sha256
@@ -59,7 +59,7 @@ def import_predictions(context: Context, name: str, oof: Path, test: Path, *, sa
         )
     scores = score_oof(contest, frame, context.folds.numbers())
     with only_writer(layout.pipeline(name)):
-        made_of = _made_of(context, file_sha256(oof), file_sha256(test))
+        made_of = import_fingerprint(context, file_sha256(oof), file_sha256(test))
         manifest = Manifest(
             pipeline=name,
             learner="imported",
@@ -83,7 +83,7 @@ def import_predictions(context: Context, name: str, oof: Path, test: Path, *, sa
             test_sha256=write_predictions(layout.test(name), predicted),
         )
         manifest = write_manifest(layout.manifest(name), manifest)
-        sources = {"oof": _relative(oof, context.root), "test": _relative(test, context.root)}
+        sources = {"oof": relative_path(oof, context.root), "test": relative_path(test, context.root)}
         _write_config(path, sources, same_folds)
     _warn_of_the_truth(context, name, frame)
     context.reporter.note(

@@ -20,8 +20,8 @@ TRAINING = (
     "epoch."
 )
 PREDICTION = (
-    "Free memory that others hold on the device, or set device: cpu for this command: it trains nothing again. Nothing "
-    "is lost: the same command goes on from here."
+    "Free memory that others hold on the device, or set device: cpu for this command: no model is trained again. "
+    "Nothing is lost: the same command goes on from here."
 )
 
 

@@ -131,5 +131,5 @@ class CategoryCodes:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Sequence[str]]) -> CategoryCodes:
-        """What ``to_json`` gave, back."""
+        """The inverse of ``to_json``."""
         return cls({name: tuple(known) for name, known in value.items()})

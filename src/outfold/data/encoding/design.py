@@ -96,7 +96,7 @@ class Design:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Design:
-        """What ``to_json`` gave, back."""
+        """The inverse of ``to_json``."""
         kind = _ENCODINGS[value["encoding"]]
         return cls(kind.from_json(value[value["encoding"]]), Standard.from_json(value["standard"]))
 

@@ -86,5 +86,5 @@ class OneHot:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Sequence[Any]]) -> OneHot:
-        """What ``to_json`` gave, back."""
+        """The inverse of ``to_json``."""
         return cls({name: Levels(tuple(own), rare, missing) for name, (own, rare, missing) in value.items()})

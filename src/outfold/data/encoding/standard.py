@@ -69,6 +69,6 @@ class Standard:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Standard:
-        """What ``to_json`` gave, back."""
+        """The inverse of ``to_json``."""
         fill, centre, scale = (np.array(value[key], dtype=np.float64) for key in ("fill", "centre", "scale"))
         return cls(tuple(value["columns"]), fill, centre, scale, tuple(value["gaps"]))

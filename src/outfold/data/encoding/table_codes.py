@@ -109,7 +109,7 @@ class TableCodes:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> TableCodes:
-        """What ``to_json`` gave, back."""
+        """The inverse of ``to_json``."""
         levels = {name: Level(tuple(names), tuple(counts)) for name, (names, counts) in value["levels"].items()}
         return cls(levels, Standard.from_json(value["standard"]))
 

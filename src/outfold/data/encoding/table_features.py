@@ -101,7 +101,7 @@ class Encoding:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Encoding:
-        """What ``to_json`` gave, back."""
+        """The inverse of ``to_json``."""
         categories = {name: tuple(known) for name, known in value["categories"].items()}
         return cls(tuple(value["continuous"]), tuple(value["dates"]), categories, dict(value["medians"]))
 

@@ -99,7 +99,7 @@ class TargetMeans:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> TargetMeans:
-        """What ``to_json`` gave, back."""
+        """The inverse of ``to_json``."""
         width = len(value["targets"])
         means = {
             name: (tuple(known), np.array(values, dtype=np.float64).reshape(-1, width))

@@ -76,7 +76,7 @@ _NO_EVENT = ("0", "False", "")
 
 
 def is_event(column: pd.Series, values: Sequence[Any] | None) -> NDArray[np.bool_]:
-    """Which rows hold one of these values, (n,); of None, anything but 0, false and nothing at all."""
+    """Mask (n,) of the rows with one of these values; for None, with any but 0, False and an empty one."""
     if values is not None:
         return ~np.isnan(category_codes(column, [str(value) for value in values]))
     return column.notna().to_numpy() & np.isnan(category_codes(column, _NO_EVENT))

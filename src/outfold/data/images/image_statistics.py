@@ -125,7 +125,7 @@ def _sobel(grey: NDArray) -> tuple[NDArray, NDArray]:
 
 
 def _oriented(grey: NDArray) -> NDArray[np.float32]:
-    """How much gradient of each direction lies in each cell of a 4 x 4 grid, (4, 4, 8), of unit length in all.
+    """Histogram (4, 4, 8) of gradient directions in each cell of a 4 x 4 grid, scaled to unit length.
 
     Directions are signed, and a gradient is shared out between its two nearest directions and, by a blur, between
     neighbouring cells, so that a small turn or shift changes the numbers a little and not at a stroke.

@@ -111,7 +111,7 @@ _ODD = re.compile(r"(^|/)\.|^/")
 
 
 def check_within_folder(paths: Sequence[str], folder: str, ids: pd.Index, table: Path) -> None:
-    """Refuse rows whose image lies outside the folder of their template, or hidden: it would be read and never hashed.
+    """Refuse images that are hidden or outside the folder of their template: they would be read without being hashed.
 
     Args:
         paths: of each row, relative to inputs/ or absolute, beginning with ``folder``.

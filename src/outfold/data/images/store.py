@@ -158,11 +158,11 @@ def kinds_of(pixels: Pixels) -> NDArray[np.int64] | None:
 
 
 GREY = 128
-"""What stands in for an image that cannot be read."""
+"""Colour of the placeholder for an unreadable image."""
 T = TypeVar("T")
 _CHUNK = 32
 _SAMPLE = 64
-"""Images whose JPEGs say how large those of all will be."""
+"""Number of images from which the size of all JPEGs is estimated."""
 _SPARE = 1.05
 
 

@@ -127,7 +127,7 @@ class Library(Protocol):
         """
 
     def load(self, data: bytes) -> Booster:
-        """What ``to_bytes`` gave, back."""
+        """The inverse of ``to_bytes``."""
 
 
 @dataclass(frozen=True, eq=False)

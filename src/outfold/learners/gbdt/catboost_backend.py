@@ -142,7 +142,7 @@ class CatBoost:
         return booster, int(booster.booster.tree_count_)
 
     def load(self, data: bytes) -> CatBooster:
-        """What ``to_bytes`` gave, back."""
+        """The inverse of ``to_bytes``."""
         booster = _library().CatBoost()
         booster.load_model(blob=data)
         return CatBooster(booster, self.settings, self._loss)

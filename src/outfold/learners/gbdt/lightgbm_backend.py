@@ -119,7 +119,7 @@ class LightGbm:
         return LightGbmBooster(booster, self.settings, found), found
 
     def load(self, data: bytes) -> LightGbmBooster:
-        """What ``to_bytes`` gave, back."""
+        """The inverse of ``to_bytes``."""
         if b"\nend of trees\n" not in data:  # LightGBM aborts the process at a tree that is cut
             raise ValueError("its trees are cut short")
         return LightGbmBooster(load_lightgbm().Booster(model_str=data.decode("utf-8")), self.settings)

@@ -138,7 +138,7 @@ class XgBoost:
         return XgBooster(booster[:found], self.settings), found
 
     def load(self, data: bytes) -> XgBooster:
-        """What ``to_bytes`` gave, back."""
+        """The inverse of ``to_bytes``."""
         booster = _library().Booster({"nthread": thread_count()})
         booster.load_model(bytearray(data))
         return XgBooster(booster, self.settings)
