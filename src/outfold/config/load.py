@@ -16,12 +16,14 @@ from ruamel.yaml.error import YAMLError
 
 from outfold.config.competition import CompetitionConfig
 from outfold.config.pipeline import MODEL, PIPELINE, BlendConfig, ModelPipeline, Pipeline
+from outfold.config.pipeline_base import ModelPipelineBase
 from outfold.config.value_types import odd_values
 from outfold.config.yaml_syntax import syntax_error
 from outfold.errors import ConfigError, nearest
 from outfold.yaml_lines import keys_at_start, line_of
 
 T = TypeVar("T")
+Upstream = TypeVar("Upstream", bound=ModelPipelineBase)
 
 
 def read_yaml(path: Path) -> CommentedMap:
@@ -83,6 +85,27 @@ def load_pipeline(path: Path) -> Pipeline:
     except OSError:
         return _validate(path, PIPELINE)  # which says what is wrong
     return _parsed_pipeline(path, data).model_copy(deep=True)
+
+
+def load_upstream(path: Path, kind: type[Upstream], label: str, part: str) -> Upstream:
+    """The file of a pipeline that another pipeline uses a part of.
+
+    Args:
+        kind: the configuration of the only learner that has this part.
+        label: the key that names the pipeline, for messages.
+        part: what is used of it, such as ``embeddings``.
+
+    Raises:
+        ConfigError: the file is missing or wrong, or describes another learner.
+    """
+    config = load_pipeline(path)
+    if not isinstance(config, kind):
+        (learner,) = get_args(kind.model_fields["learner"].annotation)
+        raise ConfigError(
+            f"{label}: {path.stem} (learner: {config.learner}) has no {part}",
+            remedy=f"Name a pipeline with learner: {learner}.",
+        )
+    return config
 
 
 @functools.lru_cache(maxsize=256)

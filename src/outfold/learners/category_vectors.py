@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from outfold.config.learnt_features import PipelineEmbeddings
-from outfold.config.load import load_pipeline
+from outfold.config.load import load_upstream
 from outfold.config.tabular import TabularPipeline
 from outfold.contest import Contest
 from outfold.data.encoding.categories import Categories
@@ -37,13 +37,8 @@ def vector_config(layout: Layout, asked: PipelineEmbeddings, where: str) -> Tabu
     Raises:
         ConfigError: there is no such file, or the pipeline has no embeddings.
     """
-    config = load_pipeline(layout.pipeline_config(asked.pipeline))
-    if not isinstance(config, TabularPipeline):
-        raise ConfigError(
-            f"{where}: {KIND}: {asked.pipeline} (learner: {config.learner}) has no embeddings",
-            remedy="Name a pipeline with learner: tabular.",
-        )
-    return config
+    path = layout.pipeline_config(asked.pipeline)
+    return load_upstream(path, TabularPipeline, f"{where}: {KIND}", "embeddings")
 
 
 def vector_hash(layout: Layout, pipeline: str, fold: int) -> str:

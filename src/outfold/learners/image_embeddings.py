@@ -11,7 +11,7 @@ import torch
 
 from outfold.config.image import ImagePipeline
 from outfold.config.image_features import Backbone, PipelineBackbone
-from outfold.config.load import load_pipeline
+from outfold.config.load import load_upstream
 from outfold.contest import Contest
 from outfold.contest_files import load_contest
 from outfold.data.images.batches import ImageSource
@@ -36,13 +36,8 @@ def network_config(layout: Layout, backbone: PipelineBackbone, where: str) -> Im
     Raises:
         ConfigError: there is no such file, or the pipeline has no network.
     """
-    config = load_pipeline(layout.pipeline_config(backbone.pipeline))
-    if not isinstance(config, ImagePipeline):
-        raise ConfigError(
-            f"{where}: image_features.backbone: {backbone.pipeline} (learner: {config.learner}) has no network",
-            remedy="Name a pipeline with learner: image.",
-        )
-    return config
+    path = layout.pipeline_config(backbone.pipeline)
+    return load_upstream(path, ImagePipeline, f"{where}: image_features.backbone", "network")
 
 
 def network_hash(layout: Layout, backbone: PipelineBackbone, fold: int, where: str) -> str:
