@@ -151,3 +151,15 @@ def test_labels_other_than_zero_and_one_are_refused_by_column_and_row() -> None:
 def test_several_columns_are_no_classes() -> None:
     with pytest.raises(DataError, match="multiclass needs one target column, and target names 2"):
         target(["0", "1"], ["1", "0"], task="multiclass")
+
+
+@pytest.mark.parametrize(
+    ("cell", "task", "remedy"),
+    [("yes", "regression", "multitask"), ("yes", "multilabel", "multitask"), ("inf", "regression", "train_where")],
+)
+def test_the_remedy_for_cells_of_several_targets_does_not_lead_to_the_next_refusal(
+    cell: str, task: Any, remedy: str
+) -> None:
+    with pytest.raises(DataError) as caught:
+        target([cell, "1"], ["1", "0"], task=task)
+    assert remedy in caught.value.remedy

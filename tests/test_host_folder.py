@@ -174,6 +174,32 @@ def test_a_solution_with_a_column_a_class_is_read_too() -> None:
     assert told.private == 0.5
 
 
+def test_labels_in_a_solution_may_be_true_and_false_as_in_a_training_table() -> None:
+    told = board(
+        {"id": [1, 2], "a": [1, 0], "b": [0, 1]},
+        {"id": [1, 2], "a": ["True", "False"], "b": ["0.0", "1"]},
+        task="multilabel",
+        metric="f1_micro",
+        classes=["a", "b"],
+        targets=["a", "b"],
+    )
+    assert told.private == 1
+
+
+@pytest.mark.parametrize("cell", ["yes", "2", ""])
+def test_labels_in_a_solution_that_are_neither_are_named_with_what_to_write(cell: str) -> None:
+    with pytest.raises(DataError, match=f"'{cell}' in column 'a', row '1'.*0 or 1") as caught:
+        board(
+            {"id": [1], "a": [1], "b": [0]},
+            {"id": [1], "a": [cell], "b": ["1"]},
+            task="multilabel",
+            metric="f1_micro",
+            classes=["a", "b"],
+            targets=["a", "b"],
+        )
+    assert "True and False" in caught.value.remedy
+
+
 @pytest.mark.parametrize(
     ("truth", "said"),
     [

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from outfold.cell_values import cell_key, exact_number
 from outfold.data.targets.tag_lists import cell_tags
+from outfold.data.targets.values import flag
 from outfold.errors import DataError, SubmissionError, nearest, quoted, some
 from outfold.hosts.host import Scoring
 from outfold.metrics import Metric, Subtask, columns_by_target
@@ -124,16 +125,18 @@ def _numbers(table: pd.DataFrame, side: Side) -> np.ndarray:
 
 
 def _zeros_and_ones(table: pd.DataFrame) -> np.ndarray:
-    values = _numbers(table, SOLUTION)
-    bad = np.argwhere((values != 0) & (values != 1))
+    """The truth as 0 and 1 (n, k) int8, written as a training table may write it: as numbers, or True and False."""
+    columns = [table[name].map({value: flag(value) for value in table[name].unique()}).fillna(-1) for name in table]
+    flags = np.column_stack([column.to_numpy(np.int8) for column in columns])
+    bad = np.argwhere(flags < 0)
     if len(bad):
-        row, column = bad[0]
+        row, column = (int(place) for place in bad[0])
         raise DataError(
-            f"the solution has {values[row, column]:g} in column "
-            f"{quoted(table.columns[column])}, row {quoted(table.index[row])}, "
-            "where 0 or 1 was expected"
+            f"the solution has {quoted(table.iat[row, column])} in column "
+            f"{quoted(table.columns[column])}, row {quoted(table.index[row])}, where 0 or 1 was expected",
+            remedy="Write 0 and 1, or True and False.",
         )
-    return values.astype(np.int8)
+    return flags
 
 
 def _codes(

@@ -20,6 +20,11 @@ LARGEST = 1e36
 """Amounts beyond it overflow float32, in which most models compute."""
 ODD_SHARE = 0.01
 """Up to this share of rows, a third value among two truth values is a slip of the pen."""
+_NUMBERS = (
+    "Write plain numbers (`1000.5`). If they are classes: `task: multiclass` or `task: binary` for one target, "
+    "`task: multitask` for several."
+)
+_ROWS = "Correct the cells, or leave such rows out: `train_where` in competition.yaml."
 _ZEROS = re.compile(r"\.0*$", re.ASCII)
 _BINARY_WORDS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
 
@@ -53,14 +58,14 @@ def amounts(values: pd.Series, path: Path) -> np.ndarray:
         raise DataError(
             f"{path}: task: regression needs numbers, and the target {values.name} is {values[bad].tolist()[0]!r} "
             f"in row {values.index[bad].tolist()[0]!r} ({int(bad.sum())} rows: {some(values.index[bad])})",
-            remedy="For classes, say `task: multiclass` or `task: binary`.",
+            remedy=_NUMBERS if pd.isna(pd.to_numeric(values[bad].iloc[:1], errors="coerce").iloc[0]) else _ROWS,
         )
     large = np.abs(result) > LARGEST
     if large.any():
         raise DataError(
             f"{path}: the target {values.name} is {result[large][0]:g} in row {values.index[large].tolist()[0]!r} "
             f"({int(large.sum())} rows: {some(values.index[large])}); models compute with numbers up to {LARGEST:g}",
-            remedy="Divide the column by a constant, or leave such rows out: `train_where` in competition.yaml.",
+            remedy=f"Divide the column by a constant. {_ROWS}",
         )
     return result
 
@@ -96,7 +101,7 @@ def zeros_and_ones(values: pd.Series, path: Path) -> np.ndarray:
         raise DataError(
             f"{path}: task: multilabel needs 0 or 1, and the target {values.name} is {values[bad].tolist()[0]!r} "
             f"in row {values.index[bad].tolist()[0]!r}",
-            remedy="For amounts, say `task: regression`.",
+            remedy="For amounts, say `task: regression`; for words such as yes and no, `task: multitask`.",
         )
     return flags
 
