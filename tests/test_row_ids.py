@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from named_contest import contest, rows, score, sent
+from sklearn.metrics import roc_auc_score
 
 from outfold.contest_files import load_contest
 from outfold.errors import ConfigError, DataError
@@ -277,3 +278,37 @@ def test_a_solution_may_call_the_id_as_the_tables_do(tmp_path: Path) -> None:
     sample = pd.DataFrame({"Id": test["id"], "y": 0.5})
     read = contest(tmp_path, *tables, sample, target="y", metric="log_loss", solution="solution.csv")
     assert score(read) > 0
+
+
+def pairs(repeats: int = 4) -> pd.DataFrame:
+    """A row per pair of two texts, which each stand on several rows."""
+    table = rows()
+    number = np.arange(len(table))
+    first = [f"0{one}" for one in number // repeats]
+    return table.assign(id1=first, id2=[f"q{one}" for one in number % repeats]).drop(columns="id")
+
+
+@pytest.mark.parametrize("keys", [{}, {"test_id": ["id1", "id2"]}, {"id": "id1", "train_id": ["id1", "id2"]}])
+def test_a_sample_may_have_its_id_in_two_columns(tmp_path: Path, keys: dict) -> None:
+    train, test = halves(pairs())
+    order = np.random.default_rng(3).permutation(len(test))
+    sample = test[["id1", "id2"]].iloc[order].assign(y=0)
+    solution = pairs()[28:][["id1", "id2", "y"]]
+    solution.to_csv(tmp_path / "solution.csv", index=False)
+    read = contest(tmp_path, train, test, sample, target="y", metric="auc", solution="solution.csv", **keys)
+    assert read.test.index.tolist() == (test["id1"] + "_" + test["id2"]).tolist()
+    assert len(read.train) == len(train) and read.train.index.is_unique
+    file = sent(read)
+    assert list(file.columns) == ["id1", "id2", "y"]
+    assert file[["id1", "id2"]].to_numpy().tolist() == sample[["id1", "id2"]].to_numpy().tolist()
+    assert told(read, "its ids are the columns 'id1' and 'id2', joined by '_'")
+    truth = solution.set_index(["id1", "id2"])["y"]
+    made = file.set_index(["id1", "id2"])["y"].astype(float)
+    assert score(read) == pytest.approx(roc_auc_score(truth.loc[made.index], made))
+
+
+def test_a_pair_that_stands_twice_in_the_sample_is_refused_as_ever(tmp_path: Path) -> None:
+    train, test = halves(pairs())
+    sample = pd.concat([test[["id1", "id2"]], test[["id1", "id2"]].tail(1)]).assign(y=0)
+    with pytest.raises(DataError):
+        contest(tmp_path, train, test, sample, target="y")

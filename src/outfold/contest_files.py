@@ -155,7 +155,7 @@ def _sample_format(
 ) -> tuple[SampleFormat, tuple[str, ...]]:
     """How the sample submission writes ids and outputs, and what was guessed."""
     sample, long = parts.sample, parts.long
-    columns = sample.frame.drop(columns=sample.id_column)
+    columns = sample.frame.drop(columns=[sample.id_column, *sample.id_parts])
     if long is not None:
         columns = pd.DataFrame(columns=long.outputs, dtype=float)
     features = [str(name) for name in parts.test.frame.columns]
@@ -170,7 +170,9 @@ def _sample_format(
         known_features=[] if long is not None else features,
         train_only={str(name) for name in parts.train.frame.columns} - {*features, *config.target},
     )
-    return SampleFormat(sample.frame, sample.id_column, found.renamed, found.copied, long), found.notes
+    frame = sample.frame.drop(columns=sample.id_column) if sample.id_parts else sample.frame
+    copied = (*sample.id_parts, *found.copied)
+    return SampleFormat(frame, sample.id_column, found.renamed, copied, long, sample.id_parts), found.notes
 
 
 def _features(

@@ -83,11 +83,13 @@ def _plain(frame: pd.DataFrame, file_format: SampleFormat) -> pd.DataFrame:
         SubmissionError: they are not.
     """
     sample = file_format.sample
-    keys = [file_format.id_column, *file_format.copied]
+    keys = list(file_format.copied)
     if file_format.long is not None and file_format.long.label_column is not None:
         keys.append(file_format.long.label_column)
-    problems = _columns(frame, sample) or _ids(frame, sample, file_format.id_column)
-    for name in [] if problems else keys[1:]:
+    problems = _columns(frame, sample) or _ids(
+        file_format.with_ids(frame), file_format.with_ids(sample), file_format.id_column
+    )
+    for name in [] if problems else keys:
         changed = np.flatnonzero(frame[name].astype(str).to_numpy() != sample[name].astype(str).to_numpy())
         if len(changed):
             problems.append(f"{name} differs from the sample in {len(changed)} rows, from row {changed[0] + 1} on")

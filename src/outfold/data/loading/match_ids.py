@@ -120,8 +120,9 @@ def match_test(
 
 
 def _named(config: CompetitionConfig, sample: Sample, frame: pd.DataFrame) -> RowIds | None:
-    if config.test_id is not None:
-        return RowIds.declared(config.test_id, "test_id")
+    declared = config.test_id if config.test_id is not None else sample.id_parts
+    if declared:
+        return RowIds.declared(declared, "test_id")
     names = [sample.id_column, *([config.id] if config.id else [])]
     return next((RowIds((name,)) for name in names if name in frame.columns), None)
 

@@ -12,6 +12,7 @@ import pandas as pd
 from outfold.config.competition import CompetitionConfig
 from outfold.data.loading.find_ids import plain
 from outfold.data.loading.ids import as_text
+from outfold.data.loading.row_ids import ROW_NUMBER, SEPARATOR, joined
 from outfold.data.loading.tables import find_input
 from outfold.data.reading.tables import column_names, read_table
 from outfold.errors import DataError, nearest, some
@@ -23,6 +24,8 @@ class Sample:
     """The sample submission, its id column as text.
 
     Attributes:
+        frame: its columns; before them, if the file has the id in several columns, the joined id.
+        id_parts: the columns that are joined; empty if the file has an id column.
         notes: what was guessed.
     """
 
@@ -30,6 +33,7 @@ class Sample:
     frame: pd.DataFrame
     id_column: str
     notes: tuple[str, ...] = ()
+    id_parts: tuple[str, ...] = ()
 
     @property
     def ids(self) -> pd.Index:
@@ -61,7 +65,38 @@ def read_sample(config: CompetitionConfig, layout: Layout, others: Sequence[Path
         )
     if len(names) < 2:
         raise DataError(f"{path}: there is no column beside {id_column}; expected the columns to be predicted")
+    parts = _id_parts(config, names, id_column, others) if ids.duplicated().any() else ()
+    joined_sample = _joined(path, parts, layout) if parts else None
+    if joined_sample is not None:
+        return joined_sample
     return Sample(path, table.frame.assign(**{id_column: ids}), id_column, (*table.notes, *notes))
+
+
+def _id_parts(
+    config: CompetitionConfig, names: Sequence[str], id_column: str, others: Sequence[Path]
+) -> tuple[str, ...]:
+    """The columns that together may be the id: those of ``test_id``, or all that the other tables have, too."""
+    if config.test_id is not None:
+        parts = list(config.test_id) if config.test_id != ROW_NUMBER else []
+    else:
+        known = [column_names(other) for other in others]
+        parts = [name for name in names if name not in config.target and all(name in each for each in known)]
+    return tuple(parts) if len(parts) > 1 and id_column in parts and set(parts) <= set(names) else ()
+
+
+def _joined(path: Path, parts: tuple[str, ...], layout: Layout) -> Sample | None:
+    """The sample with the joined values of several columns as its id; None if these repeat or are missing."""
+    table = read_table(path, verbatim=set(parts), cache=layout.cache)
+    name = SEPARATOR.join(parts)
+    if name in table.frame.columns or table.frame[list(parts)].isna().any(axis=None):
+        return None
+    ids = joined(table.frame, parts)
+    if pd.Index(ids).has_duplicates:
+        return None
+    frame = table.frame.copy()
+    frame.insert(0, name, ids)
+    note = f"{path.name}: its ids are the columns {' and '.join(map(repr, parts))}, joined by {SEPARATOR!r}"
+    return Sample(path, frame, name, (*table.notes, note), parts)
 
 
 def _after_targets(config: CompetitionConfig, names: Sequence[str], others: Sequence[Path]) -> str | None:

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from outfold.data.loading.row_ids import joined
 from outfold.errors import DataError, SubmissionError, some
 
 USAGE = "Usage"
@@ -65,6 +66,7 @@ class SampleFormat:
         columns: from a column's name in the file to the output that it holds, where the two differ.
         copied: columns that hold no output, and are sent as they stand in the sample.
         long: of a file with a row per id and output.
+        id_parts: columns that make the id when joined; empty if the file has an id column.
     """
 
     sample: pd.DataFrame
@@ -72,11 +74,20 @@ class SampleFormat:
     columns: Mapping[str, str] = field(default_factory=dict)
     copied: tuple[str, ...] = ()
     long: LongRows | None = None
+    id_parts: tuple[str, ...] = ()
 
     @property
     def is_plain(self) -> bool:
         """Whether files are plain tables already."""
-        return not self.columns and not self.copied and self.long is None
+        return not self.columns and not self.copied and self.long is None and not self.id_parts
+
+    def with_ids(self, table: pd.DataFrame) -> pd.DataFrame:
+        """A file in the sample's format with an id column: the parts of the id joined, if it has these in its place."""
+        if self.id_column in table.columns or not self.id_parts or not set(self.id_parts) <= set(table.columns):
+            return table
+        table = table.copy()
+        table.insert(0, self.id_column, joined(table, self.id_parts))
+        return table
 
     def plain(self, table: pd.DataFrame, *, solution: bool = False) -> pd.DataFrame:
         """A file in the sample's format as a plain table.
@@ -90,6 +101,7 @@ class SampleFormat:
         """
         if self.is_plain:
             return table
+        table = self.with_ids(table)
         if self.long is not None:
             table = self._widened(table, self.long, solution)
         else:
