@@ -77,8 +77,8 @@ target: Weekly_Sales
 metric: mae
 ```
 
-The sample may have the id in several columns, too (`id1`, `id2`, then the outputs): columns that all three tables share are
-found, and others are named by `test_id`. They are sent as they stand in the sample.
+The sample may have the id in several columns, too (`id1`, `id2`, then the outputs): columns that all three tables share
+are found, and others are named by `test_id`. They are sent as they stand in the sample.
 
 Each table calls the id otherwise; `id` is its name in the sample:
 
